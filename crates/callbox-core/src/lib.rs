@@ -1,0 +1,8 @@
+//! Callbox's pure core: the protocol, the ticket and the station. No clock, socket, file, thread, runtime or logger.
+//!
+//! Everything flows one way: **edge → [`station::Input`] → [`station::Station`] → [`station::Effect`] → edge**.
+
+pub mod ids;
+pub mod protocol;
+pub mod station;
+pub mod ticket;

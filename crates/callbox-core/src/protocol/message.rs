@@ -1,0 +1,347 @@
+//! Every message by its type. Fields that a reader does not know are ignored.
+
+use serde::{Deserialize, Serialize};
+
+use super::EndReason;
+use crate::ids::{Address, AppId, CallId, DeviceId, EnvelopeId, UserId};
+
+/// How many may talk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// One user or a ring group: the first to accept wins.
+    Single,
+    /// Everyone who accepts is in.
+    Group,
+}
+
+/// What a call carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Media {
+    /// Voice only.
+    Audio,
+    /// Voice and picture.
+    Video,
+}
+
+/// What kind of program a device runs. Decides who makes the offer: the panel offers to a browser, otherwise who joins offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Agent {
+    /// The daemon on a board.
+    Panel,
+    /// A browser, or any other client that answers offers.
+    Browser,
+}
+
+impl Agent {
+    /// Whether the callee of a pair makes the offer of each of its links.
+    pub fn callee_offers(inviter: Agent, callee: Agent) -> bool {
+        !(inviter == Agent::Panel && callee == Agent::Browser)
+    }
+}
+
+/// How much of the media path is set up while it rings. Of two parties' wishes the smaller counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyMedia {
+    /// Nothing before accept.
+    Off,
+    /// ICE and DTLS finish while it rings; no media flows.
+    Connect,
+    /// As `connect`, and the inviter's picture is shown at every ringing device.
+    Preview,
+}
+
+/// A STUN or TURN server, in the form of W3C `RTCIceServer`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct IceServer {
+    /// `stun:`, `turn:` or `turns:` addresses (RFC 7064, RFC 7065).
+    pub urls: Vec<String>,
+    /// TURN user name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// TURN password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+/// Why the hub closes a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bye {
+    /// The same device logged in again; the newer login wins.
+    Replaced,
+    /// The hub stops or restarts: come back with a back-off.
+    Shutdown,
+    /// The session's queue was full: it read too slowly.
+    TooSlow,
+    /// More messages a second than allowed.
+    TooFast,
+    /// Login was refused or did not come in time.
+    NotLoggedIn,
+    /// The ticket ran out while the session was open.
+    TicketExpired,
+}
+
+/// How a message fared that asked the hub, or a peer, for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResultCode {
+    /// Done; for an `invite`: at least one device has it.
+    Ok,
+    /// No device of the user is connected, the invite waits for one until its deadline.
+    Queued,
+    /// The addressed device is not connected and the message was not kept.
+    Offline,
+    /// Nobody of that name can be called in this app.
+    UnknownUser,
+    /// The message could not be understood.
+    BadMessage,
+    /// The sender may not do that.
+    Forbidden,
+    /// The envelope's major version is not spoken here.
+    UnsupportedVersion,
+}
+
+/// What one envelope says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Message {
+    // ---- between the two ends of a call ----
+    /// Please talk with me. Sent to each callee *user*.
+    Invite {
+        /// Names the call from now on.
+        call: CallId,
+        /// One partner or several.
+        kind: Kind,
+        /// Voice or picture.
+        media: Media,
+        /// Everybody who is rung at once.
+        callees: Vec<UserId>,
+        /// Time left until the deadline; hub and broker subtract the wait.
+        remaining_ms: u32,
+        /// What the inviter runs.
+        agent: Agent,
+        /// What the inviter offers to set up while it rings.
+        early: EarlyMedia,
+    },
+    /// It rings here. From a callee's device to the inviter's device.
+    Ringing {
+        /// The call.
+        call: CallId,
+        /// What the callee's device runs.
+        agent: Agent,
+        /// What is set up now: the smaller of the two wishes.
+        early: EarlyMedia,
+    },
+    /// Somebody picked up; counts once the inviter confirms it.
+    Accept {
+        /// The call.
+        call: CallId,
+        /// What the callee's device runs.
+        agent: Agent,
+    },
+    /// You won: we talk. From the inviter to the one device.
+    Confirm {
+        /// The call.
+        call: CallId,
+    },
+    /// No. From a callee's device to the inviter.
+    Reject {
+        /// The call.
+        call: CallId,
+        /// `rejected`, `busy`, `no_answer`, `unsupported_version`, `media_failed`.
+        reason: EndReason,
+    },
+    /// Stop ringing. From the inviter to a callee user, or to one late device.
+    Cancel {
+        /// The call.
+        call: CallId,
+        /// Why.
+        reason: EndReason,
+        /// Who answered, when the reason is `answered_elsewhere`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Address>,
+    },
+    /// The talk is over. Either side.
+    Hangup {
+        /// The call.
+        call: CallId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// SDP offer of a link (RFC 9429).
+    Offer {
+        /// The call.
+        call: CallId,
+        /// The link's number.
+        link: u32,
+        /// The session description.
+        sdp: String,
+    },
+    /// SDP answer of a link.
+    Answer {
+        /// The call.
+        call: CallId,
+        /// The link's number.
+        link: u32,
+        /// The session description.
+        sdp: String,
+    },
+    /// One ICE candidate (RFC 8838), or, when empty, the end of them.
+    Candidate {
+        /// The call.
+        call: CallId,
+        /// The link's number.
+        link: u32,
+        /// `candidate:…` as in W3C `RTCIceCandidate.candidate`.
+        candidate: String,
+        /// `RTCIceCandidate.sdpMLineIndex`.
+        mline: u16,
+    },
+    /// What the sender lets out now: mute state.
+    Media {
+        /// The call.
+        call: CallId,
+        /// The microphone is sent.
+        audio: bool,
+        /// The camera is sent.
+        video: bool,
+    },
+
+    // ---- between a device and the hub ----
+    /// The first message on a socket.
+    Login {
+        /// The tenant.
+        app: AppId,
+        /// Who logs in.
+        user: UserId,
+        /// Which device; stable over restarts.
+        device: DeviceId,
+        /// UserSig v2 for that app and user.
+        ticket: String,
+        /// What the device runs.
+        agent: Agent,
+    },
+    /// Logged in.
+    Welcome {
+        /// The address messages of this session are stamped with.
+        you: Address,
+        /// A WebSocket ping comes this often; silence for twice as long means the hub is gone.
+        heartbeat_ms: u32,
+        /// STUN and TURN servers for this session.
+        #[serde(default)]
+        ice_servers: Vec<IceServer>,
+    },
+    /// Tell me who of these is there, now and from now on. Replaces the earlier list. `["*"]`: everybody of the app.
+    Watch {
+        /// At most 256 names, or the one entry `*`.
+        users: Vec<String>,
+    },
+    /// A device came or went. After `watch`, one for each device that is there and one with no device for each user with none.
+    Presence {
+        /// The user.
+        user: UserId,
+        /// The device; absent: the user has none connected.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        device: Option<DeviceId>,
+        /// Whether it is there.
+        online: bool,
+    },
+    /// A call that came and went while no device of this user was there.
+    Missed {
+        /// The call.
+        call: CallId,
+        /// Who rang.
+        caller: Address,
+        /// Voice or picture.
+        media: Media,
+        /// How long ago it was sent.
+        ago_ms: u64,
+    },
+    /// How an earlier message fared.
+    Result {
+        /// The envelope it speaks of; absent when that had no readable id.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        re: Option<EnvelopeId>,
+        /// How it fared.
+        code: ResultCode,
+        /// The call it belongs to, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
+        /// For a person: what was wrong and what to do.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// The hub closes this session now.
+    Bye {
+        /// Why.
+        reason: Bye,
+        /// UserSig error code, when a ticket was refused (70001 …).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<u32>,
+        /// For a person: what was wrong and what to do.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        text: String,
+    },
+    /// Are you there? For clients that cannot see WebSocket pings.
+    Ping {},
+    /// Yes.
+    Pong {},
+}
+
+impl Message {
+    /// The call this message belongs to, if it belongs to one.
+    pub fn call(&self) -> Option<&CallId> {
+        match self {
+            Self::Invite { call, .. }
+            | Self::Ringing { call, .. }
+            | Self::Accept { call, .. }
+            | Self::Confirm { call }
+            | Self::Reject { call, .. }
+            | Self::Cancel { call, .. }
+            | Self::Hangup { call, .. }
+            | Self::Offer { call, .. }
+            | Self::Answer { call, .. }
+            | Self::Candidate { call, .. }
+            | Self::Media { call, .. }
+            | Self::Missed { call, .. } => Some(call),
+            Self::Result { call, .. } => call.as_ref(),
+            Self::Login { .. }
+            | Self::Welcome { .. }
+            | Self::Watch { .. }
+            | Self::Presence { .. }
+            | Self::Bye { .. }
+            | Self::Ping {}
+            | Self::Pong {} => None,
+        }
+    }
+
+    /// The `type` on the wire, for logs.
+    pub fn type_name(&self) -> &'static str {
+        match self {
+            Self::Invite { .. } => "invite",
+            Self::Ringing { .. } => "ringing",
+            Self::Accept { .. } => "accept",
+            Self::Confirm { .. } => "confirm",
+            Self::Reject { .. } => "reject",
+            Self::Cancel { .. } => "cancel",
+            Self::Hangup { .. } => "hangup",
+            Self::Offer { .. } => "offer",
+            Self::Answer { .. } => "answer",
+            Self::Candidate { .. } => "candidate",
+            Self::Media { .. } => "media",
+            Self::Login { .. } => "login",
+            Self::Welcome { .. } => "welcome",
+            Self::Watch { .. } => "watch",
+            Self::Presence { .. } => "presence",
+            Self::Missed { .. } => "missed",
+            Self::Result { .. } => "result",
+            Self::Bye { .. } => "bye",
+            Self::Ping {} => "ping",
+            Self::Pong {} => "pong",
+        }
+    }
+}

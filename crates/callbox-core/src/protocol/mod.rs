@@ -1,0 +1,9 @@
+//! What travels between two parties: one JSON envelope, the same bytes on WebSocket and MQTT. The text is `docs/protocol.md`.
+
+mod envelope;
+mod message;
+mod reason;
+
+pub use envelope::{DecodeError, Envelope, MAX_BYTES, MAX_CALLEES, VERSION};
+pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, Media, Message, ResultCode};
+pub use reason::EndReason;

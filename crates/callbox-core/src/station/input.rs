@@ -1,0 +1,112 @@
+//! What can happen to a station. Time comes along as an argument of `handle`.
+
+use crate::ids::{Address, LinkId, UserId};
+use crate::protocol::{EndReason, Media, Message};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// A message came in; the transport vouches for the sender.
+    Heard {
+        /// Who sent it.
+        from: Address,
+        /// What it says.
+        message: Message,
+    },
+    /// A button, a key or the control socket.
+    Pressed(Action),
+    /// Signalling is connected (again).
+    SignalingUp,
+    /// Signalling is gone.
+    SignalingDown,
+    /// A device that is watched came or went.
+    Presence {
+        /// The device.
+        peer: Address,
+        /// Whether it is there.
+        online: bool,
+    },
+    /// Something happened on a link.
+    Link {
+        /// Which link.
+        link: LinkId,
+        /// What happened.
+        event: LinkEvent,
+    },
+    /// The deadline passed.
+    Tick,
+}
+
+/// What a person can ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Ring these users at once; the first to accept wins.
+    Call {
+        /// 1 to [`crate::protocol::MAX_CALLEES`] users.
+        users: Vec<UserId>,
+        /// Voice or picture.
+        media: Media,
+    },
+    /// Pick up.
+    Accept,
+    /// Decline.
+    Reject,
+    /// End, or give up, the call.
+    Hangup,
+    /// Accept when it rings, hang up when it talks or calls: one button for both.
+    Toggle,
+    /// Send the microphone or not.
+    SetMicrophone(bool),
+    /// Send the camera or not.
+    SetCamera(bool),
+}
+
+/// What the media edge tells of a link.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum LinkEvent {
+    /// Our offer is ready to be sent.
+    Offer(String),
+    /// Our answer is ready to be sent.
+    Answer(String),
+    /// One of our ICE candidates; empty: there are no more.
+    Candidate {
+        /// `candidate:…`
+        candidate: String,
+        /// The m-line it belongs to.
+        mline: u16,
+    },
+    /// ICE found a path.
+    IceConnected,
+    /// DTLS is up **and** the peer's certificate matches the fingerprint of its description: media may flow.
+    Secured,
+    /// The first sound of the peer was played.
+    FirstAudio,
+    /// The first frame of our camera left, after its gate opened.
+    FirstFrameSent,
+    /// The first frame of the peer was shown.
+    FirstFrameShown,
+    /// No RTP or RTCP for the liveness time (6 s).
+    Silent,
+    /// The link cannot be used any more.
+    Failed(LinkFailure),
+}
+
+/// Why a link cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LinkFailure {
+    /// The description could not be applied or made.
+    Negotiation,
+    /// ICE or DTLS did not come up.
+    Transport,
+    /// The peer's certificate is not the one its description promised: somebody sits in between.
+    WrongFingerprint,
+    /// A media element failed.
+    Pipeline,
+}
+
+impl LinkFailure {
+    /// The reason the call ends with.
+    pub fn end_reason(self) -> EndReason {
+        EndReason::MediaFailed
+    }
+}
