@@ -78,6 +78,7 @@ pub enum LinkEvent {
     /// ICE found a path.
     IceConnected,
     /// DTLS is up **and** the peer's certificate matches the fingerprint of its description: media may flow.
+    /// Sent again when media comes back on a link that was [`LinkEvent::Silent`].
     Secured,
     /// The first sound of the peer was played.
     FirstAudio,

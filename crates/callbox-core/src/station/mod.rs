@@ -1,5 +1,113 @@
-//! One device's call logic: inputs in, effects out.
+//! The station: the pure state machine of one device. It decides; the edges carry out.
+//!
+//! ```text
+//! handle(now, input)      one thing happened
+//! poll_effect()           drain before the next handle
+//! deadline()              when to hand in Input::Tick
+//! ```
+
+mod accepting;
+mod call;
+mod decided;
+mod desk;
 mod effect;
+mod idle;
 mod input;
+mod inviting;
+mod line;
+mod policy;
+mod ringing;
+mod talking;
+mod view;
+
+use std::time::Instant;
+
+use crate::ids::Address;
+use crate::protocol::Agent;
+
+use accepting::Accepting;
+use desk::Desk;
+use idle::Idle;
+use inviting::Inviting;
+use ringing::Ringing;
+use talking::Talking;
+
 pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
+pub use policy::Policy;
+pub use view::{CallView, Ended, Phase, View};
+
+/// Everything one device knows about calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Station {
+    desk: Desk,
+    state: State,
+}
+
+/// The one call a station can have, by how far it got.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum State {
+    Idle(Idle),
+    Inviting(Inviting),
+    Ringing(Ringing),
+    Accepting(Accepting),
+    Talking(Box<Talking>),
+}
+
+impl Station {
+    /// An idle station. `seed` is chance for its call ids: 32 bytes of the system's randomness, or a constant in a test.
+    pub fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
+        Self { desk: Desk::new(me, agent, policy, seed), state: State::Idle(Idle) }
+    }
+
+    /// One thing happened.
+    pub fn handle(&mut self, now: Instant, input: Input) {
+        let desk = &mut self.desk;
+        self.state = match std::mem::replace(&mut self.state, State::Idle(Idle)) {
+            State::Idle(state) => state.on(now, input, desk),
+            State::Inviting(state) => state.on(now, input, desk),
+            State::Ringing(state) => state.on(now, input, desk),
+            State::Accepting(state) => state.on(now, input, desk),
+            State::Talking(state) => state.on(now, input, desk),
+        };
+    }
+
+    /// The next thing to do. Drain before the next `handle`.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.desk.out.take()
+    }
+
+    /// When to hand in [`Input::Tick`].
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Idle(_) => None,
+            State::Inviting(state) => Some(state.deadline()),
+            State::Ringing(state) => Some(state.deadline()),
+            State::Accepting(state) => Some(state.deadline()),
+            State::Talking(state) => state.deadline(),
+        }
+    }
+
+    /// The state's name.
+    pub fn phase(&self) -> Phase {
+        match &self.state {
+            State::Idle(_) => Phase::Idle,
+            State::Inviting(_) => Phase::Inviting,
+            State::Ringing(_) => Phase::Ringing,
+            State::Accepting(_) => Phase::Accepting,
+            State::Talking(_) => Phase::Talking,
+        }
+    }
+
+    /// What a person may see, now.
+    pub fn view(&self, now: Instant) -> View {
+        let call = match &self.state {
+            State::Idle(_) => None,
+            State::Inviting(state) => Some(state.view(now)),
+            State::Ringing(state) => Some(state.view(now)),
+            State::Accepting(state) => Some(state.view(now)),
+            State::Talking(state) => Some(state.view(now)),
+        };
+        View { phase: self.phase(), call, last: self.desk.last.clone() }
+    }
+}

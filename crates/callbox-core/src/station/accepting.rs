@@ -1,0 +1,137 @@
+//! We picked up and wait for the inviter's word. Nothing of ours is sent before it comes.
+
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::call::Call;
+use super::desk::{Desk, End};
+use super::input::{Action, Input, LinkEvent};
+use super::line::{Line, News};
+use super::ringing::Ringing;
+use super::talking::Talking;
+use super::view::CallView;
+use crate::ids::{Address, LinkId};
+use crate::protocol::{EndReason, Message};
+
+/// The accept is repeated this often until the inviter decides.
+const REPEAT: Duration = Duration::from_secs(1);
+/// The inviter is lost when it has said nothing for this long.
+const GIVE_UP: Duration = Duration::from_secs(10);
+
+/// We picked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Accepting {
+    call: Call,
+    line: Line,
+    repeat: Instant,
+    give_up: Instant,
+}
+
+impl Accepting {
+    /// Says accept for the first time.
+    pub(super) fn begin(now: Instant, ringing: Ringing, desk: &mut Desk) -> Self {
+        let Ringing { call, line, .. } = ringing;
+        let accepting = Self { call, line, repeat: now + REPEAT, give_up: now + GIVE_UP };
+        accepting.tell(desk);
+        desk.out.push(super::Effect::Show);
+        accepting
+    }
+
+    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        match input {
+            Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
+                self.heard(now, &from, message, desk)
+            }
+            Input::Heard { from, message } => {
+                desk.foreign(&from, message);
+                State::Accepting(self)
+            }
+            // A second press of the one button is a nervous finger, not a wish to leave.
+            Input::Pressed(Action::Hangup | Action::Reject) => self.leave(now, EndReason::Hangup, desk),
+            Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::SignalingUp => {
+                self.tell(desk);
+                State::Accepting(self)
+            }
+            Input::Tick => self.tick(now, desk),
+            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } => {
+                State::Accepting(self)
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.repeat.min(self.give_up)
+    }
+
+    pub(super) fn view(&self, now: Instant) -> CallView {
+        let view = self.call.view(self.give_up.saturating_duration_since(now));
+        CallView { ringing_devices: 1, timing: self.line.timing(self.call.timing), ..view }
+    }
+
+    fn tell(&self, desk: &mut Desk) {
+        let message = Message::Accept { call: self.call.id.clone(), agent: desk.agent };
+        desk.out.send(self.call.caller.clone(), message);
+    }
+
+    fn heard(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
+        if *from != self.call.caller {
+            return State::Accepting(self);
+        }
+        match message {
+            Message::Confirm { .. } => self.talk(now, desk),
+            Message::Cancel { reason: EndReason::AnsweredElsewhere, by: Some(winner), .. } if winner == desk.me => {
+                self.talk(now, desk)
+            }
+            Message::Cancel { reason, by, .. } => self.fall_silent(now, End { reason, by, talk: None }, desk),
+            Message::Hangup { reason, .. } => self.fall_silent(now, reason.into(), desk),
+            Message::Invite { .. } => {
+                self.tell(desk);
+                State::Accepting(self)
+            }
+            message @ (Message::Offer { .. } | Message::Answer { .. } | Message::Candidate { .. }) => {
+                self.line.heard(message, &mut desk.out);
+                State::Accepting(self)
+            }
+            _ => State::Accepting(self),
+        }
+    }
+
+    fn talk(mut self, now: Instant, desk: &mut Desk) -> State {
+        self.call.timing.confirm_ms = Some(self.call.at(now));
+        State::Talking(Box::new(Talking::begin(now, self.call, self.line, desk)))
+    }
+
+    fn tick(mut self, now: Instant, desk: &mut Desk) -> State {
+        if now >= self.give_up {
+            return self.leave(now, EndReason::NetworkLost, desk);
+        }
+        if now >= self.repeat {
+            self.repeat = now + REPEAT;
+            self.tell(desk);
+        }
+        State::Accepting(self)
+    }
+
+    /// Ends it from our side, and says so: the inviter may have confirmed already.
+    fn leave(self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
+        desk.out.send(self.call.caller.clone(), Message::Hangup { call: self.call.id.clone(), reason });
+        self.fall_silent(now, reason.into(), desk)
+    }
+
+    fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
+        self.line.close(&mut desk.out);
+        self.call.timing = self.line.timing(self.call.timing);
+        desk.end(now, self.call, end)
+    }
+
+    fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
+        if link.peer != *self.line.peer() {
+            return State::Accepting(self);
+        }
+        match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
+            News::Unsafe => self.leave(now, EndReason::MediaFailed, desk),
+            News::None | News::Up | News::Down | News::NextFailed => State::Accepting(self),
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What every state of a call knows of it.
+
+use std::time::{Duration, Instant};
+
+use super::effect::{Direction, Timing};
+use super::view::CallView;
+use crate::ids::{Address, CallId, UserId};
+use crate::protocol::Media;
+
+/// A single call, from invite to record.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Call {
+    pub(super) id: CallId,
+    pub(super) direction: Direction,
+    pub(super) media: Media,
+    pub(super) caller: Address,
+    pub(super) callees: Vec<UserId>,
+    /// When the invite was sent or received: zero of every time in the record.
+    pub(super) started: Instant,
+    pub(super) timing: Timing,
+}
+
+impl Call {
+    /// Milliseconds since the call started.
+    pub(super) fn at(&self, now: Instant) -> u32 {
+        u32::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u32::MAX)
+    }
+
+    /// Everybody else in the call: whom to watch.
+    pub(super) fn others(&self, me: &Address) -> Vec<UserId> {
+        match self.direction {
+            Direction::Outgoing => self.callees.clone(),
+            Direction::Incoming if self.caller.user == me.user => Vec::new(),
+            Direction::Incoming => vec![self.caller.user.clone()],
+        }
+    }
+
+    /// The view of a call in which nobody talks yet.
+    pub(super) fn view(&self, remaining: Duration) -> CallView {
+        CallView {
+            call: self.id.clone(),
+            direction: self.direction,
+            media: self.media,
+            caller: self.caller.clone(),
+            callees: self.callees.clone(),
+            peer: None,
+            ringing_devices: 0,
+            remaining_ms: Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)),
+            talk_ms: None,
+            microphone: false,
+            camera: false,
+            timing: self.timing,
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What stays when calls come and go: who we are, the policy, the outbox and the memory of decided calls.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::call::Call;
+use super::decided::Decided;
+use super::effect::{CallRecord, Direction, Effect, MediaOrder, Timing, Tone};
+use super::idle::Idle;
+use super::policy::Policy;
+use super::view::Ended;
+use crate::ids::{Address, CallId, IdSource, Target};
+use crate::protocol::{Agent, EndReason, Kind, Media, Message};
+
+/// Effects that wait to be carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Outbox(VecDeque<Effect>);
+
+impl Outbox {
+    pub(super) fn take(&mut self) -> Option<Effect> {
+        self.0.pop_front()
+    }
+
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.0.push_back(effect);
+    }
+
+    pub(super) fn send(&mut self, to: impl Into<Target>, message: Message) {
+        self.push(Effect::Send { to: to.into(), message });
+    }
+
+    pub(super) fn media(&mut self, order: MediaOrder) {
+        self.push(Effect::Media(order));
+    }
+
+    pub(super) fn tone(&mut self, tone: Tone) {
+        self.media(MediaOrder::Tone(tone));
+    }
+}
+
+/// Everything a state needs beside itself.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Desk {
+    pub(super) me: Address,
+    pub(super) agent: Agent,
+    pub(super) policy: Policy,
+    pub(super) ids: IdSource,
+    pub(super) decided: Decided,
+    pub(super) last: Option<Ended>,
+    pub(super) out: Outbox,
+}
+
+/// How a call ended, as the states tell the desk.
+pub(super) struct End {
+    pub(super) reason: EndReason,
+    /// Who answered, when the reason is `answered_elsewhere`.
+    pub(super) by: Option<Address>,
+    /// Whom we talked with, and for how long.
+    pub(super) talk: Option<(Address, Duration)>,
+}
+
+impl From<EndReason> for End {
+    fn from(reason: EndReason) -> Self {
+        Self { reason, by: None, talk: None }
+    }
+}
+
+impl Desk {
+    pub(super) fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
+        let (decided, out) = (Decided::default(), Outbox::default());
+        Self { me, agent, policy, ids: IdSource::new(seed), decided, last: None, out }
+    }
+
+    /// A call begins to ring, here or there.
+    pub(super) fn begin(&mut self, call: &Call) {
+        self.out.media(MediaOrder::Prepare { media: call.media });
+        self.out.push(Effect::Watch(call.others(&self.me)));
+        self.out.push(Effect::Show);
+    }
+
+    /// The call is over: silence, record, memory. Links must have been closed and peers told.
+    pub(super) fn end(&mut self, now: Instant, call: Call, end: impl Into<End>) -> State {
+        let End { reason, by, talk } = end.into();
+        self.out.tone(closing_tone(call.direction, reason));
+        self.out.media(MediaOrder::Release);
+        self.out.push(Effect::Watch(Vec::new()));
+        self.remember(&call.id, reason, by.clone());
+        let (peer, talked) = talk.map_or((None, Duration::ZERO), |(peer, talked)| (Some(peer), talked));
+        self.out.push(Effect::Record(CallRecord {
+            call: call.id,
+            direction: call.direction,
+            kind: Kind::Single,
+            media: call.media,
+            caller: call.caller,
+            callees: call.callees,
+            peer,
+            answered_by: by,
+            reason,
+            lasted: now.saturating_duration_since(call.started),
+            talked,
+            timing: call.timing,
+        }));
+        self.out.push(Effect::Show);
+        State::Idle(Idle)
+    }
+
+    /// Declines an invite that comes while there is another call. The record shows who tried.
+    pub(super) fn busy(&mut self, from: &Address, message: Message) {
+        let Message::Invite { call, kind, media, callees, .. } = message else { return };
+        if self.decided.find(&call).is_none() {
+            self.decided.insert(Ended { call: call.clone(), reason: EndReason::Busy, by: None });
+            self.out.push(Effect::Record(CallRecord {
+                call: call.clone(),
+                direction: Direction::Incoming,
+                kind,
+                media,
+                caller: from.clone(),
+                callees,
+                peer: None,
+                answered_by: None,
+                reason: EndReason::Busy,
+                lasted: Duration::ZERO,
+                talked: Duration::ZERO,
+                timing: Timing::default(),
+            }));
+        }
+        self.out.send(from.clone(), Message::Reject { call, reason: EndReason::Busy });
+    }
+
+    /// A message that is not of the current call: an invite is answered busy, the rest by the outcome of its call.
+    pub(super) fn foreign(&mut self, from: &Address, message: Message) {
+        let for_us = |callees: &[_]| callees.contains(&self.me.user) && from.user != self.me.user;
+        match &message {
+            Message::Invite { call, callees, .. } if self.decided.find(call).is_none() => {
+                if for_us(callees) {
+                    self.busy(from, message);
+                }
+            }
+            _ => self.decided.answer(from, &message, &mut self.out),
+        }
+    }
+
+    /// Remembers an outcome and shows it as the last call's.
+    pub(super) fn remember(&mut self, call: &CallId, reason: EndReason, by: Option<Address>) {
+        let ended = Ended { call: call.clone(), reason, by };
+        self.decided.insert(ended.clone());
+        self.last = Some(ended);
+    }
+
+    /// What is sent of a call's media when nothing is muted.
+    pub(super) fn sends_video(media: Media) -> bool {
+        media == Media::Video
+    }
+}
+
+/// The person who rang hears that it failed; the one who was rung hears silence.
+fn closing_tone(direction: Direction, reason: EndReason) -> Tone {
+    match (direction, reason) {
+        (Direction::Incoming, _) | (Direction::Outgoing, EndReason::Hangup | EndReason::Cancelled) => Tone::Silence,
+        (Direction::Outgoing, EndReason::AnsweredElsewhere) => Tone::Silence,
+        (Direction::Outgoing, _) => Tone::Busy,
+    }
+}

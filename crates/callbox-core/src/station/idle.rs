@@ -1,0 +1,86 @@
+//! No call. An invite rings; a press rings somebody.
+
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::call::Call;
+use super::desk::Desk;
+use super::effect::{Direction, Timing};
+use super::input::{Action, Input};
+use super::inviting::Inviting;
+use super::ringing::Ringing;
+use crate::ids::{Address, UserId};
+use crate::protocol::{EndReason, Kind, MAX_CALLEES, Media, Message};
+
+/// No call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Idle;
+
+impl Idle {
+    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        match input {
+            Input::Pressed(Action::Call { users, media }) => self.ring(now, users, media, desk),
+            Input::Heard { from, message } => self.heard(now, from, message, desk),
+            _ => State::Idle(self),
+        }
+    }
+
+    fn ring(self, now: Instant, users: Vec<UserId>, media: Media, desk: &mut Desk) -> State {
+        let mut callees: Vec<UserId> = Vec::new();
+        for user in users {
+            if user != desk.me.user && !callees.contains(&user) && callees.len() < MAX_CALLEES {
+                callees.push(user);
+            }
+        }
+        if callees.is_empty() {
+            return State::Idle(self);
+        }
+        let call = Call {
+            id: desk.ids.call(),
+            direction: Direction::Outgoing,
+            media,
+            caller: desk.me.clone(),
+            callees,
+            started: now,
+            timing: Timing::default(),
+        };
+        State::Inviting(Inviting::begin(now, call, desk))
+    }
+
+    fn heard(self, now: Instant, from: Address, message: Message, desk: &mut Desk) -> State {
+        match incoming(now, &from, &message, desk) {
+            Some(ringing) => State::Ringing(ringing),
+            None => {
+                desk.decided.answer(&from, &message, &mut desk.out);
+                State::Idle(self)
+            }
+        }
+    }
+}
+
+/// Takes up an invite that is new, meant for us and still has time: it rings from now on.
+pub(super) fn incoming(now: Instant, from: &Address, message: &Message, desk: &mut Desk) -> Option<Ringing> {
+    let Message::Invite { call, kind, media, callees, remaining_ms, agent, early } = message else { return None };
+    let ours = callees.contains(&desk.me.user) && from.user != desk.me.user;
+    if !ours || *remaining_ms == 0 || desk.decided.find(call).is_some() {
+        return None;
+    }
+    if *kind == Kind::Group {
+        let reason = EndReason::UnsupportedVersion;
+        desk.remember(call, reason, None);
+        desk.out.send(from.clone(), Message::Reject { call: call.clone(), reason });
+        return None;
+    }
+    let call = Call {
+        id: call.clone(),
+        direction: Direction::Incoming,
+        media: *media,
+        caller: from.clone(),
+        callees: callees.clone(),
+        started: now,
+        timing: Timing { ringing_ms: Some(0), ..Timing::default() },
+    };
+    let until = now + Duration::from_millis(u64::from(*remaining_ms));
+    let early = desk.policy.early_with(&from.user).min(*early);
+    Some(Ringing::begin(call, until, *agent, early, desk))
+}

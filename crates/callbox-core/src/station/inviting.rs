@@ -1,0 +1,292 @@
+//! We ring somebody; nobody there has picked up yet. We are the arbiter: an accept counts when we confirm it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::State;
+use super::call::Call;
+use super::desk::Desk;
+use super::effect::{Flow, Tone};
+use super::input::{Action, Input, LinkEvent};
+use super::line::{Line, News};
+use super::talking::Talking;
+use super::view::{CallView, Ended};
+use crate::ids::{Address, LinkId, Target, UserId};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Media, Message};
+
+/// The callee's own timer is authoritative; ours is a backstop this much later.
+const BACKSTOP: Duration = Duration::from_secs(5);
+/// One busy device does not make a user busy: others of the same user get this long to ring.
+const SETTLE: Duration = Duration::from_secs(1);
+/// The most devices that ring for one invite; further ones are told that they are too late.
+const MOST_DEVICES: usize = 32;
+
+/// We ring somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Inviting {
+    call: Call,
+    /// When the callees' own timers end.
+    until: Instant,
+    callees: BTreeMap<UserId, Callee>,
+    devices: BTreeMap<Address, Line>,
+}
+
+/// How one callee stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Callee {
+    /// May still answer.
+    Open,
+    /// One device refused; unless another one rings by then, that was the user's answer.
+    Settling { refusal: EndReason, by: Instant },
+    /// Will not answer.
+    Refused(EndReason),
+}
+
+impl Inviting {
+    /// Sends the invite.
+    pub(super) fn begin(now: Instant, call: Call, desk: &mut Desk) -> Self {
+        desk.begin(&call);
+        let callees = call.callees.iter().map(|user| (user.clone(), Callee::Open)).collect();
+        let until = now + desk.policy.ring;
+        let inviting = Self { call, until, callees, devices: BTreeMap::new() };
+        inviting.invite(now, desk);
+        inviting
+    }
+
+    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        match input {
+            Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
+                self.heard(now, from, message, desk)
+            }
+            Input::Heard { from, message } => self.heard_foreign(now, &from, message, desk),
+            Input::Pressed(Action::Hangup | Action::Reject | Action::Toggle) => {
+                self.give_up(now, EndReason::Cancelled, desk)
+            }
+            Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::SignalingUp => {
+                self.invite(now, desk);
+                State::Inviting(self)
+            }
+            Input::Tick => self.tick(now, desk),
+            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } => {
+                State::Inviting(self)
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        let settling = self.callees.values().filter_map(|callee| match callee {
+            Callee::Settling { by, .. } => Some(*by),
+            Callee::Open | Callee::Refused(_) => None,
+        });
+        settling.fold(self.until + BACKSTOP, Instant::min)
+    }
+
+    pub(super) fn view(&self, now: Instant) -> CallView {
+        let remaining = self.until.saturating_duration_since(now);
+        CallView { ringing_devices: self.devices.len(), ..self.call.view(remaining) }
+    }
+
+    /// Rings everybody who may still answer, with the time that is left. Repeated when signalling comes back.
+    fn invite(&self, now: Instant, desk: &mut Desk) {
+        let left = self.until.saturating_duration_since(now).as_millis();
+        let remaining_ms = u32::try_from(left).unwrap_or(u32::MAX);
+        if remaining_ms == 0 {
+            return;
+        }
+        for (user, callee) in &self.callees {
+            if matches!(callee, Callee::Refused(_)) {
+                continue;
+            }
+            let message = Message::Invite {
+                call: self.call.id.clone(),
+                kind: crate::protocol::Kind::Single,
+                media: self.call.media,
+                callees: self.call.callees.clone(),
+                remaining_ms,
+                agent: desk.agent,
+                early: desk.policy.early,
+            };
+            desk.out.send(user.clone(), message);
+        }
+    }
+
+    fn heard(mut self, now: Instant, from: Address, message: Message, desk: &mut Desk) -> State {
+        if !self.callees.contains_key(&from.user) {
+            return State::Inviting(self);
+        }
+        match message {
+            Message::Ringing { agent, early, .. } => self.rings(now, from, agent, early, desk),
+            Message::Accept { agent, .. } => return self.confirm(now, from, agent, desk),
+            Message::Reject { reason, .. } | Message::Hangup { reason, .. } => {
+                return self.refused(now, &from, reason, desk);
+            }
+            message @ (Message::Offer { .. } | Message::Answer { .. } | Message::Candidate { .. }) => {
+                if let Some(line) = self.devices.get_mut(&from) {
+                    line.heard(message, &mut desk.out);
+                }
+            }
+            _ => {}
+        }
+        State::Inviting(self)
+    }
+
+    /// One more device rings.
+    fn rings(&mut self, now: Instant, from: Address, agent: Agent, early: EarlyMedia, desk: &mut Desk) {
+        let Some(callee) = self.callees.get_mut(&from.user) else { return };
+        if let Callee::Refused(reason) = callee {
+            let late = Message::Cancel { call: self.call.id.clone(), reason: told(*reason), by: None };
+            return desk.out.send(from, late);
+        }
+        if self.devices.contains_key(&from) || self.devices.len() >= MOST_DEVICES {
+            return;
+        }
+        *callee = Callee::Open;
+        if self.devices.is_empty() {
+            desk.out.tone(Tone::RingBack);
+        }
+        self.call.timing.ringing_ms.get_or_insert(self.call.at(now));
+        let mut line = Line::new(&self.call, from.clone(), !Agent::callee_offers(desk.agent, agent));
+        let early = early.min(desk.policy.early);
+        let preview = early == EarlyMedia::Preview && self.call.media == Media::Video;
+        line.gate(Flow { send_video: preview, ..Flow::default() }, &mut desk.out);
+        if early != EarlyMedia::Off {
+            line.offer_next(&mut desk.out);
+        }
+        self.devices.insert(from, line);
+        desk.out.push(super::Effect::Show);
+    }
+
+    /// The first accept wins; everybody else is told who won.
+    fn confirm(mut self, now: Instant, winner: Address, agent: Agent, desk: &mut Desk) -> State {
+        if let Some(Callee::Refused(reason)) = self.callees.get(&winner.user) {
+            let late = Message::Cancel { call: self.call.id.clone(), reason: told(*reason), by: None };
+            desk.out.send(winner, late);
+            return State::Inviting(self);
+        }
+        let line = self.devices.remove(&winner);
+        let line =
+            line.unwrap_or_else(|| Line::new(&self.call, winner.clone(), !Agent::callee_offers(desk.agent, agent)));
+        desk.out.send(winner.clone(), Message::Confirm { call: self.call.id.clone() });
+        self.cancel_all(EndReason::AnsweredElsewhere, Some(&winner), desk);
+        self.call.timing.accept_ms = Some(self.call.at(now));
+        self.call.timing.confirm_ms = self.call.timing.accept_ms;
+        State::Talking(Box::new(Talking::begin(now, self.call, line, desk)))
+    }
+
+    fn refused(mut self, now: Instant, from: &Address, reason: EndReason, desk: &mut Desk) -> State {
+        if let Some(mut line) = self.devices.remove(from) {
+            line.close(&mut desk.out);
+        }
+        let others_ring = self.devices.keys().any(|device| device.user == from.user);
+        let Some(callee) = self.callees.get_mut(&from.user) else { return State::Inviting(self) };
+        match (&callee, reason) {
+            (Callee::Refused(_), _) => {}
+            (_, EndReason::Rejected) => {
+                *callee = Callee::Refused(reason);
+                self.silence(&from.user, EndReason::RejectedElsewhere, desk);
+            }
+            (_, EndReason::NoAnswer) if !others_ring => *callee = Callee::Refused(reason),
+            (Callee::Open, _) if !others_ring => *callee = Callee::Settling { refusal: reason, by: now + SETTLE },
+            _ => {}
+        }
+        desk.out.push(super::Effect::Show);
+        self.settle(now, desk)
+    }
+
+    /// Stops every other device of a user who has answered for all of them.
+    fn silence(&mut self, user: &UserId, reason: EndReason, desk: &mut Desk) {
+        for (_, line) in self.devices.iter_mut().filter(|(device, _)| device.user == *user) {
+            line.close(&mut desk.out);
+        }
+        self.devices.retain(|device, _| device.user != *user);
+        let message = Message::Cancel { call: self.call.id.clone(), reason, by: None };
+        desk.out.send(Target::from(user.clone()), message);
+    }
+
+    fn tick(mut self, now: Instant, desk: &mut Desk) -> State {
+        if now >= self.until + BACKSTOP {
+            let reason = if self.call.timing.ringing_ms.is_some() { EndReason::NoAnswer } else { EndReason::Offline };
+            return self.give_up(now, reason, desk);
+        }
+        for callee in self.callees.values_mut() {
+            if let Callee::Settling { refusal, by } = callee {
+                if now >= *by {
+                    *callee = Callee::Refused(*refusal);
+                }
+            }
+        }
+        self.settle(now, desk)
+    }
+
+    /// The call ends when nobody is left who may answer; the kindest truth is the reason.
+    fn settle(self, now: Instant, desk: &mut Desk) -> State {
+        const KINDEST: [EndReason; 3] = [EndReason::Rejected, EndReason::Busy, EndReason::NoAnswer];
+        let mut reasons = Vec::new();
+        for callee in self.callees.values() {
+            match callee {
+                Callee::Refused(reason) => reasons.push(*reason),
+                Callee::Open | Callee::Settling { .. } => return State::Inviting(self),
+            }
+        }
+        let kindest = KINDEST.into_iter().find(|reason| reasons.contains(reason));
+        let reason = kindest.or(reasons.first().copied()).unwrap_or(EndReason::NoAnswer);
+        self.give_up(now, reason, desk)
+    }
+
+    fn give_up(mut self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
+        self.cancel_all(told(reason), None, desk);
+        desk.end(now, self.call, reason)
+    }
+
+    /// Tells every callee that it need not ring, and tears down the links that were not chosen.
+    fn cancel_all(&mut self, reason: EndReason, by: Option<&Address>, desk: &mut Desk) {
+        for line in self.devices.values_mut() {
+            line.close(&mut desk.out);
+        }
+        for user in self.callees.keys() {
+            let message = Message::Cancel { call: self.call.id.clone(), reason, by: by.cloned() };
+            desk.out.send(user.clone(), message);
+        }
+    }
+
+    fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
+        let Some(line) = self.devices.get_mut(&link.peer) else { return State::Inviting(self) };
+        match line.event(now, &self.call, link.number, event, &mut desk.out) {
+            News::Unsafe => self.give_up(now, EndReason::MediaFailed, desk),
+            // An early link that breaks costs only its head start: the next one is made after accept.
+            News::None | News::Up | News::Down | News::NextFailed => State::Inviting(self),
+        }
+    }
+
+    /// Glare: they ring us while we ring them. The smaller call id wins on both sides; any other invite is busy.
+    fn heard_foreign(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
+        let rung = matches!(self.callees.get(&from.user), Some(Callee::Open | Callee::Settling { .. }));
+        let Message::Invite { call: theirs, callees, .. } = &message else {
+            desk.foreign(from, message);
+            return State::Inviting(self);
+        };
+        if !rung || !callees.contains(&desk.me.user) || desk.decided.find(theirs).is_some() {
+            desk.foreign(from, message);
+            return State::Inviting(self);
+        }
+        if self.call.id < *theirs {
+            let by = Some(desk.me.clone());
+            desk.decided.insert(Ended { call: theirs.clone(), reason: EndReason::AnsweredElsewhere, by });
+            return State::Inviting(self);
+        }
+        let Some(ringing) = super::idle::incoming(now, from, &message, desk) else { return State::Inviting(self) };
+        self.cancel_all(EndReason::AnsweredElsewhere, Some(from), desk);
+        desk.remember(&self.call.id, EndReason::AnsweredElsewhere, Some(from.clone()));
+        State::Accepting(ringing.pick_up(now, desk))
+    }
+}
+
+/// What a callee is told when the call ends for this reason.
+fn told(reason: EndReason) -> EndReason {
+    match reason {
+        EndReason::Rejected => EndReason::RejectedElsewhere,
+        EndReason::Offline => EndReason::NoAnswer,
+        other => other,
+    }
+}

@@ -1,0 +1,228 @@
+//! The line to one device: its current link, and while that is being replaced, the next one.
+
+use std::time::Instant;
+
+use super::call::Call;
+use super::desk::Outbox;
+use super::effect::{Flow, MediaOrder, Timing};
+use super::input::LinkEvent;
+use crate::ids::{Address, CallId, LinkId};
+use crate::protocol::{Media, Message};
+
+/// The most links one line may use up in a call; a peer that wants more is broken or hostile.
+const MOST_LINKS: u32 = 64;
+
+/// Everything known about the media path to one device of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Line {
+    call: CallId,
+    peer: Address,
+    media: Media,
+    /// We make the offer of every link of this line (fixed by rule, so that offers never cross).
+    we_offer: bool,
+    /// The number of the newest link.
+    newest: u32,
+    current: Option<Link>,
+    next: Option<Link>,
+    flow: Flow,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Link {
+    number: u32,
+    secured: bool,
+    timing: Timing,
+}
+
+/// What a link event means for the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing to decide.
+    None,
+    /// Media may flow now, for the first time or again.
+    Up,
+    /// The link that carried the call is silent or broken.
+    Down,
+    /// The replacement did not come up.
+    NextFailed,
+    /// Somebody sits in between: end the call.
+    Unsafe,
+}
+
+impl Line {
+    /// A line without a link.
+    pub(super) fn new(call: &Call, peer: Address, we_offer: bool) -> Self {
+        let (current, next, flow) = (None, None, Flow::default());
+        Self { call: call.id.clone(), peer, media: call.media, we_offer, newest: 0, current, next, flow }
+    }
+
+    pub(super) fn peer(&self) -> &Address {
+        &self.peer
+    }
+
+    pub(super) fn we_offer(&self) -> bool {
+        self.we_offer
+    }
+
+    pub(super) fn has_link(&self) -> bool {
+        self.current.is_some()
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.current.as_ref().is_some_and(|link| link.secured)
+    }
+
+    /// Starts the next link if the offer is ours to make and none is on its way.
+    pub(super) fn offer_next(&mut self, out: &mut Outbox) {
+        if self.we_offer && self.next.is_none() && self.newest < MOST_LINKS {
+            self.open(self.newest + 1, out);
+        }
+    }
+
+    /// Gives up the link that is on its way.
+    pub(super) fn drop_next(&mut self, out: &mut Outbox) {
+        if let Some(link) = self.next.take() {
+            out.media(MediaOrder::Close { link: self.id(link.number) });
+        }
+    }
+
+    /// What may pass from now on, on this link and on those that replace it.
+    pub(super) fn gate(&mut self, flow: Flow, out: &mut Outbox) {
+        self.flow = flow;
+        for link in self.current.iter().chain(&self.next) {
+            out.media(MediaOrder::Gate { link: self.id(link.number), flow });
+        }
+    }
+
+    /// Tears everything down.
+    pub(super) fn close(&mut self, out: &mut Outbox) {
+        for link in self.current.take().into_iter().chain(self.next.take()) {
+            out.media(MediaOrder::Close { link: self.id(link.number) });
+        }
+    }
+
+    /// An offer, answer or candidate of the peer. Those of links that are gone change nothing.
+    pub(super) fn heard(&mut self, message: Message, out: &mut Outbox) {
+        match message {
+            Message::Offer { link, sdp, .. } if !self.we_offer && link > self.newest && link <= MOST_LINKS => {
+                self.drop_next(out);
+                self.open(link, out);
+                out.media(MediaOrder::RemoteOffer { link: self.id(link), sdp });
+            }
+            Message::Answer { link, sdp, .. } if self.we_offer && self.knows(link) => {
+                out.media(MediaOrder::RemoteAnswer { link: self.id(link), sdp });
+            }
+            Message::Candidate { link, candidate, mline, .. } if self.knows(link) => {
+                out.media(MediaOrder::RemoteCandidate { link: self.id(link), candidate, mline });
+            }
+            _ => {}
+        }
+    }
+
+    /// Something happened on one of the links.
+    pub(super) fn event(&mut self, now: Instant, call: &Call, number: u32, event: LinkEvent, out: &mut Outbox) -> News {
+        if !self.knows(number) {
+            return News::None;
+        }
+        let id = self.call.clone();
+        match event {
+            LinkEvent::Offer(sdp) => out.send(self.peer.clone(), Message::Offer { call: id, link: number, sdp }),
+            LinkEvent::Answer(sdp) => out.send(self.peer.clone(), Message::Answer { call: id, link: number, sdp }),
+            LinkEvent::Candidate { candidate, mline } => {
+                let message = Message::Candidate { call: id, link: number, candidate, mline };
+                out.send(self.peer.clone(), message);
+            }
+            LinkEvent::Silent | LinkEvent::Failed(_) => return self.broke(number, &event, out),
+            LinkEvent::IceConnected
+            | LinkEvent::Secured
+            | LinkEvent::FirstAudio
+            | LinkEvent::FirstFrameSent
+            | LinkEvent::FirstFrameShown => return self.step(call.at(now), number, &event, out),
+        }
+        News::None
+    }
+
+    /// The set-up times of the link that carries the call, beside those of the call itself.
+    pub(super) fn timing(&self, of_call: Timing) -> Timing {
+        let of_link = self.current.as_ref().map(|link| link.timing).unwrap_or_default();
+        Timing {
+            ice_ms: of_link.ice_ms,
+            dtls_ms: of_link.dtls_ms,
+            first_audio_ms: of_link.first_audio_ms,
+            first_frame_sent_ms: of_link.first_frame_sent_ms,
+            first_frame_shown_ms: of_link.first_frame_shown_ms,
+            ..of_call
+        }
+    }
+
+    fn open(&mut self, number: u32, out: &mut Outbox) {
+        let id = self.id(number);
+        self.newest = number;
+        let link = Link { number, secured: false, timing: Timing::default() };
+        if self.current.is_none() {
+            self.current = Some(link);
+        } else {
+            self.next = Some(link);
+        }
+        out.media(MediaOrder::Open { link: id.clone(), media: self.media, offerer: self.we_offer });
+        out.media(MediaOrder::Gate { link: id, flow: self.flow });
+    }
+
+    fn broke(&mut self, number: u32, event: &LinkEvent, out: &mut Outbox) -> News {
+        if matches!(event, LinkEvent::Failed(super::LinkFailure::WrongFingerprint)) {
+            return News::Unsafe;
+        }
+        if self.next.as_ref().is_some_and(|next| next.number == number) {
+            self.drop_next(out);
+            return News::NextFailed;
+        }
+        if matches!(event, LinkEvent::Failed(_)) {
+            // It cannot come back: whatever is on its way takes its place.
+            if let Some(link) = self.current.take() {
+                out.media(MediaOrder::Close { link: self.id(link.number) });
+            }
+            self.current = self.next.take();
+            if self.is_up() {
+                return News::Up;
+            }
+        }
+        News::Down
+    }
+
+    fn step(&mut self, at: u32, number: u32, event: &LinkEvent, out: &mut Outbox) -> News {
+        let Some(link) = self.current.iter_mut().chain(&mut self.next).find(|link| link.number == number) else {
+            return News::None;
+        };
+        match event {
+            LinkEvent::IceConnected => link.timing.ice_ms.get_or_insert(at),
+            LinkEvent::Secured => {
+                link.secured = true;
+                link.timing.dtls_ms.get_or_insert(at)
+            }
+            LinkEvent::FirstAudio => link.timing.first_audio_ms.get_or_insert(at),
+            LinkEvent::FirstFrameSent => link.timing.first_frame_sent_ms.get_or_insert(at),
+            _ => link.timing.first_frame_shown_ms.get_or_insert(at),
+        };
+        self.take_over(out);
+        if matches!(event, LinkEvent::Secured) { News::Up } else { News::None }
+    }
+
+    /// Make before break: the old link goes when the new one is seen or heard.
+    fn take_over(&mut self, out: &mut Outbox) {
+        let lives = |link: &Link| link.timing.first_frame_shown_ms.is_some() || link.timing.first_audio_ms.is_some();
+        if !self.next.as_ref().is_some_and(lives) {
+            return;
+        }
+        if let Some(old) = std::mem::replace(&mut self.current, self.next.take()) {
+            out.media(MediaOrder::Close { link: self.id(old.number) });
+        }
+    }
+
+    fn knows(&self, number: u32) -> bool {
+        self.current.iter().chain(&self.next).any(|link| link.number == number)
+    }
+
+    fn id(&self, number: u32) -> LinkId {
+        LinkId { call: self.call.clone(), peer: self.peer.clone(), number }
+    }
+}

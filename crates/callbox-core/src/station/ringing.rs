@@ -1,0 +1,145 @@
+//! Someone rings us; nobody here has picked up yet.
+
+use std::time::Instant;
+
+use super::State;
+use super::accepting::Accepting;
+use super::call::Call;
+use super::desk::{Desk, End};
+use super::effect::{Flow, Tone};
+use super::input::{Action, Input, LinkEvent};
+use super::line::{Line, News};
+use super::view::CallView;
+use crate::ids::{Address, LinkId};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Media, Message};
+
+/// Someone rings us.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Ringing {
+    pub(super) call: Call,
+    /// Our own timer, which is authoritative for this device.
+    until: Instant,
+    early: EarlyMedia,
+    pub(super) line: Line,
+}
+
+impl Ringing {
+    /// Starts to ring and, if both sides want it, to connect.
+    pub(super) fn begin(call: Call, until: Instant, inviter: Agent, early: EarlyMedia, desk: &mut Desk) -> Self {
+        desk.begin(&call);
+        desk.out.tone(Tone::Ring);
+        let mut line = Line::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
+        let preview = early == EarlyMedia::Preview && call.media == Media::Video;
+        line.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
+        let ringing = Self { call, until, early, line };
+        ringing.tell(desk);
+        let mut ringing = ringing;
+        if early != EarlyMedia::Off {
+            ringing.line.offer_next(&mut desk.out);
+        }
+        ringing
+    }
+
+    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        match input {
+            Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
+                self.heard(now, &from, message, desk)
+            }
+            Input::Heard { from, message } => self.heard_foreign(now, &from, message, desk),
+            Input::Pressed(Action::Accept | Action::Toggle) => State::Accepting(self.pick_up(now, desk)),
+            Input::Pressed(Action::Reject | Action::Hangup) => self.refuse(now, EndReason::Rejected, desk),
+            Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::SignalingUp => {
+                self.tell(desk);
+                State::Ringing(self)
+            }
+            Input::Tick if now >= self.until => self.refuse(now, EndReason::NoAnswer, desk),
+            Input::Tick | Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } => {
+                State::Ringing(self)
+            }
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        self.until
+    }
+
+    pub(super) fn view(&self, now: Instant) -> CallView {
+        let view = self.call.view(self.until.saturating_duration_since(now));
+        CallView { ringing_devices: 1, timing: self.line.timing(self.call.timing), ..view }
+    }
+
+    /// Picks up: our accept counts when the inviter confirms it.
+    pub(super) fn pick_up(mut self, now: Instant, desk: &mut Desk) -> Accepting {
+        desk.out.tone(Tone::Silence);
+        self.call.timing.accept_ms = Some(self.call.at(now));
+        Accepting::begin(now, self, desk)
+    }
+
+    fn tell(&self, desk: &mut Desk) {
+        let message = Message::Ringing { call: self.call.id.clone(), agent: desk.agent, early: self.early };
+        desk.out.send(self.call.caller.clone(), message);
+    }
+
+    fn heard(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
+        if *from != self.call.caller {
+            return State::Ringing(self);
+        }
+        match message {
+            Message::Cancel { reason, by, .. } => self.fall_silent(now, End { reason, by, talk: None }, desk),
+            Message::Hangup { reason, .. } => self.fall_silent(now, reason.into(), desk),
+            Message::Invite { .. } => {
+                self.tell(desk);
+                State::Ringing(self)
+            }
+            message @ (Message::Offer { .. } | Message::Answer { .. } | Message::Candidate { .. }) => {
+                if self.early != EarlyMedia::Off {
+                    self.line.heard(message, &mut desk.out);
+                }
+                State::Ringing(self)
+            }
+            _ => State::Ringing(self),
+        }
+    }
+
+    /// A new invite of the very device that rings us: its old call must be over. Anybody else's is busy.
+    fn heard_foreign(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
+        if *from != self.call.caller {
+            desk.foreign(from, message);
+            return State::Ringing(self);
+        }
+        match super::idle::incoming(now, from, &message, desk) {
+            Some(ringing) => {
+                self.line.close(&mut desk.out);
+                desk.remember(&self.call.id, EndReason::Cancelled, None);
+                State::Ringing(ringing)
+            }
+            None => {
+                desk.foreign(from, message);
+                State::Ringing(self)
+            }
+        }
+    }
+
+    fn refuse(self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
+        let message = Message::Reject { call: self.call.id.clone(), reason };
+        desk.out.send(self.call.caller.clone(), message);
+        self.fall_silent(now, reason.into(), desk)
+    }
+
+    fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
+        self.line.close(&mut desk.out);
+        self.call.timing = self.line.timing(self.call.timing);
+        desk.end(now, self.call, end)
+    }
+
+    fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
+        if link.peer != *self.line.peer() {
+            return State::Ringing(self);
+        }
+        match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
+            News::Unsafe => self.refuse(now, EndReason::MediaFailed, desk),
+            News::None | News::Up | News::Down | News::NextFailed => State::Ringing(self),
+        }
+    }
+}
