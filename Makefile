@@ -1,0 +1,61 @@
+# What a person types. `make demo` and `make test` do all their set-up themselves.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+TRANSPORT ?= websocket
+JSON ?= build/scenarios-$(TRANSPORT).json
+ROUNDS ?= 20
+CALLS ?= 300
+FUZZ_SECONDS ?= 60
+
+.PHONY: help setup setup-test demo test lint unit scenarios official client bench fuzz msrv soak
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what a build and a demo need (apt, says what it does)
+	@.ci/setup base
+
+setup-test: ## … and what the tests need: a browser, a TURN server, Node and Python packages
+	@.ci/setup test
+
+demo: setup ## A panel and a hub in one terminal; prints the address to open
+	@$(CARGO) build --release --workspace
+	@target/release/callbox demo
+
+test: setup-test lint unit official client scenarios ## Everything that must hold, in under 35 minutes on two cores
+
+lint: ## Formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+unit: ## The core, the hub and the daemon, in memory and on loopback
+	$(CARGO) test --workspace --locked
+	node --test crates/callbox-hub/web-tests/
+
+build/callbox: .FORCE
+	@$(CARGO) build --release --workspace --locked
+	@mkdir -p build && ln -sf ../target/release/callbox build/callbox
+
+official: build/callbox ## Tickets against the official implementations
+	tests/official/run.sh target/release/callbox
+
+client: build/callbox ## A call with a client written from docs/protocol.md alone
+	tests/client/run.sh target/release
+
+scenarios: build/callbox ## The scenario table: TRANSPORT=websocket
+	cd tests/scenarios && node run.mjs --transport $(TRANSPORT) --bin ../../target/release --json ../../$(JSON)
+
+bench: build/callbox ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
+	target/release/callbox demo --self-call --compare --rounds $(ROUNDS)
+
+soak: build/callbox ## CALLS=300 calls in a row on one daemon: threads, descriptors, memory slope
+	target/release/callbox demo --self-call --rounds $(CALLS) --soak
+
+fuzz: ## Every place where bytes enter, FUZZ_SECONDS each (needs a nightly toolchain and cargo-fuzz)
+	.ci/fuzz $(FUZZ_SECONDS)
+
+msrv: ## The whole workspace with Rust 1.85
+	.ci/msrv
+
+.FORCE:
