@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests tickets both ways against the official libraries: tests/official/run CALLBOX-BINARY [WORK-DIRECTORY]
+# Tests tickets both ways against the official libraries: tests/official/run.sh CALLBOX-BINARY [WORK-DIRECTORY]
 # Fetches them from PyPI and npm on the first run, into target/official.
 set -eu
 if [ $# -lt 1 ] || [ ! -x "$1" ]; then
