@@ -1,0 +1,209 @@
+// One RTCPeerConnection a link: opens, describes, gates and closes what the station orders, and tells it what happens.
+
+const FIRSTS_MS = 100;
+const FIRSTS_FOR_MS = 60_000;
+const HELD = 64;
+
+const key = ({ call, peer, number }) => `${call}/${peer.user}/${peer.device}/${number}`;
+
+/** Every link of this page. `tell(link, event, more)` reports; `settings`: {relay, codec}. */
+export class Links {
+  #links = new Map();
+  #tracks = { audio: null, video: null };
+  #tell; #settings;
+
+  constructor({ tell, settings }) {
+    this.#tell = tell;
+    this.#settings = settings;
+    this.iceServers = [];
+  }
+
+  /** Sets up ICE and DTLS, all gates closed. */
+  open(id, media, offerer) {
+    const link = new Link(id, {
+      media, offerer, iceServers: this.iceServers, settings: this.#settings, tracks: this.#tracks,
+      tell: (event, more) => this.#links.has(key(id)) && this.#tell(id, event, more),
+    });
+    this.#links.set(key(id), link);
+    link.start();
+  }
+
+  /** The peer's description or candidate. */
+  heard(id, kind, body) {
+    this.#links.get(key(id))?.heard(kind, body);
+  }
+
+  /** What may pass from now on. */
+  gate(id, flow) {
+    this.#links.get(key(id))?.gate(flow);
+  }
+
+  /** Tears one down. */
+  close(id) {
+    const link = this.#links.get(key(id));
+    this.#links.delete(key(id));
+    link?.close();
+  }
+
+  /** The microphone's and the camera's track, or null: sent wherever a gate is open. */
+  send(tracks) {
+    Object.assign(this.#tracks, tracks);
+    for (const link of this.#links.values()) link.apply();
+  }
+
+  /** What the peer of this link sends. */
+  stream(id) {
+    return this.#links.get(key(id))?.stream ?? null;
+  }
+
+  /** The raw statistics of every link, for a person who looks for a fault. */
+  async stats() {
+    const reports = await Promise.all([...this.#links.values()].map((link) => link.pc.getStats()));
+    return reports.map((report) => [...report.values()]);
+  }
+}
+
+class Link {
+  #id; #options; #tell;
+  #flow = { sendAudio: false, sendVideo: false, playAudio: false, playVideo: false };
+  #steps = Promise.resolve();
+  #held = [];
+  #ready = false;
+  #closed = false;
+  #ended = false;
+  #firsts = null;
+
+  constructor(id, options) {
+    this.#id = id;
+    this.#options = options;
+    this.#tell = options.tell;
+    this.stream = new MediaStream();
+    this.pc = new RTCPeerConnection({
+      iceServers: options.iceServers, bundlePolicy: 'max-bundle', iceTransportPolicy: options.settings.relay ? 'relay' : 'all',
+    });
+    this.#listen();
+  }
+
+  start() {
+    this.#watchFirsts();
+    if (!this.#options.offerer) return;
+    this.#step(async () => {
+      this.pc.addTransceiver('audio', { direction: 'sendrecv' });
+      if (this.#options.media === 'video') this.pc.addTransceiver('video', { direction: 'sendrecv' });
+      this.#prefer();
+      await this.pc.setLocalDescription();
+      this.#tell('offer', { sdp: this.pc.localDescription.sdp });
+      this.apply();
+    });
+  }
+
+  heard(kind, body) {
+    if (kind === 'candidate') return this.#candidate(body);
+    this.#step(async () => {
+      await this.pc.setRemoteDescription({ type: kind, sdp: body.sdp });
+      if (kind === 'offer') {
+        for (const transceiver of this.pc.getTransceivers()) transceiver.direction = 'sendrecv';
+        this.#prefer();
+        await this.pc.setLocalDescription();
+        this.#tell('answer', { sdp: this.pc.localDescription.sdp });
+      }
+      this.#ready = true;
+      for (const candidate of this.#held.splice(0)) await this.#add(candidate);
+      this.apply();
+    });
+  }
+
+  gate(flow) {
+    this.#flow = flow;
+    this.apply();
+  }
+
+  /** Puts the tracks into, or takes them out of, the senders: what is not let through is not sent at all. */
+  apply() {
+    if (this.#closed) return;
+    const wanted = { audio: this.#flow.sendAudio ? this.#options.tracks.audio : null, video: this.#flow.sendVideo ? this.#options.tracks.video : null };
+    for (const transceiver of this.pc.getTransceivers()) {
+      const track = wanted[transceiver.receiver.track.kind];
+      if (transceiver.sender.track === track) continue;
+      transceiver.sender.replaceTrack(track).catch((error) => this.#closed || console.warn('callbox: track refused', error));
+    }
+    for (const track of this.stream.getTracks()) track.enabled = track.kind === 'audio' ? this.#flow.playAudio : this.#flow.playVideo;
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#firsts);
+    this.pc.close();
+  }
+
+  #listen() {
+    const { pc } = this;
+    pc.ontrack = ({ track }) => {
+      this.stream.addTrack(track);
+      this.apply();
+    };
+    pc.onicecandidate = ({ candidate }) => {
+      if (this.#ended) return;
+      this.#ended = !candidate?.candidate;
+      this.#tell('candidate', { candidate: candidate?.candidate ?? '', mline: candidate?.sdpMLineIndex ?? 0 });
+    };
+    pc.oniceconnectionstatechange = () => pc.iceConnectionState === 'connected' && this.#tell('ice');
+    pc.onconnectionstatechange = () => {
+      if (['connected', 'disconnected', 'failed'].includes(pc.connectionState)) this.#tell(pc.connectionState);
+    };
+  }
+
+  /** One step after the other; one that fails breaks the link. */
+  #step(work) {
+    this.#steps = this.#steps.then(() => (this.#closed ? undefined : work())).catch((error) => {
+      if (this.#closed) return;
+      console.warn('callbox: link failed', key(this.#id), error);
+      this.#tell('failed');
+    });
+  }
+
+  #candidate(body) {
+    if (this.#ready) this.#step(() => this.#add(body));
+    else if (this.#held.length < HELD) this.#held.push(body);
+  }
+
+  async #add({ candidate, mline }) {
+    try {
+      await this.pc.addIceCandidate(candidate ? { candidate, sdpMLineIndex: mline } : undefined);
+    } catch (error) {
+      // One address less; the others may still find a path.
+      if (!this.#closed) console.info('callbox: candidate refused', error.message);
+    }
+  }
+
+  /** Narrows the video codecs to the one that was asked for. */
+  #prefer() {
+    const { codec } = this.#options.settings;
+    if (!codec) return;
+    const wanted = [`video/${codec}`, 'video/rtx'];
+    const codecs = RTCRtpReceiver.getCapabilities('video').codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
+    for (const transceiver of this.pc.getTransceivers()) {
+      if (transceiver.receiver.track.kind === 'video' && codecs.length) transceiver.setCodecPreferences(codecs);
+    }
+  }
+
+  /** Looks often, for a while, for the first sound and the first frames. */
+  #watchFirsts() {
+    const told = new Set();
+    const until = performance.now() + FIRSTS_FOR_MS;
+    const once = (event) => {
+      if (told.has(event)) return;
+      told.add(event);
+      this.#tell(event);
+    };
+    const look = async () => {
+      for (const stat of (await this.pc.getStats()).values()) {
+        if (stat.type === 'inbound-rtp' && stat.kind === 'audio' && stat.packetsReceived > 0 && this.#flow.playAudio) once('first_audio');
+        if (stat.type === 'inbound-rtp' && stat.kind === 'video' && stat.framesDecoded > 0) once('first_frame_shown');
+        if (stat.type === 'outbound-rtp' && stat.kind === 'video' && stat.framesSent > 0) once('first_frame_sent');
+      }
+      if (!this.#closed && told.size < 3 && performance.now() < until) this.#firsts = setTimeout(look, FIRSTS_MS);
+    };
+    this.#firsts = setTimeout(look, FIRSTS_MS);
+  }
+}

@@ -1,0 +1,124 @@
+// What a person reads: end reasons, states and times in kind words.
+
+/** `flat-3` → `Flat 3`. */
+export function nameOf(user) {
+  const text = user.replace(/[_-]+/g, ' ').trim() || user;
+  return text[0].toUpperCase() + text.slice(1);
+}
+
+/** One or two letters for a round badge. */
+export function initials(user) {
+  const parts = user.split(/[_-]+/).filter(Boolean);
+  return (parts.length > 1 ? parts[0][0] + parts[1][0] : (parts[0] ?? user).slice(0, 2)).toUpperCase();
+}
+
+/** A stable hue of its own for each name. */
+export function hue(user) {
+  let sum = 7;
+  for (const character of user) sum = (sum * 31 + character.codePointAt(0)) % 3600;
+  return (sum * 47) % 360;
+}
+
+/** `anna`, `anna and ben`, `anna, ben and 2 more`. */
+export function names(users) {
+  const all = users.map(nameOf);
+  if (all.length < 3) return all.join(' and ');
+  return `${all[0]}, ${all[1]} and ${all.length - 2} more`;
+}
+
+/** 75 s → `1:15`. */
+export function clock(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}` : `${m}:${String(s).padStart(2, '0')}`;
+}
+
+/** `just now`, `5 min ago`, `14:05`, `Tue 14:05`. */
+export function ago(then, now) {
+  const minutes = Math.floor((now - then) / 60_000);
+  if (minutes < 1) return 'just now';
+  if (minutes < 60) return `${minutes} min ago`;
+  const date = new Date(then);
+  const time = date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+  return date.toDateString() === new Date(now).toDateString() ? time : `${date.toLocaleDateString([], { weekday: 'short' })} ${time}`;
+}
+
+const OUTGOING = {
+  hangup: () => 'Call ended',
+  rejected: (who) => `${who} can’t talk right now`,
+  no_answer: (who) => `${who} didn’t answer`,
+  offline: (who) => `${who} isn’t connected right now`,
+  busy: (who) => `${who} is in another call`,
+  cancelled: () => 'Call cancelled',
+};
+const INCOMING = {
+  hangup: () => 'Call ended',
+  rejected: () => 'Call declined',
+  no_answer: (who) => `You missed a call from ${who}`,
+  busy: (who) => `${who} called while you were talking`,
+  cancelled: (who) => `You missed a call from ${who}`,
+  offline: (who) => `${who} is gone`,
+};
+const EITHER = {
+  answered_elsewhere: () => 'Answered on another device',
+  rejected_elsewhere: () => 'Declined on another device',
+  unsupported_version: (who) => `${who} uses a version that doesn’t fit this one`,
+  media_failed: (who) => `No picture or sound got through to ${who}`,
+  network_lost: (who) => `The connection to ${who} was lost`,
+  ended_by_server: () => 'The call was ended by the house',
+};
+const ADVICE = {
+  offline: 'They’ll see that you called.',
+  media_failed: 'The network between you may be blocking calls.',
+  network_lost: 'Please try again in a moment.',
+  unsupported_version: 'Reload this page; perhaps the other side needs an update.',
+};
+
+/** Whom a record is about, seen from here. */
+export function partner(record) {
+  if (record.peer) return [record.peer.user];
+  return record.direction === 'incoming' ? [record.caller.user] : record.callees;
+}
+
+/** A call that nobody here picked up, though somebody wanted to talk. */
+export function isMissed({ direction, reason }) {
+  return direction === 'incoming' && ['no_answer', 'cancelled', 'busy'].includes(reason);
+}
+
+/** How a call ended, in one sentence and perhaps a second one. */
+export function ending(record) {
+  const who = names(partner(record));
+  const words = (record.direction === 'incoming' ? INCOMING : OUTGOING)[record.reason] ?? EITHER[record.reason];
+  const elsewhere = record.reason === 'answered_elsewhere' && record.answeredBy && !partner(record).includes(record.answeredBy.user);
+  if (elsewhere) return { words: `${nameOf(record.answeredBy.user)} answered`, more: '' };
+  const more = record.talked ? `${who} · ${clock(record.talked)}` : ADVICE[record.reason] ?? '';
+  return { words: words ? words(who) : 'Call ended', more };
+}
+
+/** What is going on right now, for the line under the name. */
+export function status(view, now) {
+  switch (view.state) {
+    case 'inviting':
+      if (view.rings) return 'Ringing…';
+      return view.waiting.length ? 'Not connected. It rings as soon as they are back…' : 'Calling…';
+    case 'ringing': return view.media === 'video' ? 'would like to see you' : 'is calling';
+    case 'accepting': return 'Connecting…';
+    case 'talking': return view.links.some((link) => link.connected) || view.lost ? clock(now - view.since) : 'Connecting…';
+    default: return '';
+  }
+}
+
+const REFUSED = {
+  70001: 'Your link has expired. Please ask for a new one.',
+  70003: 'This link isn’t valid. Please ask for a new one.',
+  70009: 'This link belongs to another house. Please ask for a new one.',
+  70013: 'This link belongs to somebody else.',
+  70014: 'This link belongs to another house.',
+};
+
+/** Why the hub did not let us in. */
+export function refusal({ reason, code, text }) {
+  if (REFUSED[code]) return REFUSED[code];
+  if (reason === 'ticket_expired') return REFUSED[70001];
+  return text || 'The hub did not let you in. Please ask for a new link.';
+}
