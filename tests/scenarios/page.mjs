@@ -1,0 +1,140 @@
+// The browser side: one Chromium with a fake camera and microphone, a context of its own for every signed-in page.
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+import { chromium } from 'playwright-core';
+
+import { frameNumber, isTone, NAMES, TONES } from './content.mjs';
+import { until } from './process.mjs';
+
+const REMOTE = '[data-testid=remote-video]';
+const KEPT_LINES = 200;
+const PROBE = ['jsqr', './probe.js']
+  .map((name) => readFileSync(createRequire(import.meta.url).resolve(name), 'utf8'))
+  .join('\n');
+
+/** Starts a Chromium whose camera and microphone are these files. */
+export function launch({ picture, sound }) {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
+      `--use-file-for-fake-video-capture=${picture}`, `--use-file-for-fake-audio-capture=${sound}`,
+      '--autoplay-policy=no-user-gesture-required', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ],
+  });
+}
+
+/** One signed-in page. */
+export class Page {
+  #context;
+  #page;
+  #lines = [];
+
+  /** An empty page in a context of its own. */
+  static async open(browser, name) {
+    const context = await browser.newContext();
+    await context.addInitScript({ content: PROBE });
+    return new Page(context, await context.newPage(), name);
+  }
+
+  constructor(context, page, name) {
+    this.name = name;
+    this.#context = context;
+    this.#page = page;
+    page.setDefaultTimeout(8_000);
+    page.on('console', (message) => this.#keep(`${message.type()}: ${message.text()}`));
+    page.on('pageerror', (error) => this.#keep(`error: ${error.stack ?? error.message}`));
+    page.on('crash', () => this.#keep('the page has crashed'));
+  }
+
+  /** Goes to this address and waits until it can call and be called. */
+  async enter(address) {
+    await this.#page.goto(address);
+    await this.phase('idle');
+  }
+
+  /** Calls somebody by pressing what a person would press. */
+  async call(user, media = 'video') {
+    await this.press(`call-${media}-${user}`);
+  }
+
+  /** Presses the control of this name. */
+  press(control) {
+    return this.#page.getByTestId(control).click();
+  }
+
+  /** Waits for a state of the page. */
+  phase(wanted, ms = 8_000) {
+    return until(`${this.name} is ${wanted}`, async () => (await this.phaseNow()) === wanted, { ms });
+  }
+
+  /** The state of the page. */
+  phaseNow() {
+    return this.#page.evaluate(() => document.documentElement.dataset.state);
+  }
+
+  /** Why the last call ended, as the page tells it. */
+  lastReason() {
+    return this.#page.evaluate(() => window.callbox.endReason);
+  }
+
+  /** Whether its line to the hub is up. */
+  async connected() {
+    return (await this.#page.evaluate(() => window.callbox.line)) === 'up';
+  }
+
+  /** When each step of the last call was reached, in milliseconds. */
+  timing() {
+    return this.#page.evaluate(() => window.callbox.timing);
+  }
+
+  /** What stands in an element that a person reads, or null when it is not shown. */
+  async words(control) {
+    const element = this.#page.getByTestId(control);
+    return (await element.isVisible()) ? element.textContent() : null;
+  }
+
+  /** How many elements of this name are shown. */
+  count(control) {
+    return this.#page.getByTestId(control).count();
+  }
+
+  /** The number of the frame of a panel's picture that it shows, or null. */
+  async frame() {
+    return frameNumber(await this.#page.evaluate((at) => window.probe.read(at), REMOTE), NAMES.panel);
+  }
+
+  /** Whether it plays a panel's tone now. */
+  async hearsPanel() {
+    const { hz } = await this.#page.evaluate((at) => window.probe.listen(at), REMOTE);
+    return isTone(hz, TONES.panel);
+  }
+
+  /** What its connections have carried so far. */
+  carried() {
+    return this.#page.evaluate(() => window.probe.carried());
+  }
+
+  /** Loads the page again, as a person does who thinks it hangs. */
+  reload() {
+    return this.#page.reload();
+  }
+
+  /** Closes it, and everything it stored. */
+  close() {
+    return this.#context.close();
+  }
+
+  /** The last lines of its console. */
+  tail(count) {
+    return this.#lines.slice(-count);
+  }
+
+  #keep(line) {
+    this.#lines.push(line);
+    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+  }
+}

@@ -1,0 +1,140 @@
+// The hardware side: one daemon with its own configuration, and the control socket through which a scenario sees and presses.
+
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { frameNumber, isTone, NAMES, TONES } from './content.mjs';
+import { Child, run, Settled, until } from './process.mjs';
+
+/** One panel. */
+export class Panel {
+  #bin;
+  #child = null;
+  #folder;
+  #socket;
+
+  /** Makes a panel of this user. `wire` is what lies between it and the transport; the rest is configuration. */
+  static async make({ bin, folder, transport, user, wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false }) {
+    const own = await mkdtemp(join(folder, `${user}-`));
+    const panel = new Panel(bin, own);
+    await writeFile(join(own, 'panel.toml'), `${transport.panel(user, wire)}
+[call]
+ring_seconds = ${ring}
+early_media = "${early}"
+
+[camera]
+kind = "${camera ? 'test' : 'none'}"
+${camera ? `name = "${NAMES.panel}"` : ''}
+
+[microphone]
+kind = "test"
+hz = ${TONES.panel}
+
+[speaker]
+kind = "test"
+
+[screen]
+kind = "test"
+size = "640x360"
+fps = 15
+
+[video]
+codec = "${codec}"
+size = "640x360"
+fps = 15
+
+[network]
+relay_only = ${relay}
+
+[control]
+socket = "${panel.#socket}"
+
+[records]
+path = "${join(own, 'records.jsonl')}"
+
+[log]
+level = "info,callbox=debug"
+`);
+    return panel;
+  }
+
+  constructor(bin, folder) {
+    this.#bin = join(bin, 'callbox');
+    this.#folder = folder;
+    this.#socket = join(folder, 'ctl');
+  }
+
+  /** Starts the daemon and waits until it is reachable for callers. */
+  async start() {
+    this.#child = new Child(this.#bin, ['run', '--config', join(this.#folder, 'panel.toml')]);
+    await until('the panel is connected', async () => {
+      if (!this.#child.alive) throw new Settled(`the daemon has ended: ${this.#child.output}`);
+      return (await this.status()).signaling.state === 'up';
+    });
+  }
+
+  /** What `callbox ctl status` tells, asked without starting a program each time. */
+  status() {
+    return new Promise((told, failed) => {
+      const socket = connect(this.#socket);
+      socket.setTimeout(5_000, () => socket.destroy(new Error('the daemon does not answer')));
+      socket.on('error', failed);
+      const lines = createInterface({ input: socket });
+      // The socket itself reports what goes wrong with it.
+      lines.on('error', () => {});
+      lines.once('line', (line) => {
+        socket.end();
+        told(JSON.parse(line));
+      });
+      lines.once('close', () => failed(new Error('the daemon has hung up')));
+      socket.write('{"do":"status"}\n');
+    });
+  }
+
+  /** A command on the control socket, which is a button pressed by other means. */
+  press(...command) {
+    return run(this.#bin, ['ctl', '--socket', this.#socket, ...command], { ms: 5_000 });
+  }
+
+  /** Waits for a state of its station. */
+  phase(wanted, ms = 8_000) {
+    return until(`the panel is ${wanted}`, async () => (await this.phaseNow()) === wanted, { ms });
+  }
+
+  /** The state of its station. */
+  async phaseNow() {
+    return (await this.status()).station.phase;
+  }
+
+  /** The number of the frame of a browser's picture that its screen shows, or null. */
+  async frame() {
+    return frameNumber((await this.status()).media.seen?.text, NAMES.browser);
+  }
+
+  /** Whether its speaker plays a browser's tone now. */
+  async hearsBrowser() {
+    return isTone((await this.status()).media.heard?.hz, TONES.browser);
+  }
+
+  /** How the last call ended. */
+  async lastReason() {
+    return (await this.status()).station.last?.reason;
+  }
+
+  /** Asks it to end. */
+  stop() {
+    return this.#child.end();
+  }
+
+  /** Ends it as a power cut would. */
+  kill() {
+    return this.#child.kill();
+  }
+
+  /** The last lines of its log. */
+  tail(count) {
+    return this.#child?.tail(count) ?? [];
+  }
+}

@@ -1,0 +1,71 @@
+// Runs in the page before its own scripts: sees what a person would see and hear there, and what its connections carry.
+// `jsQR` is put in front of this file.
+
+(() => {
+  const connections = [];
+  const Real = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Real {
+    constructor(...given) {
+      super(...given);
+      connections.push(this);
+    }
+  };
+
+  const canvas = document.createElement('canvas');
+  const ears = new WeakMap();
+
+  /** The text of the code in a video element's picture. */
+  function read(selector) {
+    const video = document.querySelector(selector);
+    if (!video?.videoWidth) return null;
+    canvas.width = video.videoWidth;
+    canvas.height = video.videoHeight;
+    const paint = canvas.getContext('2d', { willReadFrequently: true });
+    paint.drawImage(video, 0, 0);
+    const { data, width, height } = paint.getImageData(0, 0, canvas.width, canvas.height);
+    return window.jsQR(data, width, height, { inversionAttempts: 'dontInvert' })?.data ?? null;
+  }
+
+  /** The loudest frequency in what an element plays, and how loud it is. */
+  async function listen(selector) {
+    const stream = document.querySelector(selector)?.srcObject;
+    if (!stream?.getAudioTracks().length) return { hz: null, db: -Infinity };
+    if (!ears.has(stream)) {
+      const context = new AudioContext();
+      const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+      context.createMediaStreamSource(stream).connect(analyser);
+      ears.set(stream, { context, analyser });
+    }
+    const { context, analyser } = ears.get(stream);
+    await context.resume();
+    await new Promise((done) => setTimeout(done, 250));
+    const bins = new Float32Array(analyser.frequencyBinCount);
+    analyser.getFloatFrequencyData(bins);
+    const peak = bins.indexOf(bins.reduce((a, b) => Math.max(a, b), -Infinity));
+    return { hz: bins[peak] > -70 ? (peak * context.sampleRate) / analyser.fftSize : null, db: bins[peak] };
+  }
+
+  /** What every connection of this page has carried so far. */
+  async function carried() {
+    const sum = { received: { audio: 0, video: 0 }, sent: { audio: 0, video: 0 }, framesDecoded: 0, connected: 0, pairs: [], codecs: [] };
+    for (const connection of connections) {
+      if (connection.connectionState === 'connected') sum.connected += 1;
+      const stats = await connection.getStats();
+      for (const stat of stats.values()) {
+        if (stat.type === 'inbound-rtp') {
+          sum.received[stat.kind] += stat.bytesReceived;
+          sum.framesDecoded += stat.framesDecoded ?? 0;
+          if (stat.bytesReceived && stats.has(stat.codecId)) sum.codecs.push(stats.get(stat.codecId).mimeType);
+        }
+        if (stat.type === 'outbound-rtp') sum.sent[stat.kind] += stat.bytesSent;
+        if (stat.type === 'transport' && stats.has(stat.selectedCandidatePairId)) {
+          const pair = stats.get(stat.selectedCandidatePairId);
+          sum.pairs.push({ local: stats.get(pair.localCandidateId)?.candidateType, remote: stats.get(pair.remoteCandidateId)?.candidateType });
+        }
+      }
+    }
+    return sum;
+  }
+
+  window.probe = { read, listen, carried };
+})();

@@ -1,0 +1,118 @@
+// Child processes with an owner: started, heard, and ended by their own id.
+
+import { execFile, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { promisify } from 'node:util';
+
+const KEPT_LINES = 400;
+const END_MS = 6_000;
+/** Every child that runs: whatever happens here, none of them stays behind. */
+const running = new Set();
+process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
+
+/** One child process and the last lines it wrote. */
+export class Child {
+  #lines = [];
+  #process;
+
+  constructor(command, args) {
+    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [this.#process.stdout, this.#process.stderr]) this.#listen(stream);
+    running.add(this.#process);
+    this.exited = new Promise((done) => {
+      this.#process.on('error', (error) => done(this.#keep(`not started: ${error.message}`)));
+      this.#process.on('exit', (code, signal) => done(this.#keep(`exited: ${signal ?? code}`)));
+    }).then(() => {
+      running.delete(this.#process);
+    });
+  }
+
+  /** Whether it still runs. */
+  get alive() {
+    return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** The last lines it wrote. */
+  tail(count) {
+    return this.#lines.slice(-count);
+  }
+
+  /** Everything that is kept of its output. */
+  get output() {
+    return this.#lines.join('\n');
+  }
+
+  /** Asks it to end, and makes it end when it does not. */
+  async end() {
+    if (!this.alive) return;
+    this.#process.kill('SIGTERM');
+    const hard = setTimeout(() => this.#process.kill('SIGKILL'), END_MS);
+    await this.exited;
+    clearTimeout(hard);
+  }
+
+  /** Ends it as a power cut would. */
+  async kill() {
+    if (!this.alive) return;
+    this.#process.kill('SIGKILL');
+    await this.exited;
+  }
+
+  #listen(stream) {
+    let rest = '';
+    stream.setEncoding('utf8');
+    stream.on('data', (text) => {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop();
+      lines.forEach((line) => this.#keep(line));
+    });
+    stream.on('end', () => rest && this.#keep(rest));
+  }
+
+  #keep(line) {
+    this.#lines.push(line);
+    if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+  }
+}
+
+/** Runs a command to its end and returns what it printed; an exit status other than 0 is an error. */
+export async function run(command, args, { ms = 20_000 } = {}) {
+  const { stdout } = await promisify(execFile)(command, args, { timeout: ms });
+  return stdout;
+}
+
+/** A TCP port of the loopback interface that nobody uses now. */
+export function freePort() {
+  return new Promise((found, failed) => {
+    const server = createServer();
+    server.on('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => found(port));
+    });
+  });
+}
+
+/** Waits until `check` gives something true and returns it; says what was seen last when it does not come in time. */
+export async function until(what, check, { ms = 10_000, every = 100 } = {}) {
+  const end = performance.now() + ms;
+  let last;
+  for (;;) {
+    try {
+      const seen = await check();
+      if (seen) return seen;
+      last = seen;
+    } catch (error) {
+      if (error instanceof Settled) throw error;
+      last = error.message;
+    }
+    if (performance.now() >= end) throw new Error(`not within ${ms} ms: ${what} (last: ${JSON.stringify(last)})`);
+    await sleep(every);
+  }
+}
+
+/** An error that no waiting can cure. */
+export class Settled extends Error {}
+
+/** Waits. */
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));

@@ -1,0 +1,78 @@
+// The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--times N]`.
+
+import { accessSync, constants } from 'node:fs';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { makeContent } from './content.mjs';
+import { launch } from './page.mjs';
+import { rows } from './scenarios/rows.mjs';
+import { Street } from './street.mjs';
+import { Table } from './table.mjs';
+
+const TRANSPORTS = ['websocket'];
+
+const { values: options } = parseArgs({
+  options: {
+    transport: { type: 'string', default: 'websocket' },
+    bin: { type: 'string', default: resolve(import.meta.dirname, '../../target/release') },
+    json: { type: 'string' },
+    only: { type: 'string', multiple: true },
+    times: { type: 'string', default: '1' },
+  },
+});
+
+process.exitCode = await main();
+
+async function main() {
+  if (!TRANSPORTS.includes(options.transport)) return refuse(`--transport ${options.transport}: one of ${TRANSPORTS.join(', ')}`);
+  const chosen = choose();
+  if (!chosen.length) return refuse(`--only ${options.only}: one of\n  ${rows.map(({ name }) => name).join('\n  ')}`);
+  const absent = [...missing(['gst-launch-1.0']), ...missing(['callbox', 'callbox-hub'], options.bin)];
+  if (absent.length) return refuse(`not there: ${absent.join(', ')} (make setup, cargo build --release)`);
+
+  const { Transport } = await import(`./transports/${options.transport}.mjs`);
+  const folder = await mkdtemp(join(tmpdir(), 'callbox-'));
+  const chromium = await launch(await makeContent(folder));
+  const street = new Street({ Transport, bin: resolve(options.bin), folder, chromium });
+  const table = new Table(street, options.transport);
+  table.head();
+  try {
+    for (const scenario of chosen) await table.run(scenario, missing(scenario.needs ?? []));
+  } finally {
+    await street.sweep({ everything: true });
+    await chromium.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+  if (options.json) await mkdir(dirname(resolve(options.json)), { recursive: true });
+  return (await table.close(options.json)) ? 0 : 1;
+}
+
+/** The rows that were asked for, in the table's order; `--times` repeats them, by default the first one. */
+function choose() {
+  const times = Number(options.times);
+  const named = options.only ? rows.filter(({ name }) => options.only.some((part) => name.includes(part))) : rows;
+  if (!(times > 1)) return named;
+  return Array.from({ length: times }, () => (options.only ? named : rows.slice(0, 1))).flat();
+}
+
+/** Which of these programs cannot be found. */
+function missing(programs, folders = process.env.PATH) {
+  return programs.filter((program) => !folders.split(delimiter).some((folder) => runs(join(folder, program))));
+}
+
+function runs(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refuse(text) {
+  console.error(`scenarios: ${text}`);
+  return 2;
+}

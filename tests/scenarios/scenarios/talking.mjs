@@ -1,0 +1,88 @@
+// Calls that are answered: who calls, with what, over which path.
+
+import assert from 'node:assert/strict';
+
+import { startTurn } from '../turn.mjs';
+import { ended, talking } from '../sight.mjs';
+
+/** A browser calls the panel; a person there presses the button. */
+async function browserCallsPanel(street) {
+  const [panel, page] = await both(street);
+  await page.call('door');
+  await panel.phase('ringing');
+  await panel.press('accept');
+  await talking(page, panel);
+}
+
+async function panelCallsBrowser(street) {
+  const [panel, page] = await both(street);
+  await panel.press('call', 'anna');
+  await page.phase('ringing');
+  await page.press('accept-video');
+  await talking(page, panel);
+}
+
+async function voiceOnly(street) {
+  const [panel, page] = await both(street);
+  await page.call('door', 'audio');
+  await panel.phase('ringing');
+  await panel.press('accept');
+  await talking(page, panel, { pageSees: false, panelSees: false });
+  const { received, sent } = await page.carried();
+  assert.deepEqual({ received: received.video, sent: sent.video }, { received: 0, sent: 0 }, 'no picture travels');
+}
+
+async function noCamera(street) {
+  const panel = await street.ownPanel({ camera: false });
+  const page = await street.page();
+  await page.call('door');
+  await panel.phase('ringing');
+  await panel.press('accept');
+  await talking(page, panel, { pageSees: false });
+}
+
+/** Both sides may use the TURN server's addresses alone. */
+async function relayOnly(street) {
+  const turn = await startTurn(street.folder);
+  street.atEnd(() => turn.stop());
+  const transport = await street.ownTransport({ turn });
+  const panel = await street.ownPanel({ transport, relay: true });
+  const page = await street.page('anna', { transport, query: { relay: 1 } });
+  await page.call('door');
+  await panel.phase('ringing');
+  await panel.press('accept');
+  await talking(page, panel);
+  const { pairs } = await page.carried();
+  assert.ok(pairs.length > 0, 'a pair of candidates is selected');
+  for (const pair of pairs) assert.deepEqual(pair, { local: 'relay', remote: 'relay' });
+}
+
+/** Both sides speak one video codec alone. */
+function oneCodec(codec, mime) {
+  return async (street) => {
+    const panel = await street.ownPanel({ codec });
+    const page = await street.page('anna', { query: { codec } });
+    await page.call('door');
+    await panel.phase('ringing');
+    await panel.press('accept');
+    await talking(page, panel);
+    const { codecs } = await page.carried();
+    assert.deepEqual(codecs.filter((name) => name.startsWith('video/')), [mime]);
+    await page.press('hangup');
+    await ended(page, panel, 'hangup');
+  };
+}
+
+async function both(street) {
+  return Promise.all([street.panel(), street.page()]);
+}
+
+export default [
+  { name: 'browser calls panel', run: browserCallsPanel },
+  { name: 'panel calls browser', run: panelCallsBrowser },
+  { name: 'voice only', run: voiceOnly },
+  { name: 'no camera on the panel', run: noCamera },
+  { name: 'relay only', run: relayOnly, needs: ['turnserver'] },
+  { name: 'VP8 only', run: oneCodec('vp8', 'video/VP8') },
+  { name: 'H.264 only', run: oneCodec('h264', 'video/H264') },
+];

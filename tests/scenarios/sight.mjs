@@ -1,0 +1,53 @@
+// What every scenario asks of a call: does each side see and hear the other, and does the picture move?
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { until } from './process.mjs';
+
+const ALL = { pageSees: true, pageHears: true, panelSees: true, panelHears: true };
+
+/** Both are in the call, and its content arrives at both ends. `except` turns off what a scenario does not have. */
+export async function talking(page, panel, except = {}) {
+  await Promise.all([page.phase('talking'), panel.phase('talking')]);
+  const wanted = { ...ALL, ...except };
+  const checks = [];
+  if (wanted.pageSees) checks.push(moves('the page shows the panel’s picture', () => page.frame()));
+  if (wanted.panelSees) checks.push(moves('the panel shows the page’s picture', () => panel.frame()));
+  if (wanted.pageHears) checks.push(until('the page plays the panel’s tone', () => page.hearsPanel()));
+  if (wanted.panelHears) checks.push(until('the panel plays the page’s tone', () => panel.hearsBrowser()));
+  await Promise.all(checks);
+}
+
+/** Both are out of it, and tell the same reason. */
+export async function ended(page, panel, reason, ms = 8_000) {
+  await Promise.all([endedAt(page, reason, ms), endedAt(panel, reason, ms)]);
+}
+
+/** One of them is out of it, for this reason. */
+export async function endedAt(party, reason, ms = 8_000) {
+  await party.phase('idle', ms);
+  await until(`the reason is ${reason}`, async () => {
+    const told = await party.lastReason();
+    if (told !== reason) throw new Error(`the reason is ${told}`);
+    return true;
+  }, { ms: 1_000 });
+}
+
+/** Stays in a state for so long. */
+export async function stays(party, wanted, ms) {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    const phase = await party.phaseNow();
+    if (phase !== wanted) throw new Error(`${phase} where ${wanted} was to last`);
+    await sleep(150);
+  }
+}
+
+/** Two different frames: a picture that stands still is not seen. */
+async function moves(what, frame) {
+  const first = await until(what, frame);
+  await until(`${what} and it moves (at ${first})`, async () => {
+    const next = await frame();
+    return next !== null && next !== first;
+  });
+}

@@ -1,0 +1,86 @@
+// Runs the rows one after the other and prints each as it ends.
+
+import { writeFile } from 'node:fs/promises';
+
+const DEADLINE_MS = 30_000;
+const SWEEP_MS = 20_000;
+const TAIL = 30;
+/** The steps of a call's set-up, as its timing record names them, and their headings. */
+const STEPS = { ringing_ms: 'ring', accept_ms: 'accept', ice_ms: 'ice', dtls_ms: 'dtls', first_audio_ms: 'audio', first_frame_shown_ms: 'frame' };
+
+/** One run of the table. */
+export class Table {
+  #street;
+  #transport;
+  #rows = [];
+
+  constructor(street, transport) {
+    this.#street = street;
+    this.#transport = transport;
+  }
+
+  /** Prints what the columns mean. */
+  head() {
+    const steps = Object.values(STEPS).map((step) => step.padStart(7)).join('');
+    console.log(`${`over ${this.#transport}`.padEnd(40)}${'result'.padEnd(8)}${'s'.padStart(5)}   side   ${steps}   (ms since the invite)`);
+  }
+
+  /** Runs one scenario; `missing` names what this machine lacks for it. */
+  async run(scenario, missing) {
+    const started = performance.now();
+    const row = { name: scenario.name, result: 'ok', timings: { browser: {}, panel: {} } };
+    if (missing.length) Object.assign(row, { result: 'SKIPPED', reason: `not installed: ${missing.join(', ')}` });
+    else {
+      try {
+        await within(DEADLINE_MS, 'the scenario', scenario.run(this.#street));
+        row.timings = await this.#street.timings();
+      } catch (error) {
+        Object.assign(row, { result: 'FAIL', reason: error.message, tails: this.#street.tails(TAIL) });
+      }
+      await this.#sweep(row);
+    }
+    row.seconds = Number(((performance.now() - started) / 1_000).toFixed(1));
+    this.#rows.push(row);
+    print(row);
+    return row;
+  }
+
+  /** Prints the closing line, writes the JSON, and tells whether everything held. */
+  async close(file) {
+    const count = (result) => this.#rows.filter((row) => row.result === result).length;
+    console.log(`${count('ok')} passed, ${count('FAIL')} failed, ${count('SKIPPED')} skipped`);
+    if (file) await writeFile(file, `${JSON.stringify({ transport: this.#transport, rows: this.#rows }, null, 2)}\n`);
+    return count('ok') === this.#rows.length;
+  }
+
+  async #sweep(row) {
+    try {
+      await within(SWEEP_MS, 'cleaning up', this.#street.sweep({ everything: row.result === 'FAIL' }));
+    } catch (error) {
+      if (row.result === 'ok') Object.assign(row, { result: 'FAIL', reason: `after it: ${error.message}`, tails: this.#street.tails(TAIL) });
+      await within(SWEEP_MS, 'cleaning up', this.#street.sweep({ everything: true }));
+    }
+  }
+}
+
+async function within(ms, what, work) {
+  let timer;
+  const late = new Promise((_, failed) => {
+    timer = setTimeout(() => failed(new Error(`${what} took longer than ${ms / 1_000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function print(row) {
+  const head = `${row.name.padEnd(40)}${row.result.padEnd(8)}${row.seconds.toFixed(1).padStart(5)}`;
+  const sides = Object.entries(row.timings).filter(([, steps]) => Object.keys(steps).length);
+  const lines = sides.map(([side, steps]) => `   ${side.padEnd(7)}${Object.keys(STEPS).map((step) => String(steps[step] ?? '–').padStart(7)).join('')}`);
+  console.log(`${head}${lines[0] ?? ''}`);
+  for (const line of lines.slice(1)) console.log(`${' '.repeat(head.length)}${line}`);
+  if (row.reason) console.log(`    ${row.reason}`);
+  for (const { name, lines: tail } of row.tails ?? []) console.log([`    --- ${name}`, ...tail].join('\n    '));
+}
