@@ -63,10 +63,10 @@ export class Station {
 
   /** What a person, or a test, may see of it. */
   view() {
-    const { name, facts, until, peer, mic, camera, remote, lost, since, users } = this.#state;
+    const { name, facts, until, early, peer, mic, camera, remote, lost, since, users } = this.#state;
     if (name === 'idle') return { state: 'idle', call: null, links: [], timing: {} };
     return {
-      state: name, ...facts, until, mic, camera, remote, since, lost: lost != null, peer: peer ?? facts.caller,
+      state: name, ...facts, until, early, mic, camera, remote, since, lost: lost != null, peer: peer ?? null,
       links: facts.links.map(({ peer, number, offerer, connected }) => ({ peer: `${peer.user}/${peer.device}`, number, offerer, connected })),
       waiting: users ? [...users].filter(([, user]) => !user.done && user.queued && !user.devices.size).map(([user]) => user) : [],
       rings: users ? [...users.values()].some((user) => user.devices.size > 0) : true,

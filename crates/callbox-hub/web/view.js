@@ -1,6 +1,6 @@
 // Everything a person sees and touches: paints the model, reports wishes. Decides nothing.
 
-import { ago, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
+import { ago, brief, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', off: 'Signed out' };
@@ -104,7 +104,7 @@ export class View {
     $('contacts').replaceChildren(...contacts.map(({ user, online }) => {
       const name = nameOf(user);
       const row = node('li', 'contact', { testid: `contact-${user}`, user, online });
-      row.append(avatar(user, online), node('p', 'who', {}, node('strong', '', {}, name), node('span', '', {}, online ? 'Here now' : 'Away · rings when back')));
+      row.append(avatar(user, online), node('p', 'who', {}, node('strong', '', {}, name), node('span', '', {}, online ? 'Here now' : 'Away')));
       for (const [media, icon, label] of [['audio', 'phone', `Call ${name} by voice`], ['video', 'video', `Call ${name} by video`]]) {
         const button = iconButton(icon, `round small${media === 'video' ? ' green' : ''}`, label, { testid: `call-${media}-${user}`, user, media });
         button.disabled = line !== 'up';
@@ -120,10 +120,9 @@ export class View {
     $('recent').replaceChildren(...recent.slice(0, 12).map((entry) => {
       const missed = isMissed(entry);
       const row = node('li', `entry${missed ? ' missed' : ''}${entry.fresh ? ' fresh' : ''}`, { testid: missed ? 'missed' : 'past', user: partner(entry).join(',') });
-      const words = missed ? 'Missed call' : ending(entry).words;
       const again = iconButton(entry.media === 'video' ? 'video' : 'phone', 'quiet', `Call ${names(partner(entry))} again`, { user: partner(entry).join(','), media: entry.media });
       again.disabled = line !== 'up';
-      row.append(icon(entry.direction === 'incoming' ? 'in' : 'out'), node('p', 'who', {}, node('strong', '', {}, names(partner(entry))), node('span', '', {}, `${words} · ${ago(entry.at, now)}`)), again);
+      row.append(icon(entry.direction === 'incoming' ? 'in' : 'out'), node('p', 'who', {}, node('strong', '', {}, names(partner(entry))), node('span', '', {}, `${brief(entry)} · ${ago(entry.at, now)}`)), again);
       return row;
     }));
   }

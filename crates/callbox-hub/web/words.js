@@ -9,7 +9,7 @@ export function nameOf(user) {
 /** One or two letters for a round badge. */
 export function initials(user) {
   const parts = user.split(/[_-]+/).filter(Boolean);
-  return (parts.length > 1 ? parts[0][0] + parts[1][0] : (parts[0] ?? user).slice(0, 2)).toUpperCase();
+  return (parts.length > 1 ? parts[0][0] + parts[1][0] : user[0]).toUpperCase();
 }
 
 /** A stable hue of its own for each name. */
@@ -93,6 +93,18 @@ export function ending(record) {
   if (elsewhere) return { words: `${nameOf(record.answeredBy.user)} answered`, more: '' };
   const more = record.talked ? `${who} · ${clock(record.talked)}` : ADVICE[record.reason] ?? '';
   return { words: words ? words(who) : 'Call ended', more };
+}
+
+const BRIEF = {
+  hangup: 'Talked', rejected: 'Declined', no_answer: 'No answer', offline: 'Was away', busy: 'Busy', cancelled: 'Cancelled',
+  answered_elsewhere: 'Answered elsewhere', rejected_elsewhere: 'Declined elsewhere', unsupported_version: 'Didn’t work',
+  media_failed: 'Didn’t work', network_lost: 'Connection lost', ended_by_server: 'Ended by the house',
+};
+
+/** How a call ended, for a list. */
+export function brief(record) {
+  if (isMissed(record)) return 'Missed call';
+  return record.talked ? `${BRIEF[record.reason] ?? 'Talked'} ${clock(record.talked)}` : BRIEF[record.reason] ?? 'Ended';
 }
 
 /** What is going on right now, for the line under the name. */
