@@ -1,1 +1,11 @@
-//! stub
+//! Callbox's signalling hub: it knows who is there, passes messages on, and keeps an invite until its callee is back.
+//!
+//! The ladder: [`switchboard`] decides and touches nothing; [`store`], [`turn`] and [`server`] are its edges and do not know
+//! each other; [`config`] knows what each of them needs; [`hub`] is the loop where they meet.
+
+pub mod config;
+pub mod hub;
+pub mod server;
+pub mod store;
+pub mod switchboard;
+pub mod turn;

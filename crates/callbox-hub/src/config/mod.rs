@@ -1,0 +1,69 @@
+//! Configuration in two steps: the file word for word, then settings that are valid by construction.
+
+mod error;
+mod flags;
+mod raw;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use callbox_core::ids::AppId;
+
+pub use error::ConfigError;
+pub use flags::{Flags, random_key};
+
+use crate::switchboard::TenantSettings;
+use crate::{server, store, turn};
+use error::{Place, Source};
+
+/// The annotated default, as installed and as printed by `callbox-hub defaults`.
+pub const DEFAULTS: &str = include_str!("../../../../config/hub.toml");
+
+/// Everything the hub needs to run.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How often a session is pinged.
+    pub heartbeat: Duration,
+    /// How each app is run.
+    pub tenants: Vec<(AppId, TenantSettings)>,
+    /// For the server.
+    pub server: server::Settings,
+    /// For the store.
+    pub store: store::Place,
+    /// For STUN and TURN.
+    pub turn: turn::Settings,
+}
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names file, line, key, what was found and what is allowed.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+            place: Place::File(file.to_owned()),
+            key: String::new(),
+            text: format!("cannot be read ({error}): `callbox-hub defaults` prints one to start from"),
+        })?;
+        Self::parse(file, &text)
+    }
+
+    fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let source = Source { file, text };
+        let raw: raw::File = toml::from_str(text).map_err(|error| {
+            let message = error.message().to_owned();
+            match error.span() {
+                Some(span) => source.error(span, "", message),
+                None => source.whole("", message),
+            }
+        })?;
+        settings::check(&source, raw)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! A file is right, or the error says where it is not and what is allowed.
+
+use super::*;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(Path::new("/etc/hub.toml"), text).map_err(|error| error.to_string())
+}
+
+const APP: &str = "[[app]]\nid = 1\nkey = \"k\"\n";
+
+#[test]
+fn the_shortest_file_has_every_default() {
+    let settings = parse(APP).unwrap();
+    assert_eq!(settings.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(settings.store, store::Place::File("/etc/hub.db".into()));
+    assert_eq!(settings.heartbeat, Duration::from_secs(15));
+}
+
+#[test]
+fn the_annotated_default_says_what_holds_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.key"), "k\n").unwrap();
+    let file = folder.path().join("hub.toml");
+    let annotated = Settings::parse(&file, DEFAULTS).unwrap();
+    let bare = Settings::parse(&file, "[[app]]\nid = 1400000000\nkey = \"k\"\n").unwrap();
+    assert_eq!(format!("{annotated:?}"), format!("{bare:?}"));
+}
+
+#[test]
+fn every_mistake_names_line_key_and_what_is_allowed() {
+    let cases = [
+        (
+            "[server]\nlisten = \"here\"\n",
+            "/etc/hub.toml:2: server.listen: found `here`, allowed is an address and a port",
+        ),
+        ("[server]\n\nheartbeat_s = 0\n", "/etc/hub.toml:3: server.heartbeat_s: found 0, allowed is 1 to 120"),
+        ("[server]\nheartbeat_s = \"x\"\n", "/etc/hub.toml:2: invalid type: string \"x\""),
+        ("[server]\nlisten_on = 1\n", "/etc/hub.toml:2: unknown field `listen_on`, expected one of `listen`"),
+        (
+            "[server]\norigins = [\"intercom\"]\n",
+            "/etc/hub.toml:2: server.origins: found `intercom`, allowed is https://",
+        ),
+        ("[ice]\nstun = [\n\"turn:x\"]\n", "/etc/hub.toml:3: ice.stun: found `turn:x`, allowed is stun:"),
+        ("[ice]\nturn = [\"turn:x\"]\n", "/etc/hub.toml:2: ice.turn: needs `turn_secret_file`"),
+        ("[limits]\nsessions = -1\n", "/etc/hub.toml:2: limits.sessions: found -1, allowed is 1 to 100000"),
+        ("[[app]]\nid = 2\nkey_file = \"none.key\"\n", "/etc/hub.toml:3: app.key_file: /etc/none.key cannot be read"),
+        ("[[app]]\nid = 2\n", "/etc/hub.toml:2: app: needs `key_file`"),
+        ("[[app]]\nid = 2\nkey = \"a b\"\n", "/etc/hub.toml:3: app.key: the secret key has white space"),
+        (
+            "[[app]]\nid = 2\nkey = \"k\"\nusers = [\"a b\"]\n",
+            "/etc/hub.toml:4: app.users: found `a b`, allowed is 1 to 32",
+        ),
+        ("x", "/etc/hub.toml:1: "),
+    ];
+    for (text, expected) in cases {
+        let error = parse(&format!("{text}{APP}")).unwrap_err();
+        assert!(error.starts_with(expected), "{text}\n  expected {expected}\n  found    {error}");
+    }
+    assert!(parse("").unwrap_err().contains("add an [[app]] section"));
+    assert!(parse(&format!("{APP}{APP}")).unwrap_err().contains(":5: app.id: 1 is there twice"));
+}
+
+#[test]
+fn a_demo_stays_on_this_machine() {
+    let flags = Flags { demo: true, ..Flags::default() };
+    assert_eq!(flags.settings().unwrap().server.demo, Some(AppId(1_400_000_000)));
+    let open = Flags { listen: Some("0.0.0.0:8080".parse().unwrap()), ..flags };
+    assert!(open.settings().unwrap_err().to_string().contains("loopback"));
+}
+
+#[test]
+fn flags_alone_need_an_app_and_its_key() {
+    let error = |flags: Flags| flags.settings().unwrap_err().to_string();
+    assert!(error(Flags::default()).contains("--config FILE"));
+    assert!(error(Flags { app: Some(1), ..Flags::default() }).contains("--key-file"));
+    let missing = Flags { app: Some(1), key_file: Some("/nowhere/app.key".into()), ..Flags::default() };
+    assert!(error(missing).contains("/nowhere/app.key cannot be read"));
+}

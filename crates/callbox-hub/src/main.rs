@@ -1,0 +1,9 @@
+//! `callbox-hub`: parse, load, start, exit code.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,152 @@
+//! The bounded queue between the loop and one socket, and the task that empties it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket};
+use callbox_core::ids::EnvelopeId;
+use callbox_core::protocol::{Bye, Envelope, Message};
+use futures_util::SinkExt;
+use futures_util::stream::SplitSink;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// The most messages that wait for one socket …
+const MAX_MESSAGES: usize = 2048;
+/// … and the most bytes.
+const MAX_QUEUED_BYTES: usize = 2 * 1024 * 1024;
+/// One message takes at most this long to leave.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// What is left, and the goodbye, take at most this long.
+const FAREWELL_TIMEOUT: Duration = Duration::from_millis(800);
+
+/// The queue is full: its reader is too slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue of this session is full")]
+pub struct Full;
+
+/// The last words to a session.
+#[derive(Clone, Debug)]
+pub struct Farewell {
+    /// Why it is closed.
+    pub reason: Bye,
+    /// The `bye` as JSON.
+    pub text: String,
+}
+
+impl Farewell {
+    /// The last words in an envelope.
+    pub fn new(id: EnvelopeId, reason: Bye, code: Option<u32>, text: impl Into<String>) -> Self {
+        let message = Message::Bye { reason, code, text: text.into() };
+        Self { reason, text: Envelope { id, from: None, to: None, message }.encode() }
+    }
+}
+
+/// The loop's end of a session's queue.
+#[derive(Clone, Debug)]
+pub struct Outbox {
+    lines: mpsc::Sender<String>,
+    queued_bytes: Arc<AtomicUsize>,
+    farewell: watch::Sender<Option<Farewell>>,
+}
+
+impl Outbox {
+    /// Queues one message.
+    ///
+    /// # Errors
+    /// [`Full`]; the session is to be cut then.
+    pub fn push(&self, line: String) -> Result<(), Full> {
+        let size = line.len();
+        if self.queued_bytes.fetch_add(size, Ordering::Relaxed) + size > MAX_QUEUED_BYTES {
+            return Err(Full);
+        }
+        match self.lines.try_send(line) {
+            // A closed queue belongs to a socket that has just gone: `Closed` is on its way.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Full),
+        }
+    }
+
+    /// Says goodbye and cuts the socket. The first reason stays.
+    pub fn close(&self, farewell: Farewell) {
+        self.farewell.send_if_modified(|slot| {
+            let first = slot.is_none();
+            if first {
+                *slot = Some(farewell);
+            }
+            first
+        });
+    }
+}
+
+/// The socket's end of the queue.
+pub(super) struct Drain {
+    lines: mpsc::Receiver<String>,
+    queued_bytes: Arc<AtomicUsize>,
+    farewell: watch::Receiver<Option<Farewell>>,
+}
+
+pub(super) fn queue() -> (Outbox, Drain) {
+    let (lines, lines_out) = mpsc::channel(MAX_MESSAGES);
+    let (farewell, farewell_out) = watch::channel(None);
+    let queued_bytes = Arc::new(AtomicUsize::new(0));
+    let drain = Drain { lines: lines_out, queued_bytes: queued_bytes.clone(), farewell: farewell_out };
+    (Outbox { lines, queued_bytes, farewell }, drain)
+}
+
+type Sink = SplitSink<WebSocket, WsMessage>;
+
+impl Drain {
+    /// Writes until told to stop, until everybody who could write is gone, or until the socket fails.
+    pub(super) async fn run(mut self, mut sink: Sink, heartbeat: Duration) {
+        let mut farewell = self.farewell.clone();
+        let bye = tokio::select! {
+            biased;
+            bye = farewell.wait_for(Option::is_some) => bye.ok().and_then(|bye| bye.clone()),
+            () = self.write(&mut sink, heartbeat) => None,
+        };
+        let words = async {
+            if let Some(bye) = &bye {
+                if bye.reason != Bye::TooSlow {
+                    while let Ok(line) = self.lines.try_recv() {
+                        sink.send(WsMessage::Text(line.into())).await?;
+                    }
+                }
+                sink.send(WsMessage::Text(bye.text.clone().into())).await?;
+            }
+            sink.send(WsMessage::Close(Some(close_frame(bye.as_ref())))).await
+        };
+        // Neither a closed socket nor one that takes nothing any more is news here.
+        drop(timeout(FAREWELL_TIMEOUT, words).await);
+    }
+
+    async fn write(&mut self, sink: &mut Sink, heartbeat: Duration) {
+        let mut beat = interval(heartbeat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        beat.tick().await;
+        loop {
+            let message = tokio::select! {
+                line = self.lines.recv() => {
+                    let Some(line) = line else { return };
+                    self.queued_bytes.fetch_sub(line.len(), Ordering::Relaxed);
+                    WsMessage::Text(line.into())
+                }
+                _ = beat.tick() => WsMessage::Ping(Vec::new().into()),
+            };
+            if !matches!(timeout(SEND_TIMEOUT, sink.send(message)).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    }
+}
+
+/// RFC 6455 section 7.4.1; 1012 is registered as "service restart".
+fn close_frame(bye: Option<&Farewell>) -> CloseFrame {
+    let code = match bye.map(|bye| bye.reason) {
+        None | Some(Bye::Replaced) => 1000,
+        Some(Bye::Shutdown) => 1012,
+        Some(Bye::TooSlow | Bye::TooFast | Bye::NotLoggedIn | Bye::TicketExpired) => 1008,
+    };
+    CloseFrame { code, reason: "".into() }
+}

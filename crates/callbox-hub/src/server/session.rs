@@ -1,0 +1,115 @@
+//! One socket from its first frame to its last.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use axum::extract::ws::{Message as WsMessage, WebSocket};
+use callbox_core::protocol::Bye;
+use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
+use tokio::time::timeout;
+use tracing::{debug, info};
+
+use super::door::{Guest, admit};
+use super::limits::Bucket;
+use super::outbox::{Farewell, Outbox, queue};
+use super::{Event, House};
+use crate::switchboard::{Frame, SessionId};
+
+/// Serves a socket until either side closes it.
+pub(super) async fn serve(mut socket: WebSocket, peer: IpAddr, house: &House) {
+    let guest = match admit(&mut socket, peer, house).await {
+        Ok(guest) => guest,
+        Err(None) => return debug!(%peer, "left before login"),
+        Err(Some(refusal)) => {
+            info!(%peer, code = refusal.code, reason = refusal.text, "login refused");
+            let farewell = Farewell::new(house.envelope_id(), Bye::NotLoggedIn, refusal.code, refusal.text);
+            let (outbox, drain) = queue();
+            outbox.close(farewell);
+            let (sink, mut stream) = socket.split();
+            drain.run(sink, house.settings.heartbeat).await;
+            return linger(&mut stream).await;
+        }
+    };
+    let session = house.next_session();
+    let (outbox, drain) = queue();
+    info!(session = session.0, app = %guest.app, user = %guest.address.user, device = %guest.address.device, %peer, "logged in");
+    let (sink, mut stream) = socket.split();
+    let reason = converse(session, guest, outbox, drain.run(sink, house.settings.heartbeat), &mut stream, house).await;
+    info!(session = session.0, reason, "session over");
+    linger(&mut stream).await;
+}
+
+/// Reads and writes until the socket is over. Says why.
+async fn converse(
+    session: SessionId,
+    guest: Guest,
+    outbox: Outbox,
+    writer: impl Future<Output = ()>,
+    stream: &mut SplitStream<WebSocket>,
+    house: &House,
+) -> &'static str {
+    let reader = async {
+        let reason = read(session, guest, outbox, stream, house).await;
+        house.tell(Event::Closed { session }).await;
+        reason
+    };
+    tokio::pin!(reader, writer);
+    tokio::select! {
+        reason = &mut reader => {
+            // The writer ends when the loop lets go of the queue, which it does once it has heard of `Closed`.
+            writer.await;
+            reason
+        }
+        () = &mut writer => {
+            house.tell(Event::Closed { session }).await;
+            "cut by the hub"
+        }
+    }
+}
+
+/// Reads until the socket ends. Says why.
+async fn read(
+    session: SessionId,
+    guest: Guest,
+    outbox: Outbox,
+    stream: &mut SplitStream<WebSocket>,
+    house: &House,
+) -> &'static str {
+    let Guest { app, address, ticket_left } = guest;
+    let own_outbox = outbox.clone();
+    house.tell(Event::LoggedIn { session, app, address, ticket_left, outbox }).await;
+    let (limit, silence) = (&house.settings.rate, house.settings.heartbeat * 5 / 2);
+    let mut bucket = Bucket::full(Instant::now(), limit.burst, f64::from(limit.per_second));
+    loop {
+        let message = match timeout(silence, stream.next()).await {
+            Err(_) => return "silent",
+            Ok(None) => return "closed",
+            Ok(Some(Err(error))) => {
+                debug!(session = session.0, %error, "socket failed");
+                return "failed";
+            }
+            Ok(Some(Ok(message))) => message,
+        };
+        if !bucket.take(Instant::now()) {
+            let text = format!("more than {} messages a second", limit.per_second);
+            own_outbox.close(Farewell::new(house.envelope_id(), Bye::TooFast, None, text));
+            return "too fast";
+        }
+        let frame = match &message {
+            WsMessage::Text(text) => Frame::read(text.as_bytes()),
+            WsMessage::Binary(bytes) => Frame::read(bytes),
+            WsMessage::Ping(_) | WsMessage::Pong(_) => continue,
+            WsMessage::Close(_) => return "closed",
+        };
+        if !house.tell(Event::Heard { session, frame }).await {
+            return "hub stopped";
+        }
+    }
+}
+
+/// Reads on for a moment after the goodbye: closing a socket with unread bytes would reset it and take the goodbye along.
+async fn linger(stream: &mut SplitStream<WebSocket>) {
+    let rest = async { while let Some(Ok(_)) = stream.next().await {} };
+    drop(timeout(std::time::Duration::from_millis(500), rest).await);
+}

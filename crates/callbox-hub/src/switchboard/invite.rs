@@ -1,0 +1,186 @@
+//! An invite rings whoever is there and waits for whoever is not.
+
+use callbox_core::ids::{Address, CallId, Target, UserId};
+use callbox_core::protocol::{EndReason, Envelope, Kind, Media, Message, ResultCode};
+
+use super::effect::{Change, KeptInvite, MissedCall};
+use super::kept::{Kept, deadline_after_restart};
+use super::outbox::{Outbox, name};
+use super::tenant::Tenant;
+use super::{Now, SessionId};
+
+impl Tenant {
+    /// Rings, keeps and answers.
+    pub(super) fn invite(&mut self, now: Now, session: SessionId, to: &Target, envelope: Envelope, out: &mut Outbox) {
+        let Message::Invite { call, kind, remaining_ms, .. } = &envelope.message else { return };
+        let (call, id) = (call.clone(), envelope.id.clone());
+        let keepable = to.device.is_none() && (*kind == Kind::Single || self.settings.queue_group_invites);
+        if *remaining_ms == 0 {
+            let text = "`remaining_ms` is 0: the invite is over";
+            return out.result(session, ResultCode::BadMessage, Some(&id), Some(&call), text);
+        }
+        if !self.may_exist(&to.user) {
+            let text = format!("nobody here is called {}", to.user);
+            return out.result(session, ResultCode::UnknownUser, Some(&id), Some(&call), text);
+        }
+        if let Some(text) = self.clash(&envelope, &to.user, &call) {
+            return out.result(session, ResultCode::Forbidden, Some(&id), Some(&call), text);
+        }
+        let receivers = self.receivers(session, to);
+        let kept = keepable && self.keep(now, &to.user, &call, &envelope, out);
+        if kept && !receivers.is_empty() {
+            self.note_reached(&to.user, &call, out);
+        }
+        let (code, text) = match (receivers.is_empty(), kept) {
+            (false, _) => (ResultCode::Ok, String::new()),
+            (true, true) => (ResultCode::Queued, format!("{} is not connected, the invite waits", name(to))),
+            (true, false) => (ResultCode::Offline, format!("{} is not connected, the invite is not kept", name(to))),
+        };
+        for receiver in receivers {
+            out.pass(receiver, envelope.clone());
+        }
+        out.result(session, code, Some(&id), Some(&call), text);
+    }
+
+    /// Whatever waits for the user of a device that has just logged in: invites with the time left, then missed calls.
+    pub(super) fn deliver_waiting(&mut self, now: Now, session: SessionId, address: &Address, out: &mut Outbox) {
+        for (call, kept) in self.kept.undecided(&address.user) {
+            if kept.inviter == *address {
+                continue;
+            }
+            if let Some(envelope) = kept.delivery(now) {
+                out.pass(session, envelope);
+                self.note_reached(&address.user, &call, out);
+            }
+        }
+        let (missed, told) = self.missed.tell(self.app, &address.user, now.unix_ms);
+        for (MissedCall { call, caller, media, .. }, ago_ms) in missed {
+            out.say(session, Message::Missed { call, caller, media, ago_ms });
+        }
+        if let Some(told) = told {
+            out.store(told);
+        }
+    }
+
+    /// Whether this message decides waiting invites; if so they ring nobody any more.
+    pub(super) fn decide_by(&mut self, envelope: &Envelope, to: &Target, out: &mut Outbox) -> bool {
+        let Some(from) = &envelope.from else { return false };
+        let (decided, call, missed) = match &envelope.message {
+            Message::Cancel { call, reason, .. } if to.device.is_none() => {
+                let rings = self.kept.find(&to.user, call).is_some_and(|kept| kept.inviter == *from);
+                let users = if rings { vec![to.user.clone()] } else { Vec::new() };
+                (users, call, !matches!(reason, EndReason::AnsweredElsewhere | EndReason::RejectedElsewhere))
+            }
+            Message::Confirm { call } => (self.confirmed(from, call, &to.user), call, false),
+            Message::Reject { call, reason: EndReason::Rejected } => {
+                let rings = self.kept.find(&from.user, call).is_some_and(|kept| kept.inviter.user == to.user);
+                (if rings { vec![from.user.clone()] } else { Vec::new() }, call, false)
+            }
+            _ => return false,
+        };
+        for user in &decided {
+            if let Some(kept) = self.kept.decide(user, call) {
+                out.store(Change::Forget { app: self.app, user: user.clone(), call: call.clone() });
+                if missed {
+                    self.note_missed(user, &kept, out);
+                }
+            }
+        }
+        !decided.is_empty()
+    }
+
+    /// Ends the waiting of whatever has expired.
+    pub(super) fn expire(&mut self, now: Now, out: &mut Outbox) {
+        for (user, call, kept) in self.kept.expire(now) {
+            if !kept.decided {
+                out.store(Change::Forget { app: self.app, user: user.clone(), call });
+                self.note_missed(&user, &kept, out);
+            }
+        }
+    }
+
+    /// Takes back an invite that outlived a restart.
+    pub(super) fn restore(&mut self, now: Now, invite: KeptInvite) {
+        let KeptInvite { user, envelope, sent_unix_ms, reached, .. } = invite;
+        let (Message::Invite { call, remaining_ms, .. }, Some(inviter)) = (&envelope.message, &envelope.from) else {
+            return;
+        };
+        let (call, inviter) = (call.clone(), inviter.clone());
+        let deadline = deadline_after_restart(sent_unix_ms, *remaining_ms, now);
+        self.kept.put(user, call, Kept { envelope, inviter, deadline, sent_unix_ms, reached, decided: false });
+    }
+
+    /// Why an invite may not ring: its call is somebody else's, or decided.
+    fn clash(&self, envelope: &Envelope, user: &UserId, call: &CallId) -> Option<&'static str> {
+        let known = self.kept.find(user, call)?;
+        if envelope.from.as_ref() != Some(&known.inviter) {
+            return Some("this call id is another inviter's: choose a new one");
+        }
+        known.decided.then_some("this call is decided: it does not ring again")
+    }
+
+    /// Keeps an undecided invite. A repeated one keeps its first deadline.
+    fn keep(&mut self, now: Now, user: &UserId, call: &CallId, envelope: &Envelope, out: &mut Outbox) -> bool {
+        if self.kept.find(user, call).is_some() {
+            return true;
+        }
+        let (Message::Invite { remaining_ms, .. }, Some(inviter)) = (&envelope.message, &envelope.from) else {
+            return false;
+        };
+        if !self.kept.has_room(user) {
+            return false;
+        }
+        let kept = Kept {
+            envelope: envelope.clone(),
+            inviter: inviter.clone(),
+            deadline: now.steady + std::time::Duration::from_millis(u64::from(*remaining_ms)),
+            sent_unix_ms: now.unix_ms,
+            reached: false,
+            decided: false,
+        };
+        self.kept.put(user.clone(), call.clone(), kept);
+        out.store(Change::Keep(KeptInvite {
+            app: self.app,
+            user: user.clone(),
+            envelope: envelope.clone(),
+            sent_unix_ms: now.unix_ms,
+            reached: false,
+        }));
+        true
+    }
+
+    /// Whom the inviter's `confirm` silences: with `single` everybody who was rung, with `group` only the one confirmed.
+    fn confirmed(&self, inviter: &Address, call: &CallId, user: &UserId) -> Vec<UserId> {
+        let mut rung = self.kept.rung_by(inviter, call);
+        rung.retain(|rung| {
+            rung == user || self.kept.find(rung, call).is_some_and(|kept| of_kind(&kept.envelope, Kind::Single))
+        });
+        rung
+    }
+
+    fn note_reached(&mut self, user: &UserId, call: &CallId, out: &mut Outbox) {
+        if self.kept.reached(user, call) {
+            out.store(Change::Reached { app: self.app, user: user.clone(), call: call.clone() });
+        }
+    }
+
+    fn note_missed(&mut self, user: &UserId, kept: &Kept, out: &mut Outbox) {
+        let (false, Some((call, media))) = (kept.reached, facts(&kept.envelope)) else { return };
+        let (caller, sent_unix_ms) = (kept.inviter.clone(), kept.sent_unix_ms);
+        let missed = MissedCall { app: self.app, user: user.clone(), call, caller, media, sent_unix_ms };
+        for change in self.missed.note(missed) {
+            out.store(change);
+        }
+    }
+}
+
+fn of_kind(envelope: &Envelope, wanted: Kind) -> bool {
+    matches!(&envelope.message, Message::Invite { kind, .. } if *kind == wanted)
+}
+
+fn facts(envelope: &Envelope) -> Option<(CallId, Media)> {
+    match &envelope.message {
+        Message::Invite { call, media, .. } => Some((call.clone(), *media)),
+        _ => None,
+    }
+}

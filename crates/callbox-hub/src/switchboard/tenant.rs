@@ -1,0 +1,221 @@
+//! One app: who is there, who watches whom, and what waits for whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use callbox_core::ids::{Address, AppId, DeviceId, EnvelopeId, UserId};
+use callbox_core::protocol::{Bye, Message, ResultCode};
+
+use super::Now;
+use super::SessionId;
+use super::effect::Change;
+use super::kept::KeptInvites;
+use super::missed::Missed;
+use super::outbox::Outbox;
+use super::watchers::{Watchers, Wish};
+
+/// The most users remembered as having logged in before.
+const MAX_SEEN: usize = 10_000;
+/// The most presence messages one `watch` of everybody is answered with.
+const MAX_EVERYBODY: usize = 1000;
+/// UserSig's code for a ticket that ran out.
+const EXPIRED: u32 = 70001;
+
+/// How one app is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TenantSettings {
+    /// Users that exist though they may never have logged in. When there are any, a name neither here nor ever logged in
+    /// is answered with `unknown_user`; when there are none, every name may exist.
+    pub users: BTreeSet<UserId>,
+    /// Keep `group` invites for absent users as `single` ones are kept.
+    pub queue_group_invites: bool,
+    /// The most devices of one user at once.
+    pub max_devices: usize,
+    /// How often a session is greeted anew, so that its TURN credentials stay good.
+    pub renew_welcome: Option<Duration>,
+}
+
+impl Default for TenantSettings {
+    fn default() -> Self {
+        Self { users: BTreeSet::new(), queue_group_invites: false, max_devices: 16, renew_welcome: None }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) address: Address,
+    ticket_until: Instant,
+    renew_at: Option<Instant>,
+}
+
+/// One app's state.
+#[derive(Debug)]
+pub(super) struct Tenant {
+    pub(super) app: AppId,
+    pub(super) settings: TenantSettings,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    pub(super) kept: KeptInvites,
+    pub(super) missed: Missed,
+    present: BTreeMap<UserId, BTreeMap<DeviceId, SessionId>>,
+    seen: BTreeSet<UserId>,
+    watchers: Watchers,
+}
+
+impl Tenant {
+    pub(super) fn new(app: AppId, settings: TenantSettings) -> Self {
+        Self {
+            app,
+            settings,
+            sessions: BTreeMap::new(),
+            kept: KeptInvites::default(),
+            missed: Missed::default(),
+            present: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            watchers: Watchers::default(),
+        }
+    }
+
+    /// A device came. False: it may not stay.
+    pub(super) fn log_in(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        address: Address,
+        ticket_left: Duration,
+        out: &mut Outbox,
+    ) -> bool {
+        let devices = self.present.entry(address.user.clone()).or_default();
+        let older = devices.get(&address.device).copied();
+        if older.is_none() && devices.len() >= self.settings.max_devices {
+            let text = format!("{} has {} devices connected, no more are allowed", address.user, devices.len());
+            out.close(session, Bye::NotLoggedIn, None, text);
+            return false;
+        }
+        devices.insert(address.device.clone(), session);
+        if let Some(older) = older {
+            self.sessions.remove(&older);
+            self.watchers.remove(older);
+            out.close(older, Bye::Replaced, None, "the same device logged in again, the newer login stays");
+        }
+        let renew_at = self.settings.renew_welcome.map(|every| now.steady + every);
+        let ticket_until = now.steady + ticket_left;
+        self.sessions.insert(session, Session { address: address.clone(), ticket_until, renew_at });
+        out.welcome(session, &address);
+        self.mark_seen(&address.user, out);
+        if older.is_none() {
+            self.tell_watchers(&address.user, Some(&address.device), true, out);
+        }
+        self.deliver_waiting(now, session, &address, out);
+        true
+    }
+
+    /// A device left.
+    pub(super) fn leave(&mut self, session: SessionId, out: &mut Outbox) {
+        let Some(Session { address: Address { user, device }, .. }) = self.sessions.remove(&session) else { return };
+        self.watchers.remove(session);
+        let Some(devices) = self.present.get_mut(&user) else { return };
+        devices.remove(&device);
+        let last = devices.is_empty();
+        if last {
+            self.present.remove(&user);
+        }
+        self.tell_watchers(&user, Some(&device), false, out);
+        if last {
+            self.tell_watchers(&user, None, false, out);
+        }
+    }
+
+    /// Time passed. The sessions whose tickets ran out come back.
+    pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) -> Vec<SessionId> {
+        self.expire(now, out);
+        let over = |session: &Session| session.ticket_until <= now.steady;
+        let expired: Vec<SessionId> = self.sessions.iter().filter(|(_, s)| over(s)).map(|(id, _)| *id).collect();
+        for session in &expired {
+            out.close(*session, Bye::TicketExpired, Some(EXPIRED), "the ticket has run out: log in with a new one");
+            self.leave(*session, out);
+        }
+        for (id, session) in &mut self.sessions {
+            if session.renew_at.is_some_and(|at| at <= now.steady) {
+                session.renew_at = self.settings.renew_welcome.map(|every| now.steady + every);
+                out.welcome(*id, &session.address);
+            }
+        }
+        expired
+    }
+
+    /// When `tick` has something to do.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let of_session = |s: &Session| s.renew_at.map_or(s.ticket_until, |at| at.min(s.ticket_until));
+        self.sessions.values().map(of_session).chain(self.kept.deadline()).min()
+    }
+
+    /// Answers a `watch`: the state now, then `ok`, then every change.
+    pub(super) fn watch(&mut self, session: SessionId, re: &EnvelopeId, users: &[String], out: &mut Outbox) {
+        let wish = match Wish::parse(users) {
+            Ok(wish) => wish,
+            Err(text) => return out.result(session, ResultCode::BadMessage, Some(re), None, text),
+        };
+        let names = match &wish {
+            Wish::Users(users) => users.clone(),
+            Wish::Everybody => {
+                let known = self.known_users();
+                let messages = known.len().max(self.sessions.len());
+                if messages > MAX_EVERYBODY {
+                    let text =
+                        format!("this app has {messages} users and devices, `*` shows {MAX_EVERYBODY}: name them");
+                    return out.result(session, ResultCode::Forbidden, Some(re), None, text);
+                }
+                known
+            }
+        };
+        for user in names {
+            match self.present.get(&user) {
+                None => out.say(session, Message::Presence { user, device: None, online: false }),
+                Some(devices) => {
+                    for device in devices.keys() {
+                        let (user, device) = (user.clone(), Some(device.clone()));
+                        out.say(session, Message::Presence { user, device, online: true });
+                    }
+                }
+            }
+        }
+        self.watchers.set(session, wish);
+        out.result(session, ResultCode::Ok, Some(re), None, "");
+    }
+
+    /// The sessions of a user, all or one device.
+    pub(super) fn reachable(&self, user: &UserId, device: Option<&DeviceId>) -> Vec<SessionId> {
+        let Some(devices) = self.present.get(user) else { return Vec::new() };
+        match device {
+            Some(device) => devices.get(device).copied().into_iter().collect(),
+            None => devices.values().copied().collect(),
+        }
+    }
+
+    /// Whether a user of this name can be called.
+    pub(super) fn may_exist(&self, user: &UserId) -> bool {
+        self.settings.users.is_empty() || self.settings.users.contains(user) || self.seen.contains(user)
+    }
+
+    pub(super) fn remember_seen(&mut self, user: UserId) {
+        if self.seen.len() < MAX_SEEN {
+            self.seen.insert(user);
+        }
+    }
+
+    fn mark_seen(&mut self, user: &UserId, out: &mut Outbox) {
+        if self.seen.len() < MAX_SEEN && self.seen.insert(user.clone()) {
+            out.store(Change::Seen { app: self.app, user: user.clone() });
+        }
+    }
+
+    fn known_users(&self) -> BTreeSet<UserId> {
+        self.settings.users.iter().chain(&self.seen).chain(self.present.keys()).cloned().collect()
+    }
+
+    fn tell_watchers(&self, user: &UserId, device: Option<&DeviceId>, online: bool, out: &mut Outbox) {
+        for session in self.watchers.of(user) {
+            out.say(session, Message::Presence { user: user.clone(), device: device.cloned(), online });
+        }
+    }
+}

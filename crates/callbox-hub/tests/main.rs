@@ -1,0 +1,7 @@
+//! The hub as its clients see it: a real socket on loopback.
+
+mod calls;
+mod client;
+mod house;
+mod misuse;
+mod sessions;
