@@ -144,7 +144,10 @@ export class Station {
 
   /** A message of a call that is not (or no longer) ours changes nothing here, but its sender may wait for us in vain. */
   #stray(s, from, m) {
-    const { reason = 'network_lost', by } = this.#decided.get(m.call) ?? {};
+    const known = this.#decided.get(m.call);
+    // A cancel may overtake its invite, which then must not ring.
+    if (!known && m.type === 'cancel') this.#decide(m.call, { reason: m.reason, by: m.by });
+    const { reason = 'network_lost', by } = known ?? {};
     if (m.type === 'ringing' || m.type === 'accept') this.#send(from, { type: 'cancel', call: m.call, reason, ...(by && { by }) });
     else if (['confirm', 'offer', 'media'].includes(m.type)) this.#send(from, { type: 'hangup', call: m.call, reason });
     return s;
