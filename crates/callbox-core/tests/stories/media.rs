@@ -1,0 +1,211 @@
+//! Links: who is heard and seen, when, and what happens when one breaks.
+
+use callbox_core::protocol::{Agent, EarlyMedia, EndReason};
+use callbox_core::station::{Action, Flow, LinkEvent, LinkFailure, MediaOrder, Phase, Policy};
+
+use super::{the_door_rings_anna, the_door_talks_with_anna};
+use crate::street::{Street, address, ms, secs};
+
+const CLOSED: Flow = Flow { send_audio: false, send_video: false, play_audio: false, play_video: false };
+const OPEN: Flow = Flow { send_audio: true, send_video: true, play_audio: true, play_video: true };
+
+fn with_early(door: EarlyMedia, anna: EarlyMedia) -> Street {
+    let mut street = Street::calm();
+    street.device("door/panel", Agent::Panel, Policy { early: door, ..Policy::default() });
+    street.device("anna/phone", Agent::Browser, Policy { early: anna, ..Policy::default() });
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    street
+}
+
+fn links_opened(street: &Street, name: &str) -> usize {
+    street.orders(name).iter().filter(|order| matches!(order, MediaOrder::Open { .. })).count()
+}
+
+#[test]
+fn with_early_connect_the_link_is_up_before_the_answer_and_the_gates_are_closed() {
+    let mut street = with_early(EarlyMedia::Connect, EarlyMedia::Connect);
+    assert_eq!(street.flow_to("door/panel", "anna/phone"), CLOSED);
+    assert_eq!(street.flow_to("anna/phone", "door/panel"), CLOSED);
+    street.accepts("anna/phone");
+    street.pass(ms(200));
+    street.assert_talk("door/panel", "anna/phone");
+    assert_eq!((links_opened(&street, "door/panel"), links_opened(&street, "anna/phone")), (1, 1));
+    assert_eq!(street.flow_to("door/panel", "anna/phone"), OPEN);
+    assert_eq!(street.flow_to("anna/phone", "door/panel"), OPEN);
+}
+
+#[test]
+fn without_early_connect_no_link_is_opened_before_the_answer() {
+    for (door, anna) in [
+        (EarlyMedia::Off, EarlyMedia::Preview),
+        (EarlyMedia::Preview, EarlyMedia::Off),
+        (EarlyMedia::Off, EarlyMedia::Off),
+    ] {
+        let mut street = with_early(door, anna);
+        assert_eq!((links_opened(&street, "door/panel"), links_opened(&street, "anna/phone")), (0, 0));
+        street.accepts("anna/phone");
+        street.pass(secs(1));
+        street.assert_talk("door/panel", "anna/phone");
+    }
+}
+
+#[test]
+fn with_preview_only_the_visitor_is_seen_before_the_answer() {
+    let street = with_early(EarlyMedia::Preview, EarlyMedia::Preview);
+    assert_eq!(street.flow_to("door/panel", "anna/phone"), Flow { send_video: true, ..CLOSED });
+    assert_eq!(street.flow_to("anna/phone", "door/panel"), Flow { play_video: true, ..CLOSED });
+}
+
+#[test]
+fn an_untrusted_caller_is_connected_only_after_the_answer() {
+    let mut street = Street::calm();
+    street.panel("door/panel");
+    let trusted = Some(vec!["gate".parse().unwrap()]);
+    street.device("anna/phone", Agent::Browser, Policy { trusted, ..Policy::default() });
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    assert_eq!((links_opened(&street, "door/panel"), links_opened(&street, "anna/phone")), (0, 0));
+}
+
+#[test]
+fn the_panel_offers_to_a_browser_and_otherwise_who_joins() {
+    for (caller, callee, caller_offers) in [
+        (Agent::Panel, Agent::Browser, true),
+        (Agent::Panel, Agent::Panel, false),
+        (Agent::Browser, Agent::Panel, false),
+        (Agent::Browser, Agent::Browser, false),
+    ] {
+        let mut street = Street::calm();
+        street.device("otto/one", caller, Policy::default());
+        street.device("anna/two", callee, Policy::default());
+        street.calls("otto/one", &["anna"]);
+        street.pass(secs(1));
+        street.accepts("anna/two");
+        street.pass(secs(1));
+        street.assert_talk("otto/one", "anna/two");
+        let offers = |name| street.sent(name).iter().filter(|message| message.type_name() == "offer").count();
+        let expected = if caller_offers { (1, 0) } else { (0, 1) };
+        assert_eq!((offers("otto/one"), offers("anna/two")), expected);
+    }
+}
+
+#[test]
+fn a_link_that_never_comes_up_ends_the_call_on_both_sides() {
+    let mut street = Street::calm();
+    street.panel("door/panel");
+    street.phone("anna/phone");
+    street.cuts_cable("door/panel", "anna/phone");
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    street.accepts("anna/phone");
+    street.pass(secs(20));
+    for name in ["door/panel", "anna/phone"] {
+        street.assert_ended(name, EndReason::MediaFailed);
+    }
+}
+
+#[test]
+fn a_broken_early_link_is_replaced_after_the_answer() {
+    let mut street = Street::calm();
+    street.panel("door/panel");
+    street.phone("anna/phone");
+    street.cuts_cable("door/panel", "anna/phone");
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(12));
+    street.mends_cable("door/panel", "anna/phone");
+    street.accepts("anna/phone");
+    street.pass(secs(14));
+    street.assert_talk("door/panel", "anna/phone");
+}
+
+#[test]
+fn a_short_break_of_media_is_mended_and_the_talk_goes_on() {
+    let mut street = the_door_talks_with_anna();
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(10));
+    assert_eq!(street.phase("door/panel"), Phase::Talking);
+    street.mends_cable("door/panel", "anna/phone");
+    street.pass(secs(120));
+    street.assert_talk("door/panel", "anna/phone");
+    street.hangs_up("anna/phone");
+    street.pass(secs(1));
+    street.assert_ended("door/panel", EndReason::Hangup);
+}
+
+#[test]
+fn a_long_break_of_media_ends_the_call_on_both_sides() {
+    let mut street = the_door_talks_with_anna();
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(40));
+    for name in ["door/panel", "anna/phone"] {
+        street.assert_ended(name, EndReason::NetworkLost);
+    }
+}
+
+#[test]
+fn a_peer_that_is_gone_altogether_is_waited_for_less_long() {
+    let mut street = the_door_talks_with_anna();
+    street.goes_offline("anna/phone");
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(13));
+    street.assert_ended("door/panel", EndReason::NetworkLost);
+    street.pass(secs(30));
+    street.assert_ended("anna/phone", EndReason::NetworkLost);
+}
+
+#[test]
+fn a_false_fingerprint_ends_the_call_at_once_wherever_it_is_noticed() {
+    for (name, answered) in [("door/panel", false), ("door/panel", true), ("anna/phone", false), ("anna/phone", true)] {
+        let mut street = the_door_rings_anna(&["anna/phone"]);
+        if answered {
+            street.accepts("anna/phone");
+            street.pass(secs(1));
+        }
+        street.link_event(name, LinkEvent::Failed(LinkFailure::WrongFingerprint));
+        assert_eq!(street.phase(name), Phase::Idle);
+        street.pass(secs(3));
+        for name in ["door/panel", "anna/phone"] {
+            street.assert_ended(name, EndReason::MediaFailed);
+        }
+    }
+}
+
+#[test]
+fn mute_closes_the_gate_and_tells_the_peer() {
+    let mut street = the_door_talks_with_anna();
+    street.press("anna/phone", Action::SetMicrophone(false));
+    street.press("anna/phone", Action::SetCamera(false));
+    let flow = street.flow_to("anna/phone", "door/panel");
+    assert_eq!(flow, Flow { send_audio: false, send_video: false, ..OPEN });
+    assert!(matches!(
+        street.sent("anna/phone").last(),
+        Some(callbox_core::protocol::Message::Media { audio: false, video: false, .. })
+    ));
+    street.hangs_up("anna/phone");
+    street.pass(secs(1));
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    street.accepts("anna/phone");
+    street.pass(secs(1));
+    assert_eq!(street.flow_to("anna/phone", "door/panel"), OPEN, "mute does not leak into the next call");
+}
+
+#[test]
+fn both_muted_a_replaced_link_still_carries_the_call() {
+    let mut street = the_door_talks_with_anna();
+    for name in ["door/panel", "anna/phone"] {
+        street.press(name, Action::SetMicrophone(false));
+        street.press(name, Action::SetCamera(false));
+    }
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(8));
+    street.mends_cable("door/panel", "anna/phone");
+    street.pass(secs(120));
+    assert_eq!((street.phase("door/panel"), street.phase("anna/phone")), (Phase::Talking, Phase::Talking));
+    street.press("anna/phone", Action::SetMicrophone(true));
+    street.pass(secs(10));
+    street.assert_talk("door/panel", "anna/phone");
+    assert!(street.flow_to("anna/phone", "door/panel").send_audio);
+    assert_eq!(street.peer(&address("door/panel")), Some(address("anna/phone")));
+}

@@ -1,0 +1,51 @@
+//! A house: one station, what its edges were told, and its ends of the media links.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use callbox_core::ids::{LinkId, UserId};
+use callbox_core::protocol::{Agent, Message};
+use callbox_core::station::{CallRecord, LinkEvent, MediaOrder, Policy, Station, Tone};
+
+use super::media::LinkEnd;
+
+pub(crate) struct House {
+    pub(crate) station: Station,
+    pub(crate) agent: Agent,
+    pub(crate) policy: Policy,
+    pub(crate) watched: Vec<UserId>,
+    pub(crate) sent: Vec<Message>,
+    pub(crate) orders: Vec<MediaOrder>,
+    pub(crate) records: Vec<CallRecord>,
+    pub(crate) tone: Tone,
+    /// Capture and rendering run.
+    pub(crate) prepared: bool,
+    pub(crate) links: BTreeMap<LinkId, LinkEnd>,
+    /// What the media edge will tell of links, and when.
+    pub(crate) media_events: Vec<(Instant, LinkId, LinkEvent)>,
+}
+
+impl House {
+    pub(crate) fn new(station: Station, agent: Agent, policy: Policy) -> Self {
+        Self {
+            station,
+            agent,
+            policy,
+            watched: Vec::new(),
+            sent: Vec::new(),
+            orders: Vec::new(),
+            records: Vec::new(),
+            tone: Tone::Silence,
+            prepared: false,
+            links: BTreeMap::new(),
+            media_events: Vec::new(),
+        }
+    }
+
+    /// When something is due here.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        let events = self.media_events.iter().map(|(due, _, _)| *due);
+        let ends = self.links.values().filter_map(LinkEnd::next_due);
+        self.station.deadline().into_iter().chain(events).chain(ends).min()
+    }
+}

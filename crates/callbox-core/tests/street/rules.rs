@@ -1,0 +1,44 @@
+//! What holds in every house after every input.
+
+use std::time::Instant;
+
+use callbox_core::ids::Address;
+use callbox_core::station::{Direction, Phase, Tone};
+
+use super::house::House;
+
+impl House {
+    /// Panics when a rule is broken.
+    pub(super) fn check_rules(&self, who: &Address, now: Instant) {
+        let view = self.station.view(now);
+        let phase = self.station.phase();
+        let peer = view.call.as_ref().and_then(|call| call.peer.clone());
+        for (link, end) in &self.links {
+            let flow = end.flow();
+            let talks_there = phase == Phase::Talking && peer.as_ref() == Some(&link.peer);
+            assert!(!flow.send_audio || talks_there, "{who} sends its microphone on {link} while {phase:?}");
+            assert!(!flow.play_audio || talks_there, "{who} plays {link} while {phase:?}");
+            let preview = phase == Phase::Inviting;
+            assert!(!flow.send_video || talks_there || preview, "{who} sends its camera on {link} while {phase:?}");
+            assert_eq!(Some(&link.call), view.call.as_ref().map(|call| &call.call), "{who} has {link} of another call");
+        }
+        let tone_fits = match self.tone {
+            Tone::Silence => phase != Phase::Ringing,
+            Tone::Ring => phase == Phase::Ringing,
+            Tone::RingBack => phase == Phase::Inviting,
+            Tone::Busy => phase == Phase::Idle,
+        };
+        assert!(tone_fits, "{who} plays {:?} while {phase:?}", self.tone);
+        assert_eq!(phase == Phase::Idle, view.call.is_none());
+        assert_eq!(self.prepared, phase != Phase::Idle, "{who} captures and renders only in a call");
+        if phase == Phase::Idle {
+            assert!(self.links.is_empty() && self.watched.is_empty(), "{who} lets go of everything");
+            assert_eq!(self.station.deadline(), None, "{who} waits for nothing");
+        }
+        if let Some(call) = &view.call {
+            let ours = call.caller == *who;
+            assert_eq!(call.direction == Direction::Outgoing, ours, "{who}");
+            assert_eq!(call.microphone, self.links.values().any(|end| end.flow().send_audio) || call.microphone);
+        }
+    }
+}
