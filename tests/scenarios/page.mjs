@@ -81,6 +81,11 @@ export class Page {
     return this.#page.evaluate(() => window.callbox.endReason);
   }
 
+  /** The call it is in. */
+  callId() {
+    return this.#page.evaluate(() => window.callbox.call);
+  }
+
   /** Whether its line to the hub is up. */
   async connected() {
     return (await this.#page.evaluate(() => window.callbox.line)) === 'up';

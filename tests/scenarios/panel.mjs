@@ -71,7 +71,7 @@ level = "info,callbox=debug"
     this.#child = new Child(this.#bin, ['run', '--config', join(this.#folder, 'panel.toml')]);
     await until('the panel is connected', async () => {
       if (!this.#child.alive) throw new Settled(`the daemon has ended: ${this.#child.output}`);
-      return (await this.status()).signaling.state === 'up';
+      return this.connected();
     });
   }
 
@@ -105,7 +105,38 @@ level = "info,callbox=debug"
 
   /** The state of its station. */
   async phaseNow() {
-    return (await this.status()).station.phase;
+    return (await this.status()).view.phase;
+  }
+
+  /** Whether its signalling is up. */
+  async connected() {
+    return (await this.status()).signaling.state === 'up';
+  }
+
+  /** The call it is in. */
+  async callId() {
+    return (await this.status()).view.call?.call;
+  }
+
+  /** How much longer it rings, in milliseconds. */
+  async remaining() {
+    return (await this.status()).view.call?.remaining_ms;
+  }
+
+  /** How the last call ended. */
+  async lastReason() {
+    return (await this.status()).view.last?.reason;
+  }
+
+  /** When each step of the call, or of the last one, was reached, in milliseconds. */
+  async timing() {
+    const { view, record } = await this.status();
+    return view.call?.timing ?? record?.timing ?? {};
+  }
+
+  /** Who called while it was away. */
+  async missed() {
+    return (await this.status()).missed.map(({ caller }) => caller.user);
   }
 
   /** The number of the frame of a browser's picture that its screen shows, or null. */
@@ -116,11 +147,6 @@ level = "info,callbox=debug"
   /** Whether its speaker plays a browser's tone now. */
   async hearsBrowser() {
     return isTone((await this.status()).media.heard?.hz, TONES.browser);
-  }
-
-  /** How the last call ended. */
-  async lastReason() {
-    return (await this.status()).station.last?.reason;
   }
 
   /** Asks it to end. */

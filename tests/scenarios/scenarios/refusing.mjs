@@ -66,7 +66,7 @@ async function cancelMeetsAccept(street) {
   await Promise.all([stays(page, 'idle', 1_000), stays(panel, 'idle', 1_000)]);
 }
 
-/** The caller changes their mind before the invite has arrived, in both directions. */
+/** The caller changes their mind before the invite has arrived, in both directions: nobody is left ringing. */
 async function cancelBeforeRinging(street) {
   const wire = await street.wire();
   const panel = await street.ownPanel({ wire });
@@ -76,12 +76,13 @@ async function cancelBeforeRinging(street) {
   await page.call('door');
   await page.phase('inviting');
   await page.press('hangup');
-  await endedAt(page, 'cancelled');
+  await sleep(HELD_MS);
+  await ended(page, panel, 'cancelled');
 
   await panel.press('call', 'anna');
   await panel.press('hangup');
-  await endedAt(panel, 'cancelled');
   await sleep(HELD_MS);
+  await ended(page, panel, 'cancelled');
   await Promise.all([stays(page, 'idle', 1_000), stays(panel, 'idle', 1_000)]);
 }
 
