@@ -107,6 +107,7 @@ class Link {
         await this.pc.setLocalDescription();
         this.#tell('answer', { sdp: this.pc.localDescription.sdp });
       }
+      await this.#sendPreferred();
       this.#ready = true;
       for (const candidate of this.#held.splice(0)) await this.#add(candidate);
       this.apply();
@@ -184,6 +185,18 @@ class Link {
     const codecs = RTCRtpReceiver.getCapabilities('video').codecs.filter(({ mimeType }) => wanted.includes(mimeType.toLowerCase()));
     for (const transceiver of this.pc.getTransceivers()) {
       if (transceiver.receiver.track.kind === 'video' && codecs.length) transceiver.setCodecPreferences(codecs);
+    }
+  }
+
+  /** The answer narrows what comes in only; what goes out is narrowed at the sender. */
+  async #sendPreferred() {
+    if (!this.#options.settings.codec) return;
+    for (const { sender, receiver } of this.pc.getTransceivers()) {
+      const parameters = sender.getParameters();
+      const codec = parameters.codecs.find(({ mimeType }) => mimeType.toLowerCase() === `video/${this.#options.settings.codec}`);
+      if (receiver.track.kind !== 'video' || !codec || !parameters.encodings.length) continue;
+      for (const encoding of parameters.encodings) encoding.codec = codec;
+      await sender.setParameters(parameters);
     }
   }
 
