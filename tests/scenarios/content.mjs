@@ -31,17 +31,5 @@ export async function makeContent(folder) {
   return { picture, sound };
 }
 
-/** The frame number of a code, if the text is one of this name. */
-export function frameNumber(text, name) {
-  if (!text) return null;
-  let code;
-  try {
-    code = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`a code that is not ours: ${text} (${error.message})`);
-  }
-  return String(code.NAME).toLowerCase() === name ? code.BUFFERCOUNT : null;
-}
-
 /** Whether this is the tone that was sent. */
 export const isTone = (hz, sent) => hz != null && Math.abs(hz - sent) <= NEAR_HZ;

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 
 import { chromium } from 'playwright-core';
 
-import { frameNumber, isTone, NAMES, TONES } from './content.mjs';
+import { isTone, NAMES, TONES } from './content.mjs';
 import { until } from './process.mjs';
 
 const REMOTE = '[data-testid=remote-video]';
@@ -109,7 +109,9 @@ export class Page {
 
   /** The number of the frame of a panel's picture that it shows, or null. */
   async frame() {
-    return frameNumber(await this.#page.evaluate((at) => window.probe.read(at), REMOTE), NAMES.panel);
+    const text = await this.#page.evaluate((at) => window.probe.read(at), REMOTE);
+    const code = text ? JSON.parse(text) : null;
+    return code?.NAME === NAMES.panel ? code.BUFFERCOUNT : null;
   }
 
   /** Whether it plays a panel's tone now. */

@@ -5,8 +5,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { frameNumber, isTone, NAMES, TONES } from './content.mjs';
+import { isTone, NAMES, TONES } from './content.mjs';
 import { Child, run, Settled, until } from './process.mjs';
+
+/** What was seen or heard longer ago than this is not what is there now. */
+const FRESH_MS = 1_000;
 
 /** One panel. */
 export class Panel {
@@ -139,14 +142,16 @@ level = "info,callbox=debug"
     return (await this.status()).missed.map(({ caller }) => caller.user);
   }
 
-  /** The number of the frame of a browser's picture that its screen shows, or null. */
+  /** The number of the frame of a browser's picture that its screen shows now, or null. */
   async frame() {
-    return frameNumber((await this.status()).media.seen?.text, NAMES.browser);
+    const { seen, at_ms: now } = (await this.status()).media;
+    return isFresh(seen, now) && seen.name === NAMES.browser ? seen.frame : null;
   }
 
   /** Whether its speaker plays a browser's tone now. */
   async hearsBrowser() {
-    return isTone((await this.status()).media.heard?.hz, TONES.browser);
+    const { heard, at_ms: now } = (await this.status()).media;
+    return isFresh(heard, now) && isTone(heard.hz, TONES.browser);
   }
 
   /** Asks it to end. */
@@ -164,3 +169,5 @@ level = "info,callbox=debug"
     return this.#child?.tail(count) ?? [];
   }
 }
+
+const isFresh = (sense, now) => Boolean(sense) && now - sense.at_ms <= FRESH_MS;
