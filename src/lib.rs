@@ -1,3 +1,12 @@
 //! The Callbox daemon: edges around the pure station of `callbox-core`. See `docs/architecture.md` for the ladder.
 
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod daemon;
+pub mod demo;
 pub mod media;
+pub mod panel;
+pub mod record;
+pub mod signaling;
+pub mod ticket_cli;

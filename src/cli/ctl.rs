@@ -1,0 +1,172 @@
+//! `callbox ctl`: asks a running daemon.
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use callbox_core::ids::UserId;
+use callbox_core::protocol::Media;
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::Value;
+
+use super::print::{complain, out};
+use super::{REFUSED, UNREACHABLE, USAGE};
+use crate::control::{Answer, Client, ClientError, DEFAULT_SOCKET, Picture, Request};
+
+#[derive(Debug, Args)]
+pub(super) struct CtlArgs {
+    /// The daemon's control socket
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_SOCKET)]
+    socket: PathBuf,
+    /// Print the daemon's answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything there is to know
+    Status,
+    /// Ring one user, or several at once: the first to accept wins
+    Call {
+        /// The users
+        #[arg(required = true, num_args = 1..=callbox_core::protocol::MAX_CALLEES)]
+        users: Vec<UserId>,
+        /// Voice only
+        #[arg(long)]
+        audio: bool,
+    },
+    /// Pick up
+    Accept,
+    /// Decline
+    Reject,
+    /// End, or give up, the call
+    Hangup,
+    /// Stop sending the microphone, or send it again
+    Mute {
+        /// Muted or not
+        state: Switch,
+    },
+    /// Send the camera, or stop sending it
+    Camera {
+        /// Sent or not
+        state: Switch,
+    },
+    /// Save a picture
+    Snapshot {
+        /// Which picture
+        picture: Which,
+        /// Where to
+        file: PathBuf,
+    },
+    /// Print every event as a line of JSON, until interrupted
+    Monitor,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Which {
+    Camera,
+    Screen,
+}
+
+/// Asks, prints, gives the exit status.
+pub(super) fn ctl(args: CtlArgs) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error, REFUSED),
+    };
+    match runtime.block_on(converse(&args)) {
+        Ok(status) => status,
+        Err(error @ ClientError::Unreachable { .. }) => complain(&error, UNREACHABLE),
+        Err(error) => complain(&error, REFUSED),
+    }
+}
+
+async fn converse(args: &CtlArgs) -> Result<u8, ClientError> {
+    let mut client = Client::connect(&args.socket).await?;
+    let answer = client.ask(&request(&args.command)).await?;
+    if args.json {
+        out(&serde_json::to_string(&answer)?);
+    }
+    if !answer.ok {
+        let why = answer.error.as_deref().unwrap_or("refused");
+        return Ok(if args.json { REFUSED } else { complain(&why, REFUSED) });
+    }
+    match &args.command {
+        Command::Snapshot { file, .. } => Ok(save(&answer, file)),
+        Command::Monitor => {
+            while let Some(line) = client.event().await? {
+                if out(&line) != 0 {
+                    break;
+                }
+            }
+            Ok(0)
+        }
+        _ if args.json => Ok(0),
+        Command::Status => Ok(out(&status(&answer.body.into_iter().collect()))),
+        _ => Ok(answer.body.get("view").map_or(0, |view| out(&phase(view)))),
+    }
+}
+
+fn request(command: &Command) -> Request {
+    match command {
+        Command::Status => Request::Status {},
+        Command::Call { users, audio } => {
+            Request::Call { users: users.clone(), media: if *audio { Media::Audio } else { Media::Video } }
+        }
+        Command::Accept => Request::Accept {},
+        Command::Reject => Request::Reject {},
+        Command::Hangup => Request::Hangup {},
+        Command::Mute { state } => Request::Mute { on: *state == Switch::On },
+        Command::Camera { state } => Request::Camera { on: *state == Switch::On },
+        Command::Snapshot { picture: Which::Camera, .. } => Request::Snapshot { picture: Picture::Camera },
+        Command::Snapshot { picture: Which::Screen, .. } => Request::Snapshot { picture: Picture::Screen },
+        Command::Monitor => Request::Monitor {},
+    }
+}
+
+fn save(answer: &Answer, file: &std::path::Path) -> u8 {
+    let data = answer.body.get("data").and_then(Value::as_str).unwrap_or_default();
+    match base64::engine::general_purpose::STANDARD.decode(data) {
+        Ok(bytes) => match std::fs::write(file, bytes) {
+            Ok(()) => 0,
+            Err(error) => complain(&format!("{}: {error}", file.display()), USAGE),
+        },
+        Err(error) => complain(&format!("the picture is not understood: {error}"), REFUSED),
+    }
+}
+
+/// Where a view stands, in one line.
+fn phase(view: &Value) -> String {
+    let phase = view["phase"].as_str().unwrap_or("?");
+    match view["call"]["call"].as_str() {
+        Some(call) => format!("{phase} {call}"),
+        None => phase.to_owned(),
+    }
+}
+
+/// The status for a person: dotted names, one a line; lists and tables unfolded.
+fn status(answer: &Value) -> String {
+    let mut lines = Vec::new();
+    unfold("", answer, &mut lines);
+    lines.join("\n")
+}
+
+fn unfold(name: &str, value: &Value, lines: &mut Vec<String>) {
+    let join = |part: &str| if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(part, value)| unfold(&join(part), value, lines)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, value)| unfold(&join(&index.to_string()), value, lines));
+        }
+        Value::String(text) => lines.push(format!("{name:<40} {text}")),
+        value => lines.push(format!("{name:<40} {value}")),
+    }
+}

@@ -1,0 +1,70 @@
+//! The command line.
+//!
+//! Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration, 3 the daemon is not reachable.
+
+mod ctl;
+mod print;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config;
+use crate::demo::DemoArgs;
+use crate::ticket_cli::TicketCommand;
+
+use ctl::CtlArgs;
+
+/// Refused, or failed.
+const REFUSED: u8 = 1;
+/// Wrong use, or wrong configuration.
+const USAGE: u8 = 2;
+/// The daemon is not there.
+const UNREACHABLE: u8 = 3;
+
+/// A video intercom for Linux boards.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Run(ConfigArgs),
+    /// Check a configuration, and do nothing else
+    Check(ConfigArgs),
+    /// Print the annotated default configuration
+    Defaults,
+    /// Talk to a running daemon
+    Ctl(CtlArgs),
+    /// Make, show and verify tickets
+    #[command(subcommand)]
+    Ticket(TicketCommand),
+    /// Try it: a hub and a panel with a test camera, in this terminal
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+/// Runs one command; gives the exit status.
+pub fn run(cli: Cli) -> ExitCode {
+    let status = match cli.command {
+        Command::Run(args) => run::daemon(&args.config),
+        Command::Check(args) => run::check(&args.config),
+        Command::Defaults => print::out(config::DEFAULTS.trim_end()),
+        Command::Ctl(args) => ctl::ctl(args),
+        Command::Ticket(command) => print::ticket(&command),
+        Command::Demo(args) => crate::demo::demo(args),
+    };
+    ExitCode::from(status)
+}

@@ -1,0 +1,169 @@
+//! The file word for word: every key there is, none of them checked beyond its type.
+
+use serde::Deserialize;
+use toml::Spanned;
+
+/// A text and where it stands.
+pub(super) type Text = Spanned<String>;
+/// A number and where it stands.
+pub(super) type Number = Spanned<i64>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    #[serde(default)]
+    pub(super) user: User,
+    #[serde(default)]
+    pub(super) signaling: Signaling,
+    #[serde(default)]
+    pub(super) call: Call,
+    #[serde(default)]
+    pub(super) camera: Camera,
+    #[serde(default)]
+    pub(super) microphone: Microphone,
+    #[serde(default)]
+    pub(super) speaker: Speaker,
+    #[serde(default)]
+    pub(super) screen: Screen,
+    #[serde(default)]
+    pub(super) video: Video,
+    #[serde(default)]
+    pub(super) network: Network,
+    #[serde(default)]
+    pub(super) buttons: Vec<Button>,
+    #[serde(default)]
+    pub(super) control: Control,
+    #[serde(default)]
+    pub(super) records: Records,
+    #[serde(default)]
+    pub(super) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct User {
+    pub(super) app: Option<Number>,
+    pub(super) user: Option<Text>,
+    pub(super) device: Option<Text>,
+    pub(super) ticket: Option<Text>,
+    pub(super) ticket_file: Option<Text>,
+    pub(super) key_file: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Signaling {
+    #[serde(default)]
+    pub(super) websocket: WebSocket,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WebSocket {
+    pub(super) url: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Call {
+    pub(super) ring_seconds: Option<Number>,
+    pub(super) early_media: Option<Text>,
+    pub(super) trusted: Option<Vec<Text>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Camera {
+    pub(super) kind: Option<Text>,
+    pub(super) device: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) url: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Microphone {
+    pub(super) kind: Option<Text>,
+    pub(super) device: Option<Text>,
+    pub(super) hz: Option<Number>,
+    pub(super) echo_cancellation: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Speaker {
+    pub(super) kind: Option<Text>,
+    pub(super) device: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Screen {
+    pub(super) kind: Option<Text>,
+    pub(super) driver: Option<Text>,
+    pub(super) connector: Option<Number>,
+    pub(super) size: Option<Text>,
+    pub(super) fps: Option<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Video {
+    pub(super) codec: Option<Text>,
+    pub(super) size: Option<Text>,
+    pub(super) fps: Option<Number>,
+    pub(super) bitrate: Option<Spanned<Bitrate>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bitrate {
+    pub(super) min: Number,
+    pub(super) start: Number,
+    pub(super) max: Number,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Network {
+    pub(super) jitter: Option<Number>,
+    pub(super) relay_only: Option<bool>,
+    pub(super) ports: Option<Spanned<Vec<i64>>>,
+    #[serde(default)]
+    pub(super) ice_servers: Vec<Spanned<Server>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) urls: Vec<Text>,
+    pub(super) username: Option<String>,
+    pub(super) credential: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Button {
+    pub(super) device: Text,
+    pub(super) key: Text,
+    pub(super) action: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Control {
+    pub(super) socket: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Records {
+    pub(super) path: Option<Text>,
+    pub(super) max_entries: Option<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Log {
+    pub(super) level: Option<Text>,
+}

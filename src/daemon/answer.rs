@@ -1,0 +1,120 @@
+//! Answers to the control socket.
+//!
+//! `status` is one JSON object:
+//!
+//! | field | what |
+//! |---|---|
+//! | `ok` | `true` |
+//! | `version`, `app`, `me{user,device}`, `uptime_ms`, `calls` | this daemon; `calls` that ended since its start |
+//! | `view{phase,call?,last?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `microphone`, `camera`, `timing{…_ms}`; `last` has `call`, `reason`, `by?` |
+//! | `record?` | the last call that ended: its record with `timing`, `reason`, `talk_seconds`, `started_at_ms`, `ended_at_ms` |
+//! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
+//! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |
+//! | `media` | the media edge's own status: what is seen and heard, and each link |
+//! | `process{pid,threads,fds,rss_kib}` | what the kernel counts |
+//!
+//! Every other answer has `ok`, `error?` and `view`; `snapshot` has `data` (base64) and `bytes`.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use callbox_core::station::{Action, View};
+use tokio::sync::oneshot;
+
+use crate::control::{Answer, Picture, Request};
+use crate::media::{self, Media};
+use crate::panel::Press;
+
+/// What a request or a press asks of the station, when it asks the station.
+pub(super) enum Wish {
+    /// An action.
+    Do(Action),
+    /// There is no call to do it in.
+    NoCall,
+}
+
+/// What a press means just now: the buttons that switch need to know how things stand.
+pub(super) fn pressed(press: Press, view: &View) -> Wish {
+    let switch = |of: fn(&callbox_core::station::CallView) -> Action| {
+        view.call.as_ref().map_or(Wish::NoCall, |call| Wish::Do(of(call)))
+    };
+    match press {
+        Press::Accept => Wish::Do(Action::Accept),
+        Press::Reject => Wish::Do(Action::Reject),
+        Press::Hangup => Wish::Do(Action::Hangup),
+        Press::Toggle => Wish::Do(Action::Toggle),
+        Press::Call(users) => Wish::Do(Action::Call { users, media: callbox_core::protocol::Media::Video }),
+        Press::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
+        Press::Camera => switch(|call| Action::SetCamera(!call.camera)),
+    }
+}
+
+/// What a request asks of the station, if that is whom it asks.
+pub(super) fn wished(request: &Request) -> Option<Action> {
+    match request {
+        Request::Call { users, media } => Some(Action::Call { users: users.clone(), media: *media }),
+        Request::Accept {} => Some(Action::Accept),
+        Request::Reject {} => Some(Action::Reject),
+        Request::Hangup {} => Some(Action::Hangup),
+        Request::Toggle {} => Some(Action::Toggle),
+        Request::Mute { on } => Some(Action::SetMicrophone(!on)),
+        Request::Camera { on } => Some(Action::SetCamera(*on)),
+        Request::Status {} | Request::Snapshot { .. } | Request::Monitor {} => None,
+    }
+}
+
+/// What became of it. The station ignores what does not fit its state: then nothing has changed.
+pub(super) fn outcome(action: &Action, changed: bool, view: &View) -> Answer {
+    let holds = view.call.as_ref().is_some_and(|call| match action {
+        Action::SetMicrophone(on) => call.microphone == *on,
+        Action::SetCamera(on) => call.camera == *on,
+        _ => false,
+    });
+    let answer = if changed || holds { Answer::done() } else { Answer::refused(refusal(action, view)) };
+    answer.with("view", view)
+}
+
+fn refusal(action: &Action, view: &View) -> String {
+    let phase = view.phase.as_str();
+    match action {
+        Action::Call { .. } if view.call.is_none() => "nobody to call: name a user other than this one".to_owned(),
+        Action::SetCamera(_) if view.call.is_some() => "this call has no picture".to_owned(),
+        Action::Call { .. } => format!("there is a call already ({phase})"),
+        Action::Accept | Action::Reject => format!("nobody rings ({phase})"),
+        _ => format!("there is no call ({phase})"),
+    }
+}
+
+/// Takes a picture and answers with it, beside the loop.
+pub(super) async fn snapshot(media: Arc<Media>, picture: Picture, reply: oneshot::Sender<Answer>) {
+    let which = match picture {
+        Picture::Camera => media::Picture::Camera,
+        Picture::Screen => media::Picture::Screen,
+    };
+    let answer = match media.snapshot(which).await {
+        Ok(bytes) => {
+            let data = base64::engine::general_purpose::STANDARD.encode(&bytes);
+            Answer::done().with("bytes", bytes.len()).with("data", data)
+        }
+        Err(error) => Answer::refused(error.to_string()),
+    };
+    if reply.send(answer).is_err() {
+        tracing::debug!("nobody waits for the snapshot any more");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callbox_core::station::Phase;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_why() {
+        let idle = View { phase: Phase::Idle, call: None, last: None };
+        let answer = outcome(&Action::Accept, false, &idle);
+        assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
+        assert!(outcome(&Action::Accept, true, &idle).ok);
+        assert!(matches!(pressed(Press::Mute, &idle), Wish::NoCall));
+    }
+}

@@ -1,0 +1,86 @@
+//! The edges: started together, ended together, and the one inbox each of them fills.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callbox_core::protocol::IceServer;
+use callbox_core::station::MediaOrder;
+use tokio::sync::{broadcast, mpsc};
+
+use super::StartError;
+use crate::config;
+use crate::control::{Asked, Control};
+use crate::media::{self, Media};
+use crate::panel::{Panel, Press};
+use crate::record::Records;
+use crate::signaling::{self, Signaling};
+
+const QUEUE: usize = 256;
+const MEDIA_STOP: Duration = Duration::from_millis(2000);
+const RECORDS_STOP: Duration = Duration::from_millis(500);
+
+/// What carries out.
+pub(super) struct Edges {
+    pub(super) media: Arc<Media>,
+    pub(super) signaling: Signaling,
+    pub(super) records: Records,
+    pub(super) monitors: broadcast::Sender<Arc<str>>,
+    _panel: Panel,
+    _control: Control,
+}
+
+/// What happens.
+pub(super) struct Inbox {
+    pub(super) signaling: mpsc::Receiver<signaling::Event>,
+    pub(super) media: mpsc::Receiver<media::Event>,
+    pub(super) presses: mpsc::Receiver<Press>,
+    pub(super) asks: mpsc::Receiver<Asked>,
+}
+
+impl Edges {
+    /// Starts them all. Media first: nobody may ring a device that cannot talk.
+    pub(super) async fn start(settings: config::Settings) -> Result<(Self, Inbox), StartError> {
+        tokio::task::spawn_blocking(media::warm_up).await.map_err(|error| StartError::System(error.to_string()))??;
+        let (media_events, media_inbox) = mpsc::channel(QUEUE);
+        let media = Arc::new(Media::start(settings.media, media_events)?);
+        let (asks, asks_inbox) = mpsc::channel(QUEUE);
+        let (monitors, _) = broadcast::channel(QUEUE);
+        let control = Control::start(&settings.control, asks, monitors.clone()).await?;
+        let (presses, presses_inbox) = mpsc::channel(QUEUE);
+        let panel = Panel::start(settings.panel, &presses);
+        let records = Records::start(settings.records);
+        let (heard, signaling_inbox) = mpsc::channel(QUEUE);
+        let signaling = Signaling::start(settings.signaling, heard);
+        let inbox = Inbox { signaling: signaling_inbox, media: media_inbox, presses: presses_inbox, asks: asks_inbox };
+        Ok((Self { media, signaling, records, monitors, _panel: panel, _control: control }, inbox))
+    }
+
+    /// An order for the media edge; never waits.
+    pub(super) fn order(&self, order: MediaOrder) {
+        self.media.order(order);
+    }
+
+    /// The STUN and TURN servers of the next links.
+    pub(super) fn set_ice_servers(&self, servers: Vec<IceServer>) {
+        self.media.set_ice_servers(servers);
+    }
+
+    /// Ends them all, bounded in time.
+    pub(super) async fn stop(self) {
+        let Self { media, signaling, records, .. } = self;
+        let media_stop = async {
+            let Some(media) = Arc::into_inner(media) else {
+                return tracing::warn!("media is still in use: not stopped");
+            };
+            if tokio::time::timeout(MEDIA_STOP, media.stop()).await.is_err() {
+                tracing::warn!(after_ms = MEDIA_STOP.as_millis(), "media did not stop in time");
+            }
+        };
+        let records_stop = async {
+            if tokio::time::timeout(RECORDS_STOP, records.stop()).await.is_err() {
+                tracing::warn!("the disk is too slow: the last call records may be lost");
+            }
+        };
+        tokio::join!(media_stop, signaling.stop(), records_stop);
+    }
+}

@@ -1,0 +1,93 @@
+//! What is remembered for `callbox ctl status` and told to monitors: records, missed calls, transitions.
+//!
+//! Lines of `callbox ctl monitor`, each with `event` and `at_ms` (milliseconds since 1970):
+//!
+//! | event | fields |
+//! |---|---|
+//! | `view` | `input`, `view`: something happened and this is how things stand |
+//! | `link` | `link`, `step`, `view`: a step of a link's set-up, with the times so far in `view.call.timing` |
+//! | `record` | `record`: a call is over |
+//! | `missed` | `call`, `caller`, `media`, `ago_ms` |
+//! | `signaling` | `state` (`up`, `down`), `reason` |
+//! | `seen` | `frame`, `text`: a test screen read a new QR code |
+//! | `fault`, `recovered` | `device`, `text`: a device is lost, or back |
+//! | `refused` | `code`, `about`, `call`, `to`, `text`: the hub did not pass a message on |
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use callbox_core::ids::{Address, CallId};
+use callbox_core::protocol::Media;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+use crate::record::Entry;
+
+const MISSED: usize = 20;
+
+/// A call that came and went while we were not there.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Missed {
+    pub(super) call: CallId,
+    pub(super) caller: Address,
+    pub(super) media: Media,
+    /// When it was sent, in milliseconds since 1970.
+    pub(super) at_ms: u64,
+}
+
+/// The daemon's memory of what is over.
+pub(super) struct Journal {
+    monitors: broadcast::Sender<Arc<str>>,
+    /// Calls since the start.
+    pub(super) calls: u64,
+    /// The newest record.
+    pub(super) last: Option<Entry>,
+    /// The newest missed calls, oldest first.
+    pub(super) missed: VecDeque<Missed>,
+}
+
+impl Journal {
+    pub(super) fn new(monitors: broadcast::Sender<Arc<str>>) -> Self {
+        Self { monitors, calls: 0, last: None, missed: VecDeque::new() }
+    }
+
+    /// Tells every monitor. The line is only made when there is one.
+    pub(super) fn tell(&self, event: &str, fields: impl FnOnce() -> Value) {
+        if self.monitors.receiver_count() == 0 {
+            return;
+        }
+        let mut line = json!({ "event": event, "at_ms": now_ms() });
+        if let (Value::Object(line), Value::Object(fields)) = (&mut line, fields()) {
+            line.extend(fields);
+        }
+        // The last monitor may have left in between.
+        let _nobody = self.monitors.send(line.to_string().into());
+    }
+
+    /// A call is over.
+    pub(super) fn record(&mut self, entry: &Entry) {
+        self.calls += 1;
+        self.tell("record", || json!({ "record": entry }));
+        self.last = Some(entry.clone());
+    }
+
+    /// A call was missed; told once, however often the hub repeats it.
+    pub(super) fn missed(&mut self, call: CallId, caller: Address, media: Media, ago_ms: u64) {
+        if self.missed.iter().any(|missed| missed.call == call) {
+            return;
+        }
+        tracing::info!(%call, %caller, ago_ms, "missed call");
+        self.tell("missed", || json!({ "call": call, "caller": caller, "media": media, "ago_ms": ago_ms }));
+        self.missed.push_back(Missed { call, caller, media, at_ms: now_ms().saturating_sub(ago_ms) });
+        if self.missed.len() > MISSED {
+            self.missed.pop_front();
+        }
+    }
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

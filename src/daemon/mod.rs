@@ -1,0 +1,61 @@
+//! The daemon: starts the edges, joins them in one loop that decides nothing, ends them.
+
+mod answer;
+mod edges;
+mod journal;
+mod process;
+mod shell;
+mod systemd;
+
+use callbox_core::ids::Address;
+use callbox_core::protocol::Agent;
+use callbox_core::station::Station;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{config, control, media};
+
+use edges::Edges;
+use shell::Shell;
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The media edge does not start.
+    #[error("media: {0}")]
+    Media(#[from] media::Error),
+    /// There is no control socket.
+    #[error("control: {0}")]
+    Control(#[from] control::ControlError),
+    /// The system gives no signals, no randomness or no threads.
+    #[error("system: {0}")]
+    System(String),
+}
+
+/// Runs until a signal asks to stop, then hangs up and ends within 3 s.
+///
+/// # Errors
+/// [`StartError`], when an edge does not start.
+pub async fn run(settings: config::Settings) -> Result<(), StartError> {
+    let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| system(&error))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| system(&error))?;
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| system(&error))?;
+    let me = Address { user: settings.signaling.user.clone(), device: settings.signaling.device.clone() };
+    let station = Station::new(me.clone(), Agent::Panel, settings.policy.clone(), seed);
+    let (app, ice_servers) = (settings.signaling.app, settings.ice_servers.clone());
+    let (edges, inbox) = Edges::start(settings).await?;
+    tracing::info!(app = %app, user = %me.user, device = %me.device, version = env!("CARGO_PKG_VERSION"), "callbox runs");
+    let mut shell = Shell::new(station, me, app, ice_servers, edges);
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    };
+    let reason = shell.run(inbox, stop).await;
+    tracing::info!(reason, "callbox stops");
+    systemd::stopping();
+    shell.stop().await;
+    Ok(())
+}

@@ -1,0 +1,313 @@
+//! The loop: take an input, or the deadline; hand it to the station; log the transition; carry the effects out. It decides nothing.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use callbox_core::ids::{Address, AppId, CallId, DeviceId, LinkId, Target, UserId};
+use callbox_core::protocol::{EndReason, IceServer, Message, ResultCode};
+use callbox_core::station::{Action, Effect, Input, LinkEvent, Phase, Station};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{interval, sleep_until};
+
+use super::answer::{self, Wish};
+use super::edges::{Edges, Inbox};
+use super::journal::Journal;
+use super::{process, systemd};
+use crate::control::{Answer, Asked, Request};
+use crate::media;
+use crate::panel::Press;
+use crate::record::Entry;
+use crate::signaling;
+
+/// Readiness does not wait longer for a hub: without one the panel still has to run, and to come back by itself.
+const READY: Duration = Duration::from_secs(20);
+/// A transport task that has not moved for so long is stuck.
+const STUCK: Duration = Duration::from_secs(40);
+const BEAT: Duration = Duration::from_secs(5);
+
+/// The station and its edges.
+pub(super) struct Shell {
+    station: Station,
+    me: Address,
+    app: AppId,
+    ice_servers: Vec<IceServer>,
+    edges: Edges,
+    journal: Journal,
+    snapshots: JoinSet<()>,
+    started: Instant,
+    is_ready: bool,
+    /// Something in media hangs that cannot be ended: with the last call this process ends too.
+    draining: bool,
+}
+
+impl Shell {
+    pub(super) fn new(station: Station, me: Address, app: AppId, ice_servers: Vec<IceServer>, edges: Edges) -> Self {
+        let journal = Journal::new(edges.monitors.clone());
+        let (snapshots, started) = (JoinSet::new(), Instant::now());
+        Self { station, me, app, ice_servers, edges, journal, snapshots, started, is_ready: false, draining: false }
+    }
+
+    /// Runs until `stop` is there, or until media has to begin anew; gives the reason.
+    pub(super) async fn run(&mut self, mut inbox: Inbox, stop: impl Future<Output = &'static str>) -> &'static str {
+        tokio::pin!(stop);
+        let mut beat = interval(systemd::watchdog().unwrap_or(BEAT).min(BEAT));
+        loop {
+            let deadline = self.station.deadline();
+            let tick = sleep_until(deadline.unwrap_or(self.started).into());
+            tokio::select! {
+                said = &mut stop => return said,
+                Some(event) = inbox.signaling.recv() => self.signaled(event),
+                Some(event) = inbox.media.recv() => self.media(event),
+                Some(press) = inbox.presses.recv() => self.pressed(press),
+                Some(asked) = inbox.asks.recv() => self.asked(asked),
+                Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
+                () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
+                _ = beat.tick() => self.beat(),
+            }
+            if self.draining && self.station.phase() == Phase::Idle {
+                return "media hangs";
+            }
+        }
+    }
+
+    /// Hangs up and ends every edge.
+    pub(super) async fn stop(mut self) {
+        self.handle(Input::Pressed(Action::Hangup));
+        self.snapshots.shutdown().await;
+        self.edges.stop().await;
+    }
+
+    /// One input; says whether anything came of it.
+    fn handle(&mut self, input: Input) -> bool {
+        let name = name_of(&input);
+        let before = self.station.phase();
+        self.station.handle(Instant::now(), input);
+        let (mut effects, mut call) = (0, None);
+        while let Some(effect) = self.station.poll_effect() {
+            effects += 1;
+            self.carry_out(effect, &name, &mut call);
+        }
+        let view = self.station.view(Instant::now());
+        let phase = view.phase.as_str();
+        let call = view.call.map(|view| view.call).or(call).map(|call| call.to_string()).unwrap_or_default();
+        if before == view.phase {
+            tracing::debug!(call, phase, input = name, effects);
+        } else {
+            tracing::info!(call, phase, input = name, was = before.as_str());
+        }
+        effects > 0 || before != view.phase
+    }
+
+    fn carry_out(&mut self, effect: Effect, input: &str, ended: &mut Option<CallId>) {
+        match effect {
+            Effect::Send { to, message } => self.edges.signaling.send(to, message),
+            Effect::Watch(users) => self.edges.signaling.watch(users),
+            Effect::Media(order) => self.edges.order(order),
+            Effect::Show => {
+                let station = &self.station;
+                self.journal.tell("view", || json!({ "input": input, "view": station.view(Instant::now()) }));
+            }
+            Effect::Record(record) => {
+                *ended = Some(record.call.clone());
+                let entry = Entry::now(record);
+                let record = &entry.record;
+                tracing::info!(
+                    call = %record.call, caller = %record.caller, reason = %record.reason,
+                    talk_ms = record.talked.as_millis(), timing = ?Steps(&entry), "call is over"
+                );
+                self.edges.records.append(&entry);
+                self.journal.record(&entry);
+            }
+        }
+    }
+
+    fn signaled(&mut self, event: signaling::Event) {
+        match event {
+            signaling::Event::Up { you, mut ice_servers } => {
+                tracing::info!(%you, ice_servers = ice_servers.len(), "signalling is up");
+                ice_servers.extend(self.ice_servers.iter().cloned());
+                self.edges.set_ice_servers(ice_servers);
+                self.journal.tell("signaling", || json!({ "state": "up" }));
+                self.handle(Input::SignalingUp);
+                self.become_ready("signalling is up");
+            }
+            signaling::Event::Down { reason } => {
+                self.journal.tell("signaling", || json!({ "state": "down", "reason": reason }));
+                self.handle(Input::SignalingDown);
+                systemd::status("signalling is down");
+            }
+            signaling::Event::Heard { from, message } => drop(self.handle(Input::Heard { from, message })),
+            signaling::Event::Presence { peer, online } => drop(self.handle(Input::Presence { peer, online })),
+            signaling::Event::Missed { call, caller, media, ago_ms } => {
+                self.journal.missed(call, caller, media, ago_ms)
+            }
+            signaling::Event::Fared { code, call, about, to, text } => {
+                let user = to.as_ref().map(|to| to.user.to_string());
+                tracing::info!(?code, ?call, about, user, text, "the hub did not pass a message on");
+                self.journal
+                    .tell("refused", || json!({ "code": code, "about": about, "call": call, "to": to, "text": text }));
+                if let (ResultCode::UnknownUser, Some("invite"), Some(call), Some(to)) = (code, about, call, to) {
+                    self.handle(refused_by_hub(call, to));
+                }
+            }
+        }
+    }
+
+    fn media(&mut self, event: media::Event) {
+        match event {
+            media::Event::Link { link, event } => self.linked(link, event),
+            media::Event::Seen { frame, text } => {
+                self.journal.tell("seen", || json!({ "frame": frame, "text": text }));
+            }
+            media::Event::Fault { device, text } => {
+                tracing::warn!(?device, text, "a device is lost: calls go on without it");
+                self.journal.tell("fault", || json!({ "device": device, "text": text }));
+            }
+            media::Event::Recovered { device } => {
+                tracing::info!(?device, "a device is back");
+                self.journal.tell("recovered", || json!({ "device": device }));
+            }
+            media::Event::Drain(why) => {
+                tracing::error!(why, "media hangs: no new call after this one, then a new start");
+                self.draining = true;
+            }
+        }
+    }
+
+    fn linked(&mut self, link: LinkId, event: LinkEvent) {
+        let (name, step) = (link.to_string(), step_of(&event));
+        self.handle(Input::Link { link, event });
+        if let Some(step) = step {
+            let station = &self.station;
+            self.journal.tell("link", || json!({ "link": name, "step": step, "view": station.view(Instant::now()) }));
+        }
+    }
+
+    fn pressed(&mut self, press: Press) {
+        tracing::info!(?press, "button");
+        match answer::pressed(press, &self.station.view(Instant::now())) {
+            Wish::Do(action) => drop(self.handle(Input::Pressed(action))),
+            Wish::NoCall => tracing::debug!("there is no call for this button"),
+        }
+    }
+
+    fn asked(&mut self, Asked { request, reply }: Asked) {
+        let answer = match (answer::wished(&request), request) {
+            (Some(action), _) => {
+                let changed = self.handle(Input::Pressed(action.clone()));
+                answer::outcome(&action, changed, &self.station.view(Instant::now()))
+            }
+            (None, Request::Snapshot { picture }) => {
+                self.snapshots.spawn(answer::snapshot(self.edges.media.clone(), picture, reply));
+                return;
+            }
+            (None, _) => self.status(),
+        };
+        if reply.send(answer).is_err() {
+            tracing::debug!("nobody waits for the answer any more");
+        }
+    }
+
+    fn status(&self) -> Answer {
+        let uptime_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let answer = Answer::done()
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("app", self.app)
+            .with("me", &self.me)
+            .with("uptime_ms", uptime_ms)
+            .with("calls", self.journal.calls)
+            .with("view", self.station.view(Instant::now()))
+            .with("missed", &self.journal.missed)
+            .with("signaling", self.edges.signaling.status())
+            .with("media", self.edges.media.status())
+            .with("process", process::process());
+        match &self.journal.last {
+            Some(record) => answer.with("record", record),
+            None => answer,
+        }
+    }
+
+    /// Feeds the watchdog, as long as the edges move too.
+    fn beat(&mut self) {
+        if self.started.elapsed() >= READY {
+            self.become_ready("running, signalling is not up yet");
+        }
+        if self.edges.signaling.moves(STUCK) {
+            systemd::alive();
+        } else {
+            tracing::error!("signalling is stuck: the watchdog goes hungry");
+        }
+    }
+
+    fn become_ready(&mut self, status: &str) {
+        if self.is_ready {
+            systemd::status(status);
+        } else {
+            self.is_ready = true;
+            systemd::ready(status);
+        }
+    }
+}
+
+/// The hub knows no such user: nobody there will ever answer, and the hub says so in their place.
+fn refused_by_hub(call: CallId, to: Target) -> Input {
+    let hub: DeviceId = "hub".parse().expect("three letters are a device id");
+    let from = Address { user: to.user, device: to.device.unwrap_or(hub) };
+    Input::Heard { from, message: Message::Reject { call, reason: EndReason::Offline } }
+}
+
+/// An input's name, for logs.
+fn name_of(input: &Input) -> String {
+    match input {
+        Input::Heard { from, message } => format!("heard {} from {from}", message.type_name()),
+        Input::Pressed(action) => format!("pressed {}", action_of(action)),
+        Input::SignalingUp => "signaling up".to_owned(),
+        Input::SignalingDown => "signaling down".to_owned(),
+        Input::Presence { peer, online } => format!("{peer} {}", if *online { "came" } else { "went" }),
+        Input::Link { link, event } => {
+            let what = step_of(event).unwrap_or("description or candidate");
+            format!("link {} {what}", link.number)
+        }
+        Input::Tick => "tick".to_owned(),
+    }
+}
+
+fn action_of(action: &Action) -> String {
+    let names = |users: &[UserId]| users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",");
+    match action {
+        Action::Call { users, .. } => format!("call {}", names(users)),
+        Action::Accept => "accept".to_owned(),
+        Action::Reject => "reject".to_owned(),
+        Action::Hangup => "hangup".to_owned(),
+        Action::Toggle => "toggle".to_owned(),
+        Action::SetMicrophone(on) => format!("microphone {}", if *on { "on" } else { "off" }),
+        Action::SetCamera(on) => format!("camera {}", if *on { "on" } else { "off" }),
+    }
+}
+
+/// The step of a link's set-up that an event is, if it is one.
+fn step_of(event: &LinkEvent) -> Option<&'static str> {
+    match event {
+        LinkEvent::Offer(_) | LinkEvent::Answer(_) | LinkEvent::Candidate { .. } => None,
+        LinkEvent::IceConnected => Some("ice_connected"),
+        LinkEvent::Secured => Some("secured"),
+        LinkEvent::FirstAudio => Some("first_audio"),
+        LinkEvent::FirstFrameSent => Some("first_frame_sent"),
+        LinkEvent::FirstFrameShown => Some("first_frame_shown"),
+        LinkEvent::Silent => Some("silent"),
+        LinkEvent::Failed(_) => Some("failed"),
+    }
+}
+
+/// A timing record as one field of a log line.
+struct Steps<'a>(&'a Entry);
+
+impl std::fmt::Debug for Steps<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let timing = serde_json::to_value(self.0.record.timing).unwrap_or_default();
+        let steps: BTreeMap<_, _> = timing.as_object().into_iter().flatten().collect();
+        f.debug_map().entries(steps).finish()
+    }
+}

@@ -1,0 +1,49 @@
+//! The panel edge: buttons, that is evdev keys. One task a device, each owns its device and outlives its unplugging.
+
+mod device;
+mod press;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use device::Key;
+pub use press::{BadPress, Press};
+
+/// One button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Button {
+    /// The device: its path, best a stable one, or its name.
+    pub device: String,
+    /// The key.
+    pub key: Key,
+    /// What pressing it means.
+    pub press: Press,
+}
+
+/// Every button there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The buttons.
+    pub buttons: Vec<Button>,
+}
+
+/// The panel edge. Its tasks end when it is dropped.
+#[derive(Debug)]
+pub struct Panel {
+    _tasks: JoinSet<()>,
+}
+
+impl Panel {
+    /// Starts to listen to every device that has a button, whether it is there already or not.
+    pub fn start(settings: Settings, presses: &mpsc::Sender<Press>) -> Self {
+        let mut tasks = JoinSet::new();
+        let mut rest = settings.buttons;
+        while let Some(first) = rest.first() {
+            let device = first.device.clone();
+            let (of_device, others) = rest.into_iter().partition(|button: &Button| button.device == device);
+            tasks.spawn(device::listen(device, of_device, presses.clone()));
+            rest = others;
+        }
+        Self { _tasks: tasks }
+    }
+}

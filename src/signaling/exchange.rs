@@ -1,0 +1,296 @@
+//! What every transport shares above its frames: codec, outbox, duplicates, presence, and what a hub's answer means.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use callbox_core::ids::{EnvelopeId, IdSource, Target, UserId};
+use callbox_core::protocol::{Agent, Bye, DecodeError, EndReason, Envelope, Message, ResultCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::outbox::Outbox;
+use super::presence::Presence;
+use super::seen::Seen;
+use super::status::Board;
+use super::{Event, Order, Settings};
+
+/// How many sent messages are remembered, so that a `result` can be told by what it speaks of.
+const SENT: usize = 64;
+
+/// What a frame means for the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Go on.
+    Fine,
+    /// Logged in; this is the heartbeat.
+    Welcome { heartbeat_ms: u32 },
+    /// The hub ends the session.
+    Bye { reason: Bye, code: Option<u32>, text: String },
+}
+
+/// The part of the edge that no transport has for itself.
+pub(super) struct Exchange {
+    pub(super) outbox: Outbox,
+    pub(super) board: Board,
+    /// Somebody asked to stop, and wants to hear when it is done.
+    pub(super) stopping: Option<oneshot::Sender<()>>,
+    settings: Settings,
+    ids: IdSource,
+    seen: Seen,
+    presence: Presence,
+    watched: Option<Vec<UserId>>,
+    watch_due: bool,
+    sent: VecDeque<(EnvelopeId, &'static str, Option<Target>)>,
+    events: mpsc::Sender<Event>,
+    up: bool,
+}
+
+impl Exchange {
+    pub(super) fn new(settings: &Settings, events: mpsc::Sender<Event>, board: Board) -> Self {
+        let mut seed = [0; 32];
+        if let Err(error) = getrandom::fill(&mut seed) {
+            tracing::error!(%error, "no randomness: envelope ids may repeat");
+        }
+        Self {
+            outbox: Outbox::default(),
+            board,
+            stopping: None,
+            settings: settings.clone(),
+            ids: IdSource::new(seed),
+            seen: Seen::default(),
+            presence: Presence::default(),
+            watched: None,
+            watch_due: false,
+            sent: VecDeque::new(),
+            events,
+            up: false,
+        }
+    }
+
+    /// Takes an order in.
+    pub(super) fn take(&mut self, now: Instant, order: Order) {
+        match order {
+            Order::Send { to, message } => {
+                let envelope = Envelope { id: self.ids.envelope(), from: None, to: Some(to), message };
+                self.outbox.push(now, envelope);
+            }
+            Order::Watch(users) => {
+                self.presence.watch(&users);
+                self.watched = Some(users);
+                self.watch_due = true;
+            }
+            Order::Stop(done) => self.stopping = Some(done),
+        }
+    }
+
+    /// The first frame of a connection.
+    pub(super) fn login(&mut self, ticket: String) -> String {
+        let Settings { app, user, device, .. } = self.settings.clone();
+        let message = Message::Login { app, user, device, ticket, agent: Agent::Panel };
+        Envelope { id: self.ids.envelope(), from: None, to: None, message }.encode()
+    }
+
+    /// The next frame to send, once logged in.
+    pub(super) fn next_frame(&mut self, now: Instant) -> Option<String> {
+        if std::mem::take(&mut self.watch_due) {
+            if let Some(users) = &self.watched {
+                let users = users.iter().map(ToString::to_string).collect();
+                let message = Message::Watch { users };
+                return Some(Envelope { id: self.ids.envelope(), from: None, to: None, message }.encode());
+            }
+        }
+        let envelope = self.outbox.next(now)?;
+        self.sent.push_back((envelope.id.clone(), envelope.message.type_name(), envelope.to.clone()));
+        if self.sent.len() > SENT {
+            self.sent.pop_front();
+        }
+        Some(envelope.encode())
+    }
+
+    /// Reads one frame.
+    pub(super) async fn read(&mut self, now: Instant, bytes: &[u8]) -> Verdict {
+        let envelope = match Envelope::decode(bytes) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                self.not_understood(now, error);
+                return Verdict::Fine;
+            }
+        };
+        match (envelope.from, envelope.message) {
+            (Some(from), message) => self.heard(from, &envelope.id, message).await,
+            (None, Message::Welcome { you, heartbeat_ms, ice_servers }) => {
+                self.up = true;
+                self.watch_due = self.watched.is_some();
+                self.presence.login(now);
+                self.tell(Event::Up { you, ice_servers }).await;
+                Verdict::Welcome { heartbeat_ms }
+            }
+            (None, Message::Bye { reason, code, text }) => Verdict::Bye { reason, code, text },
+            (None, message) => self.heard_from_hub(now, message).await,
+        }
+    }
+
+    /// The connection is gone.
+    pub(super) async fn went_down(&mut self, reason: &str) {
+        self.outbox.went_down();
+        self.board.failed(reason);
+        if std::mem::take(&mut self.up) {
+            self.tell(Event::Down { reason: reason.to_owned() }).await;
+        }
+    }
+
+    /// To be called every few seconds: notices who is gone, and proves that this task moves.
+    pub(super) async fn beat(&mut self, now: Instant) {
+        self.board.moved(self.outbox.len());
+        if self.up {
+            for (peer, online) in self.presence.settle(now) {
+                self.tell(Event::Presence { peer, online }).await;
+            }
+        }
+    }
+
+    async fn heard(&mut self, from: callbox_core::ids::Address, id: &EnvelopeId, message: Message) -> Verdict {
+        if !self.seen.is_new(&from, id) {
+            tracing::debug!(%from, %id, message = message.type_name(), "duplicate");
+            return Verdict::Fine;
+        }
+        if let Message::Result { code, call, text, .. } = message {
+            tracing::warn!(%from, ?code, ?call, text, "a peer did not understand us");
+            return Verdict::Fine;
+        }
+        self.tell(Event::Heard { from, message }).await;
+        Verdict::Fine
+    }
+
+    async fn heard_from_hub(&mut self, now: Instant, message: Message) -> Verdict {
+        match message {
+            Message::Presence { user, device, online } => {
+                for (peer, online) in self.presence.told(user, device, online) {
+                    self.tell(Event::Presence { peer, online }).await;
+                }
+            }
+            Message::Missed { call, caller, media, ago_ms } => {
+                self.tell(Event::Missed { call, caller, media, ago_ms }).await;
+            }
+            Message::Result { code: ResultCode::Ok, .. } | Message::Pong {} => {}
+            Message::Result { re, code, call, text } => {
+                let sent = re.and_then(|id| self.sent.iter().find(|(known, ..)| *known == id));
+                let (about, to) = sent.map_or((None, None), |(_, about, to)| (Some(*about), to.clone()));
+                self.tell(Event::Fared { code, call, about, to, text }).await;
+            }
+            Message::Ping {} => {
+                // Text pings are for clients that do not see WebSocket's own; a hub that sends one gets its answer.
+                let envelope = Envelope { id: self.ids.envelope(), from: None, to: None, message: Message::Pong {} };
+                self.outbox.push(now, envelope);
+            }
+            message => tracing::warn!(message = message.type_name(), "without a sender: ignored"),
+        }
+        Verdict::Fine
+    }
+
+    /// Never silence: a future party is told that its version is not spoken here.
+    fn not_understood(&mut self, now: Instant, error: DecodeError) {
+        match error {
+            DecodeError::UnsupportedVersion { found, call: Some(call), kind, from: Some(from), .. }
+                if kind == "invite" =>
+            {
+                tracing::warn!(%from, %call, version = found, "invite of a version not spoken here: rejected");
+                let message = Message::Reject { call, reason: EndReason::UnsupportedVersion };
+                self.take(now, Order::Send { to: from.into(), message });
+            }
+            DecodeError::UnsupportedVersion { found, id, call, kind, from: Some(from), .. } if kind != "result" => {
+                tracing::warn!(%from, kind, version = found, "message of a version not spoken here");
+                let text = format!("version {found} is not spoken here, only {}", callbox_core::protocol::VERSION);
+                let message = Message::Result { re: id, code: ResultCode::UnsupportedVersion, call, text };
+                self.take(now, Order::Send { to: from.into(), message });
+            }
+            DecodeError::UnknownType { kind } => tracing::debug!(kind, "message of an unknown type: ignored"),
+            error => tracing::warn!(%error, "message not understood: ignored"),
+        }
+    }
+
+    async fn tell(&self, event: Event) {
+        if self.events.send(event).await.is_err() {
+            // The daemon is on its way out and hears nothing any more.
+            tracing::debug!("signalling event after the end");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::super::TicketSource;
+    use super::*;
+
+    fn exchange() -> (Exchange, mpsc::Receiver<Event>) {
+        let settings = Settings {
+            app: callbox_core::ids::AppId(1),
+            user: "door".parse().unwrap(),
+            device: "panel".parse().unwrap(),
+            ticket: TicketSource::File(PathBuf::from("none")),
+            url: "ws://127.0.0.1:1".parse().unwrap(),
+        };
+        let (events, inbox) = mpsc::channel(16);
+        (Exchange::new(&settings, events, Board::new("ws://127.0.0.1:1")), inbox)
+    }
+
+    async fn read(exchange: &mut Exchange, text: &str) -> Verdict {
+        exchange.read(Instant::now(), text.as_bytes()).await
+    }
+
+    const HANGUP: &str = r#"{"v":1,"id":"1","from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"hangup","call":"c","reason":"hangup"}"#;
+
+    #[tokio::test]
+    async fn a_duplicate_is_heard_once() {
+        let (mut exchange, mut inbox) = exchange();
+        read(&mut exchange, HANGUP).await;
+        read(&mut exchange, HANGUP).await;
+        assert!(matches!(inbox.try_recv(), Ok(Event::Heard { .. })));
+        assert!(inbox.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn an_invite_of_the_future_is_rejected_explicitly() {
+        let (mut exchange, mut inbox) = exchange();
+        let future = r#"{"v":2,"id":"1","from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"invite","call":"c","new":[]}"#;
+        assert_eq!(read(&mut exchange, future).await, Verdict::Fine);
+        let frame = exchange.next_frame(Instant::now()).unwrap();
+        assert!(frame.contains("reject") && frame.contains("unsupported_version") && frame.contains("anna"), "{frame}");
+        assert!(inbox.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn garbage_is_ignored() {
+        let (mut exchange, mut inbox) = exchange();
+        for text in ["", "{}", "[1]", "{\"v\":1}", r#"{"v":1,"id":"1","type":"dance"}"#, &"x".repeat(100_000)] {
+            assert_eq!(read(&mut exchange, text).await, Verdict::Fine);
+        }
+        assert!(inbox.try_recv().is_err() && exchange.next_frame(Instant::now()).is_none());
+    }
+
+    #[tokio::test]
+    async fn the_watch_list_is_told_again_after_each_login() {
+        let (mut exchange, _inbox) = exchange();
+        exchange.take(Instant::now(), Order::Watch(vec!["anna".parse().unwrap()]));
+        assert!(exchange.next_frame(Instant::now()).unwrap().contains("watch"));
+        assert_eq!(exchange.next_frame(Instant::now()), None);
+        exchange.went_down("test").await;
+        let welcome = r#"{"v":1,"id":"1","type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":5000}"#;
+        assert_eq!(read(&mut exchange, welcome).await, Verdict::Welcome { heartbeat_ms: 5000 });
+        assert!(exchange.next_frame(Instant::now()).unwrap().contains("watch"));
+    }
+
+    #[tokio::test]
+    async fn a_result_names_what_it_speaks_of() {
+        let (mut exchange, mut inbox) = exchange();
+        let message = Message::Accept { call: "c".parse().unwrap(), agent: Agent::Panel };
+        let to: Target = "anna".parse::<UserId>().unwrap().into();
+        exchange.take(Instant::now(), Order::Send { to: to.clone(), message });
+        let sent = Envelope::decode(exchange.next_frame(Instant::now()).unwrap().as_bytes()).unwrap();
+        let answer = format!(r#"{{"v":1,"id":"9","type":"result","re":"{}","code":"offline","call":"c"}}"#, sent.id);
+        read(&mut exchange, &answer).await;
+        let Ok(Event::Fared { code, about, to: found, .. }) = inbox.try_recv() else { panic!("no result") };
+        assert_eq!((code, about, found), (ResultCode::Offline, Some("accept"), Some(to)));
+    }
+}

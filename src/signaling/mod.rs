@@ -1,0 +1,176 @@
+//! The signalling edge: one handle, whatever transport lies below it.
+//!
+//! ```text
+//! daemon ── Order ──▶ transport task (websocket.rs) ── Event ──▶ daemon
+//!                      └ exchange.rs: codec, outbox, duplicates, presence; the same for every transport
+//! ```
+
+mod backoff;
+mod exchange;
+mod outbox;
+mod presence;
+mod seen;
+mod status;
+mod ticket;
+mod url;
+mod websocket;
+
+use std::time::Duration;
+
+use callbox_core::ids::{Address, AppId, CallId, DeviceId, Target, UserId};
+use callbox_core::protocol::{IceServer, Media, Message, ResultCode};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+pub use status::{State, Status};
+pub use ticket::{TicketError, TicketSource};
+pub use url::{BadUrl, HubUrl};
+
+use exchange::Exchange;
+use status::Board;
+
+/// How many orders may wait for the transport task.
+const ORDERS: usize = 256;
+/// How long a stop may take: the last hang-up is sent, and proven to have arrived.
+const STOP: Duration = Duration::from_millis(1500);
+
+/// Who we are and where the hub is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The tenant.
+    pub app: AppId,
+    /// Who logs in.
+    pub user: UserId,
+    /// Which device; stable over restarts.
+    pub device: DeviceId,
+    /// Where the ticket comes from.
+    pub ticket: TicketSource,
+    /// The hub's WebSocket address.
+    pub url: HubUrl,
+}
+
+/// What the transport tells the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Logged in, for the first time or again.
+    Up {
+        /// The address our messages are stamped with.
+        you: Address,
+        /// STUN and TURN servers for this session.
+        ice_servers: Vec<IceServer>,
+    },
+    /// Not connected any more.
+    Down {
+        /// What happened.
+        reason: String,
+    },
+    /// A message of a peer; duplicates are gone already.
+    Heard {
+        /// Who sent it: vouched for by the hub.
+        from: Address,
+        /// What it says.
+        message: Message,
+    },
+    /// A device that is watched came or went.
+    Presence {
+        /// The device.
+        peer: Address,
+        /// Whether it is there.
+        online: bool,
+    },
+    /// A call came and went while we were away.
+    Missed {
+        /// The call.
+        call: CallId,
+        /// Who rang.
+        caller: Address,
+        /// Voice or picture.
+        media: Media,
+        /// How long ago it was sent.
+        ago_ms: u64,
+    },
+    /// How one of our messages fared, when not well.
+    Fared {
+        /// How.
+        code: ResultCode,
+        /// The call it belonged to.
+        call: Option<CallId>,
+        /// Its type, while it is remembered.
+        about: Option<&'static str>,
+        /// Whom it was for, while it is remembered.
+        to: Option<Target>,
+        /// For a person.
+        text: String,
+    },
+}
+
+/// What the daemon asks of the transport.
+#[derive(Debug)]
+enum Order {
+    Send { to: Target, message: Message },
+    Watch(Vec<UserId>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// The signalling edge. Ends its task when stopped or dropped.
+#[derive(Debug)]
+pub struct Signaling {
+    orders: mpsc::Sender<Order>,
+    board: Board,
+    task: JoinHandle<()>,
+}
+
+impl Signaling {
+    /// Starts connecting, and goes on for ever.
+    pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Self {
+        let (orders, inbox) = mpsc::channel(ORDERS);
+        let board = Board::new(settings.url.as_str());
+        let exchange = Exchange::new(&settings, events, board.clone());
+        let task = tokio::spawn(websocket::run(settings, exchange, inbox));
+        Self { orders, board, task }
+    }
+
+    /// Sends a message, or keeps it until there is a connection and as long as it still matters.
+    pub fn send(&self, to: Target, message: Message) {
+        self.order(Order::Send { to, message });
+    }
+
+    /// Watches the presence of exactly these users, over reconnects too.
+    pub fn watch(&self, users: Vec<UserId>) {
+        self.order(Order::Watch(users));
+    }
+
+    /// How the connection is.
+    pub fn status(&self) -> Status {
+        self.board.status()
+    }
+
+    /// Whether the task has moved within this time. It does so every few seconds, connected or not.
+    pub fn moves(&self, within: Duration) -> bool {
+        !self.task.is_finished() && self.board.moved_within(within)
+    }
+
+    /// Sends what waits, says good-bye and ends; bounded in time.
+    pub async fn stop(mut self) {
+        let (done, stopped) = oneshot::channel();
+        self.order(Order::Stop(done));
+        if tokio::time::timeout(STOP, stopped).await.is_err() {
+            tracing::warn!(after_ms = STOP.as_millis(), "signalling did not stop in time");
+        }
+        self.task.abort();
+        // The only error of an aborted task is that it was aborted.
+        let _ended = (&mut self.task).await;
+    }
+
+    fn order(&self, order: Order) {
+        if self.orders.try_send(order).is_err() {
+            tracing::error!(waiting = ORDERS, "signalling takes no orders: message dropped");
+        }
+    }
+}
+
+impl Drop for Signaling {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

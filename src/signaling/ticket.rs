@@ -1,0 +1,134 @@
+//! Where the ticket comes from: the config, a file that something else keeps fresh, or made here from the app's key.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use callbox_core::ids::{AppId, UserId};
+use callbox_core::ticket::{self, SecretKey};
+
+/// How long a ticket made here is valid.
+const EXPIRE_SECS: u64 = 24 * 60 * 60;
+/// More than any ticket, less than a file that is none.
+const MAX_FILE: u64 = 64 * 1024;
+
+/// Where the ticket comes from.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TicketSource {
+    /// The ticket itself.
+    Ticket(String),
+    /// A file with the ticket, read at each login.
+    File(PathBuf),
+    /// A file with the app's key: tickets are made here. For demonstrations and for boards that are trusted with the key.
+    KeyFile(PathBuf),
+}
+
+/// Shows where, never what.
+impl fmt::Debug for TicketSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ticket(_) => f.write_str("Ticket(…)"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::KeyFile(path) => f.debug_tuple("KeyFile").field(path).finish(),
+        }
+    }
+}
+
+/// Why there is no ticket.
+#[derive(Debug, thiserror::Error)]
+pub enum TicketError {
+    /// The file cannot be read.
+    #[error("{}: {source}: make the file readable for this service", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The file is far too large to be what it should be.
+    #[error("{}: {size} bytes: a ticket or key is one short line", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        size: u64,
+    },
+    /// The ticket file holds no ticket.
+    #[error("{}: {source}", path.display())]
+    NoTicket {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ticket::TicketError,
+    },
+    /// The key file holds no key.
+    #[error("{}: {source}", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ticket::BadKey,
+    },
+}
+
+impl TicketSource {
+    /// A ticket for this user, read or made now.
+    ///
+    /// # Errors
+    /// [`TicketError`], when the file is not there or is not what it should be.
+    pub fn ticket(&self, app: AppId, user: &UserId) -> Result<String, TicketError> {
+        match self {
+            Self::Ticket(text) => Ok(text.clone()),
+            Self::File(path) => {
+                let text = read(path)?.trim().to_owned();
+                ticket::read(&text).map_err(|source| TicketError::NoTicket { path: path.clone(), source })?;
+                Ok(text)
+            }
+            Self::KeyFile(path) => {
+                let key =
+                    SecretKey::new(&read(path)?).map_err(|source| TicketError::NoKey { path: path.clone(), source })?;
+                // A clock before 1970 makes a ticket that is refused as not yet valid: the hub's answer says so.
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                Ok(ticket::make(app, &key, user, now, EXPIRE_SECS))
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, TicketError> {
+    let failed = |source| TicketError::Read { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > MAX_FILE {
+        return Err(TicketError::TooLarge { path: path.to_owned(), size });
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn door() -> UserId {
+        "door".parse().unwrap()
+    }
+
+    #[test]
+    fn a_key_makes_a_ticket_that_the_key_verifies() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, "secret\n").unwrap();
+        let text = TicketSource::KeyFile(path).ticket(AppId(7), &door()).unwrap();
+        let claims = ticket::read(&text).unwrap();
+        assert_eq!((claims.app, claims.user, claims.expire), (AppId(7), door(), EXPIRE_SECS));
+    }
+
+    #[test]
+    fn a_file_that_holds_no_ticket_is_named_and_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ticket");
+        std::fs::write(&path, "hush").unwrap();
+        let error = TicketSource::File(path.clone()).ticket(AppId(7), &door()).unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()) && !error.contains("hush"), "{error}");
+        assert_eq!(format!("{:?}", TicketSource::Ticket("hush".to_owned())), "Ticket(…)");
+    }
+}

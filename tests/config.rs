@@ -1,0 +1,137 @@
+//! A configuration is right, or refused with file, line, key, what was found and what is allowed.
+
+use std::path::{Path, PathBuf};
+
+use callbox::config::{DEFAULTS, Settings};
+use callbox::media::{Camera, Microphone, Screen, Speaker};
+
+const HEAD: &str = r#"
+[user]
+app = 1400000000
+user = "door"
+ticket_file = "ticket"
+[signaling.websocket]
+url = "ws://127.0.0.1:8080/ws"
+"#;
+
+fn parse(text: &str) -> Result<Settings, String> {
+    Settings::parse(Path::new("c.toml"), text, PathBuf::from("/base")).map_err(|error| error.to_string())
+}
+
+/// What is said about a mistake that stands in the first line after the head, which is line 8.
+fn complaint(text: &str) -> String {
+    match parse(&format!("{HEAD}{text}")) {
+        Ok(_) => panic!("accepted: {text}"),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn the_annotated_default_is_valid() {
+    let settings = parse(DEFAULTS).unwrap();
+    assert_eq!(settings.media.camera, Camera::V4l2 { device: "/dev/video0".to_owned() });
+    assert_eq!(settings.records.max_entries, 1000);
+}
+
+#[test]
+fn few_lines_are_enough() {
+    let settings = parse(HEAD).unwrap();
+    assert_eq!(settings.signaling.device.as_str(), "panel");
+    assert_eq!(settings.media.camera, Camera::None);
+    assert_eq!(settings.media.microphone, Microphone::None);
+    assert_eq!((settings.media.speaker, settings.media.screen), (Speaker::None, Screen::None));
+    assert_eq!(settings.policy.ring.as_secs(), 30);
+}
+
+#[test]
+fn each_kind_of_mistake_names_line_key_and_remedy() {
+    let cases: &[(&str, &[&str])] = &[
+        ("[call]\nring_seconds = 0", &["c.toml:9", "call.ring_seconds", "found 0", "1 to 600"]),
+        ("[call]\nring_seconds = \"long\"", &["c.toml:9", "call.ring_seconds", "string \"long\"", "expected i64"]),
+        ("[call]\nring_secs = 3", &["c.toml:9", "call.ring_secs", "unknown field", "ring_seconds"]),
+        ("[cammera]\nkind = \"test\"", &["c.toml:8", "unknown field `cammera`", "`camera`"]),
+        ("[call]\nearly_media = \"on\"", &["c.toml:9", "call.early_media", "found \"on\"", "off, connect, preview"]),
+        ("[call]\ntrusted = [\"a b\"]", &["c.toml:9", "call.trusted", "found \"a b\"", "A-Z"]),
+        ("[camera]\nkind = \"webcam\"", &["c.toml:9", "camera.kind", "v4l2, libcamera, rtsp, test, none"]),
+        ("[camera]\nkind = \"v4l2\"", &["camera.device", "missing", "/dev/v4l/by-id"]),
+        ("[camera]\nkind = \"v4l2\"\ndevice = \"video0\"", &["c.toml:10", "camera.device", "found video0"]),
+        ("[camera]\nkind = \"test\"\nurl = \"rtsp://x\"", &["c.toml:10", "camera.url", "only with kind = \"rtsp\""]),
+        ("[camera]\nkind = \"rtsp\"\nurl = \"http://x\"", &["c.toml:10", "camera.url", "rtsp://"]),
+        ("[microphone]\nkind = \"test\"\nhz = 3", &["c.toml:10", "microphone.hz", "found 3", "100 to 8000"]),
+        ("[video]\nsize = \"640*360\"", &["c.toml:9", "video.size", "WIDTHxHEIGHT"]),
+        ("[video]\nbitrate = { min = 900, start = 800, max = 2000 }", &["c.toml:9", "video.bitrate", "min 900"]),
+        ("[network]\nports = [5000]", &["c.toml:9", "network.ports", "[5000]"]),
+        ("[network]\nice_servers = [{ urls = [\"turn:t\"] }]", &["c.toml:9", "username and credential"]),
+        ("[network]\nice_servers = [{ urls = [\"http://t\"] }]", &["c.toml:9", "found \"http://t\"", "stun:HOST"]),
+        (
+            "[[buttons]]\ndevice = \"pad\"\nkey = \"ENTER\"\naction = \"accept\"",
+            &["c.toml:10", "buttons.key", "KEY_ENTER"],
+        ),
+        (
+            "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"dial\"",
+            &["c.toml:11", "buttons.action", "call:USER"],
+        ),
+        ("[records]\nmax_entries = 1", &["c.toml:9", "records.max_entries", "10 to 1000000"]),
+        ("[log]\nlevel = \"loud=very\"", &["c.toml:9", "log.level", "info"]),
+        ("[log\nlevel", &["c.toml:8"]),
+    ];
+    for (text, expected) in cases {
+        let said = complaint(text);
+        for part in *expected {
+            assert!(said.contains(part), "`{part}` is not in: {said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let said = parse("").unwrap_err();
+    for key in ["user.app", "user.user", "user.ticket", "signaling.websocket.url"] {
+        assert!(said.contains(&format!("c.toml: {key}: missing; allowed: ")), "{said}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once_in_order() {
+    let said = complaint("[call]\nring_seconds = 0\nearly_media = \"x\"\n[video]\nfps = 0");
+    let lines: Vec<_> = said.lines().map(|line| line.split(": ").next().unwrap()).collect();
+    assert_eq!(lines, ["c.toml:9", "c.toml:10", "c.toml:12"]);
+}
+
+#[test]
+fn a_bad_address_or_name_is_refused() {
+    for (wrong, right) in [("ws://127.0.0.1:8080/ws", "http://hub"), ("\"door\"", "\"the door\""), ("1400000000", "-1")]
+    {
+        assert!(parse(&HEAD.replace(wrong, right)).is_err(), "{right}");
+    }
+    let two = HEAD.replace("ticket_file", "key_file = \"k\"\nticket_file");
+    assert!(parse(&two).unwrap_err().contains("more than one source"), "{two}");
+}
+
+#[test]
+fn what_proves_who_we_are_is_checked_when_a_file_is_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("callbox.toml");
+    let load = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        Settings::load(&file).map(drop).map_err(|error| error.to_string())
+    };
+    let said = load(HEAD).unwrap_err();
+    assert!(said.contains("callbox.toml:5: user.ticket_file: found") && said.contains("No such file"), "{said}");
+    std::fs::write(dir.path().join("ticket"), "nonsense").unwrap();
+    assert!(load(HEAD).unwrap_err().contains("user.ticket_file"));
+    std::fs::write(dir.path().join("key"), "secret").unwrap();
+    load(&HEAD.replace("ticket_file = \"ticket\"", "key_file = \"key\"")).unwrap();
+    let key = callbox_core::ticket::SecretKey::new("secret").unwrap();
+    let ticket = |app, user: &str, at| {
+        let ticket = callbox_core::ticket::make(callbox_core::ids::AppId(app), &key, &user.parse().unwrap(), at, 60);
+        load(&HEAD.replace("ticket_file = \"ticket\"", &format!("ticket = \"{ticket}\"")))
+    };
+    assert!(ticket(1, "door", 1000).unwrap_err().contains("a ticket of app 1"));
+    assert!(ticket(1_400_000_000, "anna", 1000).unwrap_err().contains("a ticket of user anna"));
+    assert!(ticket(1_400_000_000, "door", 1000).unwrap_err().contains("has expired"));
+    let far = 4_000_000_000;
+    ticket(1_400_000_000, "door", far).unwrap();
+    let missing = Settings::load(Path::new("/nonexistent/callbox.toml")).unwrap_err().to_string();
+    assert!(missing.contains("/nonexistent/callbox.toml") && missing.contains("callbox defaults"), "{missing}");
+}

@@ -1,0 +1,212 @@
+//! The architecture as a table that fails: who may use whom. A module without a row fails too.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A crate's source, the name others use it by, and its modules with what each may use (`docs/architecture.md`).
+struct Crate {
+    name: &'static str,
+    source: &'static str,
+    modules: &'static [(&'static str, &'static [&'static str])],
+    /// The binary's own modules: they use their library by its name.
+    main: &'static [&'static str],
+}
+
+/// The ladder. `core::x` is a module of callbox-core; everything else is a module of the same crate.
+const LADDER: &[Crate] = &[
+    Crate {
+        name: "callbox_core",
+        source: "crates/callbox-core/src",
+        modules: &[("ids", &[]), ("protocol", &["ids"]), ("ticket", &["ids"]), ("station", &["ids", "protocol"])],
+        main: &[],
+    },
+    Crate {
+        name: "callbox",
+        source: "src",
+        modules: &[
+            // The edges never use each other.
+            ("signaling", &["core::ids", "core::protocol", "core::ticket"]),
+            ("media", &["core::ids", "core::protocol", "core::station"]),
+            ("panel", &["core::ids", "core::protocol"]),
+            ("control", &["core::ids", "core::protocol"]),
+            ("record", &["core::station"]),
+            // Above them: settings of the edges, made from a file.
+            (
+                "config",
+                &[
+                    "core::ids",
+                    "core::protocol",
+                    "core::station",
+                    "core::ticket",
+                    "signaling",
+                    "media",
+                    "panel",
+                    "control",
+                    "record",
+                ],
+            ),
+            (
+                "daemon",
+                &[
+                    "core::ids",
+                    "core::protocol",
+                    "core::station",
+                    "signaling",
+                    "media",
+                    "panel",
+                    "control",
+                    "record",
+                    "config",
+                ],
+            ),
+            ("ticket_cli", &["core::ids", "core::ticket"]),
+            // A demonstration starts processes and talks to them as `callbox ctl` does.
+            ("demo", &["core::ids", "core::protocol", "control"]),
+            ("cli", &["core::ids", "core::protocol", "control", "config", "daemon", "demo", "ticket_cli"]),
+        ],
+        main: &["main"],
+    },
+    Crate {
+        name: "callbox_hub",
+        source: "crates/callbox-hub/src",
+        modules: &[
+            ("switchboard", &["core::ids", "core::protocol"]),
+            ("store", &["core::ids", "core::protocol", "switchboard"]),
+            ("turn", &["core::ids", "core::protocol"]),
+            ("server", &["core::ids", "core::protocol", "core::ticket", "switchboard", "store", "turn"]),
+            ("config", &["core::ids", "core::protocol", "core::ticket", "server", "store", "switchboard", "turn"]),
+            (
+                "hub",
+                &["core::ids", "core::protocol", "core::ticket", "server", "store", "switchboard", "turn", "config"],
+            ),
+        ],
+        main: &["main", "cli"],
+    },
+];
+
+/// What the core may depend on: no runtime, no I/O, no clock, no logger.
+const CORE_DEPENDENCIES: &[&str] = &["base64", "flate2", "hmac", "serde", "serde_json", "sha2", "thiserror"];
+
+#[test]
+fn every_arrow_is_in_the_table() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut wrong = Vec::new();
+    let mut arrows = 0;
+    for house in LADDER {
+        for file in rust_files(&root.join(house.source)) {
+            let text = fs::read_to_string(&file).unwrap();
+            let module = module_of(&root.join(house.source), &file);
+            arrows += uses(&text, house).len();
+            wrong.extend(violations(house, &module, &text).into_iter().map(|why| format!("{}: {why}", file.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(arrows > 50, "only {arrows} arrows found: does this test still read the code?");
+}
+
+#[test]
+fn the_core_depends_on_nothing_that_could_reach_the_world() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/callbox-core/Cargo.toml");
+    let manifest: toml::Table = fs::read_to_string(manifest).unwrap().parse().unwrap();
+    let found: BTreeSet<_> = manifest["dependencies"].as_table().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(found, CORE_DEPENDENCIES.iter().copied().collect());
+}
+
+#[test]
+fn a_planted_arrow_is_caught() {
+    let daemon = &LADDER[1];
+    let planted = [
+        ("media", "use crate::signaling::Event;"),
+        ("panel", "use crate::{control, media};"),
+        ("panel", "use crate::{\n    control::Answer,\n};"),
+        ("control", "pub(super) use crate::media::Picture;"),
+        ("signaling", "fn f() { crate::config::load(); }"),
+        ("signaling", "use callbox_core::station::Station;"),
+        ("config", "use crate::daemon::run;"),
+        ("nobody", "use crate::media::Media;"),
+    ];
+    for (module, text) in planted {
+        assert!(!violations(daemon, module, text).is_empty(), "not caught in {module}: {text}");
+    }
+    let core = &LADDER[0];
+    assert!(!violations(core, "ids", "use crate::protocol::Message;").is_empty());
+    assert!(!violations(core, "ticket", "use crate::station::Station;").is_empty());
+    assert!(violations(daemon, "daemon", "use crate::{config, media};\nuse callbox_core::ids::Address;").is_empty());
+    assert!(violations(daemon, "media", "//! not a use: crate::signaling\nuse crate::media::Link;").is_empty());
+}
+
+/// What a file of this module uses that it may not.
+fn violations(house: &Crate, module: &str, text: &str) -> Vec<String> {
+    let is_root = module == "lib" || house.main.contains(&module);
+    let Some((_, allowed)) = house.modules.iter().find(|(name, _)| *name == module) else {
+        return if is_root { Vec::new() } else { vec![format!("module `{module}` has no row in tests/layers.rs")] };
+    };
+    let forbidden = uses(text, house).into_iter().filter(|used| used != module && !allowed.contains(&used.as_str()));
+    forbidden.map(|used| format!("`{module}` may not use `{used}`")).collect()
+}
+
+/// The modules a text uses, from `use` lines and from paths in the code alike.
+fn uses(text: &str, house: &Crate) -> BTreeSet<String> {
+    let code: String =
+        text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let mut found = BTreeSet::new();
+    for (prefix, label) in [("crate::", ""), ("callbox_core::", "core::")] {
+        if prefix == "callbox_core::" && house.name == "callbox_core" {
+            continue;
+        }
+        for (at, _) in code.match_indices(prefix) {
+            let before = code[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            found.extend(first_names(&code[at + prefix.len()..]).into_iter().map(|name| format!("{label}{name}")));
+        }
+    }
+    let known = |name: &String| {
+        let of = |house: &Crate, name: &str| house.modules.iter().any(|(module, _)| *module == name);
+        name.strip_prefix("core::").map_or_else(|| of(house, name), |name| of(&LADDER[0], name))
+    };
+    // `crate::SomeType` is the root's own; a module that is not in the table is found by its file.
+    found.into_iter().filter(known).collect()
+}
+
+/// `a::b` gives `a`; `{a::b, c::{d, e}}` gives `a` and `c`.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let Some(group) = path.strip_prefix('{') else { return vec![name(path)] };
+    let (mut depth, mut names, mut start) = (0, Vec::new(), true);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => start = true,
+            c if start && !c.is_whitespace() => {
+                names.push(name(&group[at..]));
+                start = false;
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+fn module_of(source: &Path, file: &Path) -> String {
+    let inside = file.strip_prefix(source).unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    first.strip_suffix(".rs").map(str::to_owned).unwrap_or(first)
+}
+
+fn rust_files(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
