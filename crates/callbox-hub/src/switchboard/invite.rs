@@ -4,7 +4,7 @@ use callbox_core::ids::{Address, CallId, Target, UserId};
 use callbox_core::protocol::{EndReason, Envelope, Kind, Media, Message, ResultCode};
 
 use super::effect::{Change, KeptInvite, MissedCall};
-use super::kept::{Kept, deadline_after_restart};
+use super::kept::{Decision, Kept, deadline_after_restart};
 use super::outbox::{Outbox, name};
 use super::tenant::Tenant;
 use super::{Now, SessionId};
@@ -23,8 +23,8 @@ impl Tenant {
             let text = format!("nobody here is called {}", to.user);
             return out.result(session, ResultCode::UnknownUser, Some(&id), Some(&call), text);
         }
-        if let Some(text) = self.clash(&envelope, &to.user, &call) {
-            return out.result(session, ResultCode::Forbidden, Some(&id), Some(&call), text);
+        if self.is_settled(session, &envelope, &to.user, &call, out) {
+            return;
         }
         let receivers = self.receivers(session, to);
         let kept = keepable && self.keep(now, &to.user, &call, &envelope, out);
@@ -65,6 +65,7 @@ impl Tenant {
     /// Whether this message decides waiting invites; if so they ring nobody any more.
     pub(super) fn decide_by(&mut self, envelope: &Envelope, to: &Target, out: &mut Outbox) -> bool {
         let Some(from) = &envelope.from else { return false };
+        let mut decision = Decision::ByInviter;
         let (decided, call, missed) = match &envelope.message {
             Message::Cancel { call, reason, .. } if to.device.is_none() => {
                 let rings = self.kept.find(&to.user, call).is_some_and(|kept| kept.inviter == *from);
@@ -74,12 +75,13 @@ impl Tenant {
             Message::Confirm { call } => (self.confirmed(from, call, &to.user), call, false),
             Message::Reject { call, reason: EndReason::Rejected } => {
                 let rings = self.kept.find(&from.user, call).is_some_and(|kept| kept.inviter.user == to.user);
+                decision = Decision::RejectedBy(from.clone());
                 (if rings { vec![from.user.clone()] } else { Vec::new() }, call, false)
             }
             _ => return false,
         };
         for user in &decided {
-            if let Some(kept) = self.kept.decide(user, call) {
+            if let Some(kept) = self.kept.decide(user, call, decision.clone()) {
                 out.store(Change::Forget { app: self.app, user: user.clone(), call: call.clone() });
                 if missed {
                     self.note_missed(user, &kept, out);
@@ -92,7 +94,7 @@ impl Tenant {
     /// Ends the waiting of whatever has expired.
     pub(super) fn expire(&mut self, now: Now, out: &mut Outbox) {
         for (user, call, kept) in self.kept.expire(now) {
-            if !kept.decided {
+            if kept.decided.is_none() {
                 out.store(Change::Forget { app: self.app, user: user.clone(), call });
                 self.note_missed(&user, &kept, out);
             }
@@ -107,16 +109,37 @@ impl Tenant {
         };
         let (call, inviter) = (call.clone(), inviter.clone());
         let deadline = deadline_after_restart(sent_unix_ms, *remaining_ms, now);
-        self.kept.put(user, call, Kept { envelope, inviter, deadline, sent_unix_ms, reached, decided: false });
+        self.kept.put(user, call, Kept { envelope, inviter, deadline, sent_unix_ms, reached, decided: None });
     }
 
-    /// Why an invite may not ring: its call is somebody else's, or decided.
-    fn clash(&self, envelope: &Envelope, user: &UserId, call: &CallId) -> Option<&'static str> {
-        let known = self.kept.find(user, call)?;
-        if envelope.from.as_ref() != Some(&known.inviter) {
-            return Some("this call id is another inviter's: choose a new one");
+    /// Whether this invite may not ring: its call is somebody else's, or decided. The sender has been told then.
+    fn is_settled(
+        &self,
+        session: SessionId,
+        invite: &Envelope,
+        user: &UserId,
+        call: &CallId,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(known) = self.kept.find(user, call) else { return false };
+        let refuse = |out: &mut Outbox, text| {
+            out.result(session, ResultCode::Forbidden, Some(&invite.id), Some(call), text);
+            true
+        };
+        if invite.from.as_ref() != Some(&known.inviter) {
+            return refuse(out, "this call id is another inviter's: choose a new one");
         }
-        known.decided.then_some("this call is decided: it does not ring again")
+        match &known.decided {
+            None => false,
+            Some(Decision::ByInviter) => refuse(out, "you have decided this call: it does not ring again"),
+            // The inviter was away when the callee declined, and has not heard of it.
+            Some(Decision::RejectedBy(device)) => {
+                let reject = Message::Reject { call: call.clone(), reason: EndReason::Rejected };
+                out.say_for(session, device.clone(), known.inviter.clone(), reject);
+                out.result(session, ResultCode::Ok, Some(&invite.id), Some(call), "");
+                true
+            }
+        }
     }
 
     /// Keeps an undecided invite. A repeated one keeps its first deadline.
@@ -136,7 +159,7 @@ impl Tenant {
             deadline: now.steady + std::time::Duration::from_millis(u64::from(*remaining_ms)),
             sent_unix_ms: now.unix_ms,
             reached: false,
-            decided: false,
+            decided: None,
         };
         self.kept.put(user.clone(), call.clone(), kept);
         out.store(Change::Keep(KeptInvite {

@@ -24,7 +24,16 @@ pub(super) struct Kept {
     /// A device has had it.
     pub(super) reached: bool,
     /// Nobody is rung any more; remembered until the deadline, so that a repeated invite does not ring again.
-    pub(super) decided: bool,
+    pub(super) decided: Option<Decision>,
+}
+
+/// How an invite was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Its inviter cancelled it, or confirmed somebody.
+    ByInviter,
+    /// This device of the callee declined.
+    RejectedBy(Address),
 }
 
 impl Kept {
@@ -73,14 +82,21 @@ impl KeptInvites {
     }
 
     /// Decides one invite. The invite comes back when it was undecided.
-    pub(super) fn decide(&mut self, user: &UserId, call: &CallId) -> Option<Kept> {
+    pub(super) fn decide(&mut self, user: &UserId, call: &CallId, decision: Decision) -> Option<Kept> {
         let kept = self.invites.get_mut(&(user.clone(), call.clone()))?;
-        (!std::mem::replace(&mut kept.decided, true)).then(|| kept.clone())
+        if kept.decided.is_some() {
+            return None;
+        }
+        kept.decided = Some(decision);
+        Some(kept.clone())
     }
 
     /// The undecided ones of a user.
     pub(super) fn undecided(&self, user: &UserId) -> Vec<(CallId, Kept)> {
-        self.of(user).filter(|(_, kept)| !kept.decided).map(|(call, kept)| (call.clone(), kept.clone())).collect()
+        self.of(user)
+            .filter(|(_, kept)| kept.decided.is_none())
+            .map(|(call, kept)| (call.clone(), kept.clone()))
+            .collect()
     }
 
     /// Everybody an inviter still rings with this call.

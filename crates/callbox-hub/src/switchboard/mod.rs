@@ -55,8 +55,11 @@ impl Switchboard {
                 let Some(tenant) = self.tenants.get_mut(&app) else {
                     return self.out.close(session, Bye::NotLoggedIn, None, format!("there is no app {app} here"));
                 };
-                if tenant.log_in(now, session, address, ticket_left, &mut self.out) {
+                if let Ok(replaced) = tenant.log_in(now, session, address, ticket_left, &mut self.out) {
                     self.sessions.insert(session, app);
+                    if let Some(replaced) = replaced {
+                        self.sessions.remove(&replaced);
+                    }
                 }
             }
             Input::Heard { session, frame } => {
@@ -126,3 +129,6 @@ impl Switchboard {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

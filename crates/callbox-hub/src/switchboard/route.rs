@@ -59,7 +59,14 @@ impl Tenant {
         }
         let decided = self.decide_by(&envelope, to, out);
         let receivers = self.receivers(session, to);
-        if receivers.is_empty() && !decided && !matches!(envelope.message, Message::Result { .. }) {
+        let silent = match envelope.message {
+            // It reached what it was meant for: the invite that waits.
+            Message::Cancel { .. } => decided,
+            // Never answered by another one, or two parties would never stop.
+            Message::Result { .. } => true,
+            _ => false,
+        };
+        if receivers.is_empty() && !silent {
             let text = format!("{} is not connected", name(to));
             return out.result(session, ResultCode::Offline, Some(&envelope.id), envelope.message.call(), text);
         }

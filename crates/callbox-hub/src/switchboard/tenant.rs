@@ -48,6 +48,10 @@ pub(super) struct Session {
     renew_at: Option<Instant>,
 }
 
+/// The user has as many devices as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoRoom;
+
 /// One app's state.
 #[derive(Debug)]
 pub(super) struct Tenant {
@@ -75,7 +79,10 @@ impl Tenant {
         }
     }
 
-    /// A device came. False: it may not stay.
+    /// A device came. The session it replaces comes back.
+    ///
+    /// # Errors
+    /// [`NoRoom`]: it may not stay, and has been told.
     pub(super) fn log_in(
         &mut self,
         now: Now,
@@ -83,13 +90,13 @@ impl Tenant {
         address: Address,
         ticket_left: Duration,
         out: &mut Outbox,
-    ) -> bool {
+    ) -> Result<Option<SessionId>, NoRoom> {
         let devices = self.present.entry(address.user.clone()).or_default();
         let older = devices.get(&address.device).copied();
         if older.is_none() && devices.len() >= self.settings.max_devices {
             let text = format!("{} has {} devices connected, no more are allowed", address.user, devices.len());
             out.close(session, Bye::NotLoggedIn, None, text);
-            return false;
+            return Err(NoRoom);
         }
         devices.insert(address.device.clone(), session);
         if let Some(older) = older {
@@ -106,7 +113,7 @@ impl Tenant {
             self.tell_watchers(&address.user, Some(&address.device), true, out);
         }
         self.deliver_waiting(now, session, &address, out);
-        true
+        Ok(older)
     }
 
     /// A device left.

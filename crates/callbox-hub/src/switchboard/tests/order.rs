@@ -1,0 +1,99 @@
+//! Any order of anything: what must hold, holds.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use callbox_core::protocol::{EndReason, Message};
+
+use super::desk::*;
+use crate::switchboard::SessionId;
+
+/// A small generator of chance (xorshift), so that a failure can be repeated.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % n as u64).unwrap()
+    }
+
+    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
+        list[self.below(list.len())]
+    }
+}
+
+const DEVICES: [&str; 6] = ["anna/phone", "anna/desk", "bert/phone", "door/panel", "door/second", "carl/phone"];
+const USERS: [&str; 4] = ["anna", "bert", "door", "carl"];
+const CALLS: [&str; 4] = ["c1", "c2", "c3", "c4"];
+
+#[test]
+fn whatever_happens_in_whatever_order_senders_are_true_and_time_only_shrinks() {
+    for seed in 1..=150_u64 {
+        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut desk = Desk::new();
+        let mut live: BTreeMap<SessionId, &str> = BTreeMap::new();
+        for _ in 0..120 {
+            step(&mut desk, &mut live, &mut chance);
+            check(&mut desk, &live, seed);
+        }
+        // Everything ends: after the longest deadline nothing waits any more.
+        desk.pass(Duration::from_secs(40));
+        let held = remembered(&desk.stored);
+        assert!(held.invites.is_empty(), "seed {seed}: {held:?}");
+        let newcomer = desk.log_in("anna/new");
+        assert!(desk.words(newcomer).iter().all(|word| !word.starts_with("invite")), "seed {seed}");
+    }
+}
+
+fn step<'a>(desk: &mut Desk, live: &mut BTreeMap<SessionId, &'a str>, chance: &mut Chance)
+where
+    'static: 'a,
+{
+    let any =
+        |chance: &mut Chance, live: &BTreeMap<SessionId, &str>| live.keys().nth(chance.below(live.len())).copied();
+    let roll = if live.is_empty() { 0 } else { chance.below(12) };
+    match roll {
+        0 | 1 => {
+            let who = chance.of(&DEVICES);
+            let session = desk.log_in(who);
+            live.retain(|_, other| *other != who);
+            live.insert(session, who);
+        }
+        2 => {
+            if let Some(session) = any(chance, live) {
+                desk.log_out(session);
+                live.remove(&session);
+            }
+        }
+        3 => desk.pass(Duration::from_millis(chance.below(9_000) as u64)),
+        roll => {
+            let Some(session) = any(chance, live) else { return };
+            let (user, device, call) = (chance.of(&USERS), chance.of(&DEVICES), chance.of(&CALLS));
+            match roll {
+                4..=6 => desk.say(session, user, invite(call, &[user], 1 + chance.below(30_000) as u32)),
+                7 => desk.say(session, user, cancel(call, EndReason::Cancelled)),
+                8 => desk.say(session, device, confirm(call)),
+                9 => desk.say(session, device, reject(call, EndReason::Rejected)),
+                10 => desk.say(session, "", Message::Watch { users: vec!["*".to_owned()] }),
+                _ => desk.frame(session, r#"{"v":1,"id":"x","type":"dance","to":{"user":"anna"}}"#),
+            }
+        }
+    }
+}
+
+fn check(desk: &mut Desk, live: &BTreeMap<SessionId, &str>, seed: u64) {
+    assert_eq!(desk.switchboard.sessions(), live.len(), "seed {seed}");
+    let known: Vec<_> = DEVICES.iter().map(|device| address(device)).collect();
+    for session in live.keys() {
+        for envelope in desk.heard(*session) {
+            if let Some(from) = &envelope.from {
+                assert!(known.contains(from), "seed {seed}: a forged sender passed: {from}");
+            }
+            if let Message::Invite { remaining_ms, .. } = envelope.message {
+                assert!((1..=30_000).contains(&remaining_ms), "seed {seed}");
+            }
+        }
+    }
+}
