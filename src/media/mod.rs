@@ -1,1 +1,134 @@
-//! stub
+//! The media edge: devices, pipelines and WebRTC links. It carries out orders and tells what happened; it decides nothing about calls.
+//!
+//! ```text
+//!  audio    microphone → echo canceller → Opus ─▶ joint        mixer (fixed inputs: peers, tones) → speaker
+//!  camera   device → raw ─▶ joint
+//!  encode   camera or placeholder → encoder ─▶ joint           one encoder a codec, for all links
+//!  link     joints → payloaders → webrtcbin → decoders ─▶ joints     one pipeline a link, gated
+//!  screen   compositor (fixed inputs: peers) → display
+//! ```
+
+mod audio;
+mod backoff;
+mod board;
+mod camera;
+mod codec;
+mod devices;
+mod encode;
+mod inbox;
+mod join;
+mod link;
+mod mdns;
+mod outbox;
+mod owner;
+mod pipeline;
+mod screen;
+mod sdp;
+mod settings;
+mod snapshot;
+mod tone;
+mod warm;
+mod watch;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use callbox_core::protocol::IceServer;
+use callbox_core::station::MediaOrder;
+use tokio::sync::{mpsc, oneshot};
+
+pub use board::{FaultStatus, Heard, Pipelines, Seen, Status};
+pub use inbox::Picture;
+pub use link::LinkStatus;
+pub use outbox::{Device, Event};
+pub use settings::{
+    Bitrate, Camera, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec,
+};
+pub use snapshot::SnapshotError;
+pub use warm::WarmUpError;
+
+use inbox::{Inbox, Note};
+use outbox::Outbox;
+use owner::Owner;
+
+/// How long a snapshot may take.
+const SNAPSHOT: Duration = Duration::from_secs(4);
+/// How long stopping may take: the owner's own limit, and a little.
+const STOP: Duration = Duration::from_secs(6);
+
+/// Why the media edge does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// GStreamer does not work here.
+    #[error(transparent)]
+    WarmUp(#[from] WarmUpError),
+    /// No thread.
+    #[error("no thread for media: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Makes the process ready for its first call: some hundred milliseconds that nobody should wait for when it rings.
+pub fn warm_up() -> Result<(), Error> {
+    warm::world().map(|_| ()).map_err(Error::from)
+}
+
+/// The media edge of one station.
+pub struct Media {
+    inbox: Inbox,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Media {
+    /// Starts the owner thread. Devices stay closed until a call begins.
+    pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Result<Self, Error> {
+        warm_up()?;
+        let (inbox, notes) = Inbox::new();
+        let status = Arc::new(Mutex::new(Status::default()));
+        let owner = Owner::new(settings, inbox.clone(), Outbox::new(events), Arc::clone(&status));
+        thread::Builder::new().name("media".into()).spawn(move || owner.run(&notes)).map_err(Error::Thread)?;
+        Ok(Self { inbox, status })
+    }
+
+    /// Gives an order. Never waits.
+    pub fn order(&self, order: MediaOrder) {
+        self.inbox.tell(Note::Order(order));
+    }
+
+    /// Replaces the STUN and TURN servers, for links that are opened from now on.
+    pub fn set_ice_servers(&self, servers: Vec<IceServer>) {
+        self.inbox.tell(Note::IceServers(servers));
+    }
+
+    /// The media edge as it is now.
+    pub fn status(&self) -> Status {
+        let now = warm::world().map(|world| world.running_time().mseconds()).unwrap_or(0);
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone().with_process(now)
+    }
+
+    /// One picture as JPEG.
+    pub async fn snapshot(&self, what: Picture) -> Result<Vec<u8>, SnapshotError> {
+        let (reply, picture) = oneshot::channel();
+        self.inbox.tell(Note::Snapshot(what, reply));
+        match tokio::time::timeout(SNAPSHOT, picture).await {
+            Ok(Ok(picture)) => picture,
+            _ => Err(SnapshotError::Gone),
+        }
+    }
+
+    /// Ends everything, within seconds even when a driver hangs.
+    pub async fn stop(self) {
+        let (done, stopped) = oneshot::channel();
+        self.inbox.tell(Note::Stop(done));
+        if tokio::time::timeout(STOP, stopped).await.is_err() {
+            tracing::warn!("media did not stop in time");
+        }
+    }
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        let (done, _) = oneshot::channel();
+        self.inbox.tell(Note::Stop(done));
+    }
+}

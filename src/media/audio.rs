@@ -1,0 +1,138 @@
+//! The audio pipeline: microphone to Opus, and a mixer with fixed inputs to the speaker. One pipeline, for the echo canceller's sake.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppSink, AppSrc};
+use gstreamer_utils::StreamProducer;
+use gstreamer_utils::streamproducer::ProducerSettings;
+
+use super::inbox::Inbox;
+use super::join::prepare_slot;
+use super::pipeline::{Pipeline, PipelineError, set_if_there};
+use super::settings::{Microphone, Settings, Speaker};
+use super::tone::TonePlayer;
+use super::warm::world;
+use super::watch::BANDS;
+
+/// How many peers the mixer and the compositor can take: four in a call, and one spare for each link that is being replaced.
+pub(crate) const SLOTS: usize = 6;
+
+/// What runs between our pipelines.
+pub(crate) const RAW: &str = "audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved";
+
+/// The running audio pipeline.
+pub(crate) struct Audio {
+    pub(crate) pipeline: Pipeline,
+    /// Encoded once, for every link.
+    pub(crate) opus: StreamProducer,
+    /// The mixer's inputs for peers.
+    pub(crate) slots: Vec<AppSrc>,
+    /// The mixer's input for tones.
+    pub(crate) tones: TonePlayer,
+}
+
+impl Audio {
+    /// Builds the pipeline; [`Pipeline::play`] starts it.
+    pub(crate) fn new(settings: &Settings, inbox: &Inbox) -> Result<Self, PipelineError> {
+        let pipeline = Pipeline::parse("audio", &describe(settings), inbox)?;
+        configure_devices(&pipeline, settings)?;
+        let mixer = pipeline.element("mixer")?;
+        let now = world().map_err(|error| PipelineError::new("audio", error))?.running_time();
+        mixer.set_property("start-time", now.nseconds());
+        let sink: AppSink = pipeline.typed("opus")?;
+        let opus = StreamProducer::with(&sink, ProducerSettings { sync: false });
+        let slots = (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
+        slots.iter().for_each(prepare_slot);
+        let tone: AppSrc = pipeline.typed("tone")?;
+        prepare_slot(&tone);
+        tone.set_caps(Some(&RAW.parse().map_err(|_| PipelineError::new("audio", "raw caps"))?));
+        Ok(Self { pipeline, opus, slots, tones: TonePlayer::new(tone) })
+    }
+}
+
+fn describe(settings: &Settings) -> String {
+    let (probe, dsp) = echo(settings);
+    let mut text = format!(
+        "{microphone} ! audioconvert ! audioresample ! {RAW} {dsp} \
+         ! queue leaky=downstream max-size-time=100000000 max-size-buffers=0 max-size-bytes=0 \
+         ! opusenc bitrate=32000 frame-size=20 audio-type=voice perfect-timestamp=true inband-fec=true \
+           packet-loss-percentage=10 ! appsink name=opus async=false \
+         audiomixer name=mixer force-live=true ignore-inactive-pads=true latency=20000000 min-upstream-latency={upstream} \
+           start-time-selection=set ! {RAW} {probe} ! {speaker} \
+         appsrc name=tone ! mixer. ",
+        microphone = microphone(&settings.microphone),
+        speaker = speaker(&settings.speaker),
+        upstream = (settings.jitter_buffer + std::time::Duration::from_millis(20)).as_nanos(),
+    );
+    for slot in 0..SLOTS {
+        text += &format!("appsrc name=slot{slot} ! mixer. ");
+    }
+    text
+}
+
+fn microphone(from: &Microphone) -> String {
+    match from {
+        Microphone::Alsa { .. } => {
+            "alsasrc name=microphone buffer-time=60000 latency-time=10000 provide-clock=false".into()
+        }
+        Microphone::Pulse { .. } => "pulsesrc name=microphone provide-clock=false buffer-time=60000 latency-time=10000".into(),
+        Microphone::Pipewire => "pipewiresrc name=microphone do-timestamp=true".into(),
+        Microphone::Test { hz } => {
+            format!("audiotestsrc name=microphone is-live=true samplesperbuffer=480 wave=sine volume=0.3 freq={hz}")
+        }
+        Microphone::None => "audiotestsrc name=microphone is-live=true samplesperbuffer=480 wave=silence".into(),
+    }
+}
+
+fn speaker(to: &Speaker) -> String {
+    match to {
+        Speaker::Alsa { .. } => {
+            "audioconvert ! audioresample ! alsasink name=speaker buffer-time=40000 latency-time=10000 provide-clock=false".into()
+        }
+        Speaker::Pulse { .. } => {
+            "audioconvert ! audioresample ! pulsesink name=speaker buffer-time=40000 latency-time=10000 provide-clock=false"
+                .into()
+        }
+        Speaker::Pipewire => "audioconvert ! audioresample ! pipewiresink name=speaker".into(),
+        Speaker::Test => {
+            format!("spectrum bands={BANDS} interval=200000000 threshold=-80 ! fakesink name=speaker sync=true")
+        }
+        Speaker::None => "fakesink name=speaker sync=true".into(),
+    }
+}
+
+/// The echo canceller's two halves find each other by name, in a list of the whole process.
+fn echo(settings: &Settings) -> (String, String) {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let real_microphone = !matches!(settings.microphone, Microphone::Test { .. } | Microphone::None);
+    let real_speaker = !matches!(settings.speaker, Speaker::Test | Speaker::None);
+    if !(settings.echo_cancellation && real_microphone && real_speaker) {
+        return (String::new(), String::new());
+    }
+    let name = format!("loudspeaker{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    // Before 1.24 the old canceller loses its grip when the delay is off by 20 ms, unless it may estimate it.
+    let agnostic = if gst::version() < (1, 24, 0, 0) { "delay-agnostic=true extended-filter=true" } else { "" };
+    (
+        format!("! webrtcechoprobe name={name}"),
+        format!("! webrtcdsp probe={name} {agnostic} noise-suppression=true gain-control=true voice-detection=false"),
+    )
+}
+
+fn configure_devices(pipeline: &Pipeline, settings: &Settings) -> Result<(), PipelineError> {
+    let microphone = pipeline.element("microphone")?;
+    match &settings.microphone {
+        Microphone::Alsa { device } | Microphone::Pulse { device: Some(device) } => {
+            microphone.set_property("device", device);
+        }
+        _ => {}
+    }
+    let speaker = pipeline.element("speaker")?;
+    match &settings.speaker {
+        Speaker::Alsa { device } | Speaker::Pulse { device: Some(device) } => speaker.set_property("device", device),
+        _ => {}
+    }
+    set_if_there(&speaker, "async", "false");
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The camera pipeline: one device to raw frames of one size and rate. It may fail and be built again; nothing else notices.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gstreamer::prelude::*;
+use gstreamer_app::AppSink;
+use gstreamer_utils::StreamProducer;
+
+use super::inbox::{Inbox, Note};
+use super::join::{count_buffers, on_first_buffer, producer};
+use super::pipeline::{Pipeline, PipelineError};
+use super::settings::{Camera, Settings};
+
+/// How long a camera may say nothing before it counts as lost.
+const STALL_MS: u32 = 3000;
+
+/// A camera pipeline.
+pub(crate) struct Capture {
+    pub(crate) pipeline: Pipeline,
+    /// Raw frames.
+    pub(crate) raw: StreamProducer,
+    frames: Arc<AtomicU64>,
+}
+
+impl Capture {
+    /// Builds the pipeline, or nothing when there is no camera. [`Pipeline::play`] starts it and may take a second.
+    pub(crate) fn new(settings: &Settings, inbox: &Inbox) -> Result<Option<Self>, PipelineError> {
+        let Some(source) = source(settings) else { return Ok(None) };
+        let description =
+            format!("{source} ! {raw} ! appsink name=raw async=false max-buffers=2 drop=true", raw = raw_caps(settings));
+        let pipeline = Pipeline::parse("camera", &description, inbox)?;
+        match &settings.camera {
+            Camera::V4l2 { device } => pipeline.element("camera")?.set_property("device", device),
+            Camera::Libcamera { name: Some(name) } => pipeline.element("camera")?.set_property("camera-name", name),
+            Camera::Rtsp { url } => pipeline.element("camera")?.set_property("location", url),
+            Camera::Libcamera { name: None } | Camera::Test { .. } | Camera::None => {}
+        }
+        let sink: AppSink = pipeline.typed("raw")?;
+        let frames = Arc::default();
+        if let Some(pad) = sink.static_pad("sink") {
+            let (inbox, id) = (inbox.clone(), pipeline.id);
+            on_first_buffer(&pad, move || {
+                inbox.tell(Note::Flowing(id));
+            });
+            count_buffers(&pad, &frames);
+        }
+        Ok(Some(Self { raw: producer(&sink), pipeline, frames }))
+    }
+
+    /// Raw frames so far: the camera's heart-beat.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+}
+
+/// The raw picture between camera, placeholder and encoder.
+pub(crate) fn raw_caps(settings: &Settings) -> String {
+    format!(
+        "video/x-raw,format=I420,width={},height={},framerate={}/1,pixel-aspect-ratio=1/1",
+        settings.width, settings.height, settings.framerate
+    )
+}
+
+fn source(settings: &Settings) -> Option<String> {
+    let (width, height, rate) = (settings.width, settings.height, settings.framerate);
+    let shape = "videorate drop-only=false skip-to-first=true ! videoconvertscale add-borders=true";
+    Some(match &settings.camera {
+        // USB 2 carries raw pictures up to 640x480; above that cameras send JPEG.
+        Camera::V4l2 { .. } if width * height <= 640 * 480 => format!(
+            "v4l2src name=camera ! video/x-raw,width={width},height={height},framerate={rate}/1 \
+             ! watchdog timeout={STALL_MS} ! {shape}"
+        ),
+        Camera::V4l2 { .. } => format!(
+            "v4l2src name=camera ! image/jpeg,width={width},height={height},framerate={rate}/1 \
+             ! watchdog timeout={STALL_MS} ! jpegparse ! jpegdec ! {shape}"
+        ),
+        Camera::Libcamera { .. } => format!(
+            "libcamerasrc name=camera ! video/x-raw,format=NV12,width={width},height={height},framerate={rate}/1,\
+             colorimetry=bt709,interlace-mode=progressive ! watchdog timeout={STALL_MS} ! {shape}"
+        ),
+        Camera::Rtsp { .. } => format!(
+            "rtspsrc name=camera latency=100 drop-on-latency=true protocols=tcp ! application/x-rtp,media=video \
+             ! decodebin ! watchdog timeout={STALL_MS} ! {shape}"
+        ),
+        Camera::Test { name } => format!(
+            "videotestsrc name=camera is-live=true pattern=ball motion=sweep ! {raw} \
+             ! debugqroverlay name={code} case-sensitive=true pixel-size={pixel} x=50 y=50",
+            raw = raw_caps(settings),
+            code = code_name(name),
+            pixel = if height >= 360 { 5 } else { 3 },
+        ),
+        Camera::None => return None,
+    })
+}
+
+/// The QR element writes its own name into the code: only what JSON and a description both take as it is, and none of ours.
+fn code_name(name: &str) -> String {
+    let kept: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(32).collect();
+    match kept.as_str() {
+        "" | "raw" | "camera" => format!("{kept}_"),
+        _ => kept,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_picture_cannot_be_named_into_the_description() {
+        assert_eq!(code_name("door ! fakesink"), "doorfakesink");
+        assert_eq!(code_name("raw"), "raw_");
+        assert_eq!(code_name("flat-3"), "flat-3");
+    }
+}

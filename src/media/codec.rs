@@ -1,0 +1,176 @@
+//! Encoders and decoders as data: hardware first, software last. The first that is there and has not failed is taken.
+
+use std::collections::HashSet;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::settings::VideoCodec;
+
+/// How an encoder is told its bit rate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rate {
+    /// A property, and how many bits a second make one of its units.
+    Property(&'static str, u32),
+    /// The `video_bitrate` control among `extra-controls`.
+    V4l2Control,
+}
+
+/// One encoder and how it is set up for a live call.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    pub(crate) codec: VideoCodec,
+    pub(crate) factory: &'static str,
+    pub(crate) properties: &'static [(&'static str, &'static str)],
+    pub(crate) rate: Rate,
+    /// Caps right behind the encoder.
+    pub(crate) caps: &'static str,
+}
+
+/// One decoder.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    pub(crate) codec: VideoCodec,
+    pub(crate) factory: &'static str,
+    pub(crate) properties: &'static [(&'static str, &'static str)],
+}
+
+const BASELINE: &str = "video/x-h264,profile=constrained-baseline";
+
+/// In order of preference.
+pub(crate) const ENCODERS: &[Encoder] = &[
+    Encoder {
+        codec: VideoCodec::H264,
+        factory: "mpph264enc",
+        // Shared packets must not be recycled by the driver while links still send them.
+        properties: &[("header-mode", "each-idr"), ("rc-mode", "cbr"), ("gop", "250"), ("zero-copy-pkt", "false")],
+        rate: Rate::Property("bps", 1),
+        caps: "video/x-h264,profile=baseline",
+    },
+    Encoder {
+        codec: VideoCodec::H264,
+        factory: "vpuenc_h264",
+        properties: &[("gop-size", "250")],
+        rate: Rate::Property("bitrate", 1000),
+        caps: "video/x-h264",
+    },
+    Encoder {
+        codec: VideoCodec::H264,
+        factory: "vah264enc",
+        properties: &[("rate-control", "cbr"), ("key-int-max", "1024"), ("b-frames", "0")],
+        rate: Rate::Property("bitrate", 1000),
+        caps: BASELINE,
+    },
+    Encoder {
+        codec: VideoCodec::H264,
+        factory: "v4l2h264enc",
+        // A level must be stated or the Raspberry Pi's driver stalls; it has no key frame on demand on 1.22.0.
+        properties: &[("extra-controls", "controls,repeat_sequence_header=1,h264_i_frame_period=50")],
+        rate: Rate::V4l2Control,
+        caps: "video/x-h264,profile=constrained-baseline,level=(string)4",
+    },
+    Encoder {
+        codec: VideoCodec::H264,
+        factory: "openh264enc",
+        properties: &[
+            ("complexity", "low"),
+            ("rate-control", "bitrate"),
+            ("gop-size", "1024"),
+            ("scene-change-detection", "false"),
+            ("background-detection", "false"),
+            ("slice-mode", "auto"),
+        ],
+        rate: Rate::Property("bitrate", 1),
+        caps: BASELINE,
+    },
+    Encoder {
+        codec: VideoCodec::H264,
+        factory: "x264enc",
+        properties: &[
+            ("tune", "zerolatency"),
+            ("speed-preset", "ultrafast"),
+            ("key-int-max", "1024"),
+            ("b-adapt", "false"),
+            ("vbv-buf-capacity", "120"),
+            ("threads", "2"),
+        ],
+        rate: Rate::Property("bitrate", 1000),
+        caps: BASELINE,
+    },
+    Encoder {
+        codec: VideoCodec::Vp8,
+        factory: "vp8enc",
+        properties: &[
+            ("deadline", "1"),
+            ("cpu-used", "-16"),
+            ("end-usage", "cbr"),
+            ("lag-in-frames", "0"),
+            ("keyframe-max-dist", "2000"),
+            ("keyframe-mode", "disabled"),
+            ("buffer-size", "150"),
+            ("buffer-initial-size", "100"),
+            ("buffer-optimal-size", "120"),
+            ("error-resilient", "default"),
+            ("threads", "2"),
+        ],
+        rate: Rate::Property("target-bitrate", 1),
+        caps: "video/x-vp8",
+    },
+];
+
+/// In order of preference: software is safer for streams that come and go, and fast enough up to 720 lines.
+pub(crate) const DECODERS: &[Decoder] = &[
+    Decoder { codec: VideoCodec::Vp8, factory: "vp8dec", properties: &[("threads", "1")] },
+    Decoder { codec: VideoCodec::H264, factory: "avdec_h264", properties: &[("max-threads", "1"), ("lowres", "0")] },
+    Decoder { codec: VideoCodec::H264, factory: "openh264dec", properties: &[] },
+    Decoder { codec: VideoCodec::H264, factory: "v4l2h264dec", properties: &[] },
+];
+
+/// Why no coder is at hand.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no {what} for {codec:?} works here: install gstreamer1.0-plugins-good (VP8) or -bad and -libav (H.264)")]
+pub(crate) struct NoCoder {
+    what: &'static str,
+    codec: VideoCodec,
+}
+
+/// The best encoder that is installed and not demoted.
+pub(crate) fn encoder(codec: VideoCodec, demoted: &HashSet<&'static str>) -> Result<&'static Encoder, NoCoder> {
+    ENCODERS
+        .iter()
+        .filter(|encoder| encoder.codec == codec && !demoted.contains(encoder.factory))
+        .find(|encoder| gst::ElementFactory::find(encoder.factory).is_some())
+        .ok_or(NoCoder { what: "encoder", codec })
+}
+
+/// The best decoder that is installed.
+pub(crate) fn decoder(codec: VideoCodec) -> Result<&'static Decoder, NoCoder> {
+    DECODERS
+        .iter()
+        .filter(|decoder| decoder.codec == codec)
+        .find(|decoder| gst::ElementFactory::find(decoder.factory).is_some())
+        .ok_or(NoCoder { what: "decoder", codec })
+}
+
+/// Sets what this version of the element knows.
+pub(crate) fn apply(element: &gst::Element, properties: &[(&str, &str)]) {
+    for (property, value) in properties {
+        super::pipeline::set_if_there(element, property, value);
+    }
+}
+
+impl Encoder {
+    /// Tells a running encoder its bit rate.
+    pub(crate) fn set_bitrate(&self, element: &gst::Element, bits: u32) {
+        match self.rate {
+            Rate::Property(property, unit) => {
+                element.set_property_from_str(property, &(bits / unit).max(1).to_string());
+            }
+            Rate::V4l2Control => {
+                let controls =
+                    format!("controls,repeat_sequence_header=1,h264_i_frame_period=50,video_bitrate={bits}");
+                element.set_property_from_str("extra-controls", &controls);
+            }
+        }
+    }
+}

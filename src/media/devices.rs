@@ -1,0 +1,286 @@
+//! The pipelines of the devices: started when a call begins, mended when one fails, stopped after it.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use callbox_core::protocol::Media;
+
+use super::audio::Audio;
+use super::backoff::{Backoff, chance};
+use super::board::{FaultStatus, Pipelines};
+use super::camera::Capture;
+use super::codec;
+use super::encode::Encode;
+use super::inbox::{Inbox, PipelineId};
+use super::outbox::{Device, Event, Outbox};
+use super::pipeline::PipelineError;
+use super::screen::Display;
+use super::settings::{Microphone, Settings, Speaker, VideoCodec};
+
+/// What has to be joined anew after a pipeline was rebuilt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rebuilt {
+    pub(crate) audio: bool,
+    pub(crate) screen: bool,
+    pub(crate) encoder: bool,
+}
+
+struct Trouble {
+    device: Device,
+    text: String,
+    backoff: Backoff,
+}
+
+/// The device pipelines that run.
+pub(crate) struct Devices {
+    pub(crate) audio: Option<Audio>,
+    pub(crate) display: Option<Display>,
+    encoders: Vec<Encode>,
+    capture: Option<Capture>,
+    settings: Settings,
+    inbox: Inbox,
+    running: Option<Media>,
+    troubles: Vec<Trouble>,
+    demoted: HashSet<&'static str>,
+}
+
+impl Devices {
+    /// Nothing runs yet.
+    pub(crate) fn new(settings: Settings, inbox: Inbox) -> Self {
+        Self {
+            audio: None,
+            display: None,
+            encoders: Vec::new(),
+            capture: None,
+            settings,
+            inbox,
+            running: None,
+            troubles: Vec::new(),
+            demoted: HashSet::new(),
+        }
+    }
+
+    /// Starts what a call of this kind needs and does not run yet.
+    pub(crate) fn start(&mut self, media: Media, outbox: &mut Outbox) {
+        if self.running != Some(Media::Video) {
+            self.running = Some(media);
+        }
+        if self.audio.is_none() {
+            self.start_audio(outbox);
+        }
+        if media == Media::Video {
+            if self.capture.is_none() {
+                self.start_camera(outbox);
+            }
+            if self.display.is_none() {
+                self.start_screen(outbox);
+            }
+            if let Err(error) = self.encode(self.settings.codec) {
+                self.fault(Device::Encoder, error.to_string(), outbox);
+            }
+        }
+    }
+
+    /// Stops everything.
+    pub(crate) fn stop(&mut self) {
+        self.running = None;
+        self.audio = None;
+        self.display = None;
+        self.encoders.clear();
+        self.capture = None;
+        self.troubles.clear();
+    }
+
+    /// Whether a call runs.
+    pub(crate) fn are_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The encoder of this codec, started if it was not.
+    pub(crate) fn encode(&mut self, codec: VideoCodec) -> Result<&mut Encode, PipelineError> {
+        if let Some(at) = self.encoders.iter().position(|encode| encode.encoder.codec == codec) {
+            return Ok(&mut self.encoders[at]);
+        }
+        let encoder =
+            codec::encoder(codec, &self.demoted).map_err(|error| PipelineError::new("encode", error))?;
+        let mut encode = Encode::new(&self.settings, encoder, &self.inbox)?;
+        if let Some(capture) = &self.capture {
+            encode.take(&capture.raw)?;
+        }
+        encode.pipeline.start();
+        tracing::info!(encoder = encoder.factory, "encoder chosen");
+        self.encoders.push(encode);
+        Ok(self.encoders.last_mut().expect("one was just pushed"))
+    }
+
+    /// The encoders that run.
+    pub(crate) fn encoders(&mut self) -> impl Iterator<Item = &mut Encode> {
+        self.encoders.iter_mut()
+    }
+
+    /// A pipeline's first sample came: its device works.
+    pub(crate) fn flows(&mut self, id: PipelineId, outbox: &mut Outbox) {
+        if self.capture.as_ref().is_some_and(|capture| capture.pipeline.id == id) {
+            self.works(Device::Camera, outbox);
+        }
+    }
+
+    /// A pipeline started. Sound and screen work when they do; a camera only when it gives a frame.
+    pub(crate) fn started(&mut self, id: PipelineId, outbox: &mut Outbox) {
+        if self.display.as_ref().is_some_and(|display| display.pipeline.id == id) {
+            self.works(Device::Screen, outbox);
+        }
+        let audio = self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id);
+        for device in [Device::Microphone, Device::Speaker] {
+            let tried = self.troubles.iter().any(|t| t.device == device && t.text.is_empty());
+            if audio && tried {
+                self.works(device, outbox);
+            }
+        }
+    }
+
+    /// A pipeline failed: says what is to be joined anew.
+    pub(crate) fn broke(&mut self, id: PipelineId, element: &str, text: &str, outbox: &mut Outbox) -> Rebuilt {
+        let mut rebuilt = Rebuilt::default();
+        if self.capture.as_ref().is_some_and(|capture| capture.pipeline.id == id) {
+            self.capture = None;
+            self.encoders.iter_mut().for_each(Encode::lose_camera);
+            self.fault(Device::Camera, text.to_owned(), outbox);
+        } else if self.display.as_ref().is_some_and(|display| display.pipeline.id == id) {
+            self.display = None;
+            self.fault(Device::Screen, text.to_owned(), outbox);
+        } else if self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id) {
+            // Sources are named after what they are; anything else in the pipeline hangs on the speaker's clock.
+            let device = if element == "microphone" { Device::Microphone } else { Device::Speaker };
+            self.fault(device, text.to_owned(), outbox);
+            self.audio = None;
+            self.start_audio(outbox);
+            rebuilt.audio = true;
+        } else if let Some(at) = self.encoders.iter().position(|encode| encode.pipeline.id == id) {
+            let lost = self.encoders.remove(at);
+            let (factory, codec) = (lost.encoder.factory, lost.encoder.codec);
+            drop(lost);
+            self.demoted.insert(factory);
+            tracing::warn!(encoder = factory, text, "encoder demoted");
+            match self.encode(codec) {
+                Ok(_) => rebuilt.encoder = true,
+                Err(error) => self.fault(Device::Encoder, error.to_string(), outbox),
+            }
+        }
+        rebuilt
+    }
+
+    /// Tries lost devices again whose time has come.
+    pub(crate) fn tick(&mut self, now: Instant, outbox: &mut Outbox) -> Rebuilt {
+        let mut rebuilt = Rebuilt::default();
+        let due: Vec<Device> =
+            self.troubles.iter_mut().filter_map(|t| t.backoff.is_due(now).then_some(t.device)).collect();
+        for device in due {
+            match device {
+                Device::Camera => self.start_camera(outbox),
+                Device::Screen => {
+                    self.start_screen(outbox);
+                    rebuilt.screen = true;
+                }
+                Device::Microphone | Device::Speaker => {
+                    self.troubles.iter_mut().filter(|t| t.device == device).for_each(|t| t.text.clear());
+                    self.audio = None;
+                    self.start_audio(outbox);
+                    rebuilt.audio = true;
+                }
+                Device::Encoder => {}
+            }
+        }
+        rebuilt
+    }
+
+    /// Which pipelines run.
+    pub(crate) fn pipelines(&self) -> Pipelines {
+        Pipelines {
+            audio: self.audio.as_ref().is_some_and(|audio| audio.pipeline.is_alive()),
+            camera: self.capture.as_ref().is_some_and(|capture| capture.pipeline.is_alive()),
+            encode: self.encoders.iter().any(|encode| encode.pipeline.is_alive()),
+            screen: self.display.as_ref().is_some_and(|display| display.pipeline.is_alive()),
+        }
+    }
+
+    /// Raw frames since the camera was started.
+    pub(crate) fn capture_frames(&self) -> u64 {
+        self.capture.as_ref().map_or(0, Capture::frames)
+    }
+
+    /// The encoders and what they are told.
+    pub(crate) fn encoder_names(&self) -> Vec<(String, u32)> {
+        self.encoders.iter().map(|encode| (encode.encoder.factory.to_owned(), encode.bitrate())).collect()
+    }
+
+    /// What is lost.
+    pub(crate) fn faults(&self) -> Vec<FaultStatus> {
+        let status = |t: &Trouble| FaultStatus { device: t.device, text: t.text.clone(), failures: t.backoff.failures() };
+        self.troubles.iter().map(status).collect()
+    }
+
+    fn start_audio(&mut self, outbox: &mut Outbox) {
+        let mut settings = self.settings.clone();
+        let lost = |device| self.troubles.iter().any(|t| t.device == device && !t.text.is_empty());
+        if lost(Device::Microphone) {
+            settings.microphone = Microphone::None;
+        }
+        if lost(Device::Speaker) {
+            settings.speaker = Speaker::None;
+        }
+        match Audio::new(&settings, &self.inbox) {
+            Ok(audio) => {
+                audio.pipeline.start();
+                self.audio = Some(audio);
+            }
+            Err(error) => self.fault(Device::Speaker, error.to_string(), outbox),
+        }
+    }
+
+    fn start_camera(&mut self, outbox: &mut Outbox) {
+        match Capture::new(&self.settings, &self.inbox) {
+            Ok(Some(capture)) => {
+                for encode in &mut self.encoders {
+                    if let Err(error) = encode.take(&capture.raw) {
+                        tracing::error!(%error, "camera not joined");
+                    }
+                }
+                capture.pipeline.start();
+                self.capture = Some(capture);
+            }
+            Ok(None) => {}
+            Err(error) => self.fault(Device::Camera, error.to_string(), outbox),
+        }
+    }
+
+    fn start_screen(&mut self, outbox: &mut Outbox) {
+        match Display::new(&self.settings, &self.inbox) {
+            Ok(Some(display)) => {
+                display.pipeline.start();
+                self.display = Some(display);
+            }
+            Ok(None) => {}
+            Err(error) => self.fault(Device::Screen, error.to_string(), outbox),
+        }
+    }
+
+    fn fault(&mut self, device: Device, text: String, outbox: &mut Outbox) {
+        tracing::warn!(?device, text, "device lost");
+        let at = self.troubles.iter().position(|trouble| trouble.device == device).unwrap_or_else(|| {
+            self.troubles.push(Trouble { device, text: String::new(), backoff: Backoff::default() });
+            self.troubles.len() - 1
+        });
+        let trouble = &mut self.troubles[at];
+        trouble.text.clone_from(&text);
+        trouble.backoff.failed(Instant::now(), chance());
+        outbox.tell(Event::Fault { device, text });
+    }
+
+    fn works(&mut self, device: Device, outbox: &mut Outbox) {
+        if let Some(at) = self.troubles.iter().position(|trouble| trouble.device == device) {
+            self.troubles.swap_remove(at);
+            outbox.tell(Event::Recovered { device });
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! One link: a webrtcbin in a pipeline of its own, negotiated once, gated until its peer is proven.
+
+mod negotiate;
+mod receive;
+mod send;
+mod stats;
+mod transport;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use callbox_core::ids::LinkId;
+use callbox_core::protocol::{IceServer, Media};
+use callbox_core::station::{Flow, LinkEvent, LinkFailure};
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_utils::StreamProducer;
+use gstreamer_webrtc::{WebRTCICEConnectionState, WebRTCPeerConnectionState};
+
+pub(crate) use self::receive::Receiver;
+pub(crate) use self::send::{Medium, Sender};
+pub use self::stats::LinkStatus;
+use self::transport::Trust;
+use super::inbox::{Inbox, LinkKey, LinkNote};
+use super::outbox::Outbox;
+use super::pipeline::{Pipeline, PipelineError};
+use super::sdp::Remote;
+use super::settings::{Settings, VideoCodec};
+
+/// No RTP or RTCP for so long means the peer is gone.
+const LIVENESS: Duration = Duration::from_secs(6);
+/// ICE and DTLS must be through this long after both descriptions are set.
+const TRANSPORT: Duration = Duration::from_secs(20);
+/// Gathering that does not say it ended has ended (webrtcbin before 1.28 may forget to).
+const GATHERING: Duration = Duration::from_secs(5);
+/// Most candidates of a peer that wait for its description.
+const MAX_WAITING: usize = 128;
+
+/// How far a link got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// No description, or one.
+    Negotiating,
+    /// Both descriptions are set.
+    Connecting { since: Instant },
+    /// DTLS is up and the certificate is right.
+    Secured { heard: Instant },
+    /// Of no use any more.
+    Failed,
+}
+
+/// One link.
+pub(crate) struct Link {
+    pub(crate) key: LinkKey,
+    pub(crate) id: LinkId,
+    /// Which input of mixer and compositor is its.
+    pub(crate) slot: usize,
+    pub(crate) media: Media,
+    pub(crate) pipeline: Pipeline,
+    pub(crate) flow: Flow,
+    pub(crate) audio_in: Receiver,
+    pub(crate) video_in: Option<Receiver>,
+    pub(crate) audio_out: Option<Sender>,
+    pub(crate) video_out: Option<Sender>,
+    /// What the path carries, as the congestion controller sees it.
+    pub(crate) estimate: Option<u32>,
+    codec: VideoCodec,
+    webrtc: gst::Element,
+    inbox: Inbox,
+    stream: String,
+    remote: Option<Remote>,
+    remote_set: bool,
+    waiting: Vec<(u32, String)>,
+    stage: Stage,
+    ice_told: bool,
+    silence_told: bool,
+    gathering: Option<Instant>,
+    activity: Arc<AtomicU64>,
+    seen_activity: u64,
+    stats: stats::Numbers,
+}
+
+/// What a link is made of, beside itself.
+pub(crate) struct Parts<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) servers: &'a [IceServer],
+    pub(crate) inbox: &'a Inbox,
+}
+
+impl Link {
+    /// Makes a link that waits for an offer, or for [`Link::offer`].
+    pub(crate) fn new(
+        parts: &Parts<'_>,
+        key: LinkKey,
+        id: LinkId,
+        media: Media,
+        slot: usize,
+    ) -> Result<Self, PipelineError> {
+        let settings = parts.settings;
+        let pipeline = Pipeline::empty("link", parts.inbox)?;
+        let webrtc = gst::ElementFactory::make("webrtcbin").build();
+        let webrtc = webrtc.map_err(|_| PipelineError::new("link", "no webrtcbin"))?;
+        webrtc.set_property_from_str("bundle-policy", "max-bundle");
+        webrtc.set_property("latency", settings.jitter_buffer.as_millis() as u32);
+        transport::configure(&webrtc, settings, parts.servers);
+        let stream = random_name()?;
+        negotiate::hide_names(&webrtc, &stream);
+        let activity = Arc::new(AtomicU64::new(0));
+        negotiate::count_authenticated(pipeline.inner(), &activity);
+        pipeline.inner().add(&webrtc).map_err(|error| PipelineError::new("link", error))?;
+        let audio_in = Receiver::new(&pipeline, Medium::Audio)?;
+        negotiate::listen(&webrtc, parts.inbox, key, settings);
+        negotiate::link_incoming(&webrtc, audio_in.entry(), "audio");
+        pipeline.play()?;
+        Ok(Self {
+            key,
+            id,
+            slot,
+            media,
+            pipeline,
+            flow: Flow::default(),
+            audio_in,
+            video_in: None,
+            audio_out: None,
+            video_out: None,
+            estimate: None,
+            codec: settings.codec,
+            webrtc,
+            inbox: parts.inbox.clone(),
+            stream,
+            remote: None,
+            remote_set: false,
+            waiting: Vec::new(),
+            stage: Stage::Negotiating,
+            ice_told: false,
+            silence_told: false,
+            gathering: None,
+            activity,
+            seen_activity: 0,
+            stats: stats::Numbers::default(),
+        })
+    }
+
+    /// Deals with what a callback said.
+    pub(crate) fn on(&mut self, now: Instant, note: LinkNote, outbox: &mut Outbox) {
+        if self.stage == Stage::Failed {
+            return;
+        }
+        match note {
+            LinkNote::Made(made) => self.made(now, made, outbox),
+            LinkNote::LocalSet(set) => self.local_set(set, outbox),
+            LinkNote::RemoteSet(set) => self.remote_set(now, set, outbox),
+            LinkNote::Candidate(mline, candidate) => {
+                let mline = u16::try_from(mline).unwrap_or(0);
+                outbox.link(&self.id, LinkEvent::Candidate { candidate, mline });
+            }
+            LinkNote::GatheringComplete => self.gathered(outbox),
+            LinkNote::Ice(state) => self.ice_moved(state, outbox),
+            LinkNote::Connection(state) => self.connection_moved(now, state, outbox),
+            LinkNote::Resolved(mline, candidate, address) => self.resolved(mline, &candidate, address),
+            LinkNote::Estimate(bits) => self.estimate = Some(bits),
+            LinkNote::FirstFrameSent => outbox.link(&self.id, LinkEvent::FirstFrameSent),
+            LinkNote::FirstAudio => outbox.link(&self.id, LinkEvent::FirstAudio),
+            LinkNote::FirstFrameShown => outbox.link(&self.id, LinkEvent::FirstFrameShown),
+            LinkNote::Stats(structure) => self.stats.read(&structure),
+        }
+    }
+
+    /// Looks after the link's deadlines.
+    pub(crate) fn tick(&mut self, now: Instant, outbox: &mut Outbox) {
+        if self.gathering.is_some_and(|since| now >= since + GATHERING) {
+            self.gathered(outbox);
+        }
+        match self.stage {
+            Stage::Connecting { since } if now >= since + TRANSPORT => self.fail(LinkFailure::Transport, outbox),
+            Stage::Connecting { .. } => self.examine(now, outbox),
+            Stage::Secured { heard } => self.watch_liveness(now, heard, outbox),
+            Stage::Negotiating | Stage::Failed => {}
+        }
+    }
+
+    /// A media element of the link failed.
+    pub(crate) fn broke(&mut self, outbox: &mut Outbox) {
+        self.fail(LinkFailure::Pipeline, outbox);
+    }
+
+    /// Whether media may flow.
+    pub(crate) fn is_secured(&self) -> bool {
+        matches!(self.stage, Stage::Secured { .. })
+    }
+
+    /// Whether our camera goes out on it now.
+    pub(crate) fn sends_video(&self) -> bool {
+        self.is_secured() && self.flow.send_video && self.video_out.is_some()
+    }
+
+    /// Whether the peer is to be seen now.
+    pub(crate) fn shows_video(&self) -> bool {
+        self.is_secured() && self.flow.play_video && self.video_in.is_some()
+    }
+
+    /// The codec of its video.
+    pub(crate) fn codec(&self) -> VideoCodec {
+        self.codec
+    }
+
+    /// Brings the gates to what is wanted, as far as the peer is proven.
+    pub(crate) fn apply_flow(&mut self) {
+        let secured = self.is_secured();
+        let open = |wanted: bool| wanted && secured;
+        if let Some(audio) = &mut self.audio_out {
+            audio.set_open(open(self.flow.send_audio), None);
+        }
+        if let Some(video) = &mut self.video_out {
+            video.set_open(open(self.flow.send_video), Some((&self.inbox, self.key)));
+        }
+        self.audio_in.set_open(open(self.flow.play_audio));
+        if let Some(video) = &self.video_in {
+            let was_open = video.is_open();
+            video.set_open(open(self.flow.play_video));
+            if !was_open && open(self.flow.play_video) && video.counts().1 == 0 {
+                video.ask_key_frame();
+            }
+        }
+    }
+
+    /// The audio pipeline was built anew.
+    pub(crate) fn follow_audio(&mut self, opus: &StreamProducer) -> Result<(), PipelineError> {
+        self.audio_out.as_mut().map_or(Ok(()), |audio| audio.follow(opus))
+    }
+
+    /// The encoder was built anew.
+    pub(crate) fn follow_video(&mut self, video: &StreamProducer) -> Result<(), PipelineError> {
+        self.video_out.as_mut().map_or(Ok(()), |sender| sender.follow(video))
+    }
+
+    fn ice_moved(&mut self, state: WebRTCICEConnectionState, outbox: &mut Outbox) {
+        match state {
+            WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed if !self.ice_told => {
+                self.ice_told = true;
+                outbox.link(&self.id, LinkEvent::IceConnected);
+            }
+            WebRTCICEConnectionState::Failed => self.fail(LinkFailure::Transport, outbox),
+            _ => {}
+        }
+    }
+
+    fn connection_moved(&mut self, now: Instant, state: WebRTCPeerConnectionState, outbox: &mut Outbox) {
+        match state {
+            WebRTCPeerConnectionState::Failed => self.fail(LinkFailure::Transport, outbox),
+            WebRTCPeerConnectionState::Connected => self.examine(now, outbox),
+            _ => {}
+        }
+    }
+
+    /// The check of RFC 8827 section 6.5 that webrtcbin before 1.28.5 does not make.
+    fn examine(&mut self, now: Instant, outbox: &mut Outbox) {
+        let (Stage::Connecting { .. }, Some(remote)) = (self.stage, &self.remote) else { return };
+        let Some(transport) = self.transport() else { return };
+        match transport::examine(&transport, &remote.fingerprint) {
+            Trust::Waiting => {}
+            Trust::Wrong => {
+                tracing::error!(link = %self.id, "the peer's certificate is not the promised one");
+                self.fail(LinkFailure::WrongFingerprint, outbox);
+            }
+            Trust::Right => {
+                self.stage = Stage::Secured { heard: now };
+                self.audio_in.trust();
+                if let Some(video) = &self.video_in {
+                    video.trust();
+                }
+                outbox.link(&self.id, LinkEvent::Secured);
+            }
+        }
+    }
+
+    fn transport(&self) -> Option<gstreamer_webrtc::WebRTCDTLSTransport> {
+        self.audio_out.as_ref().or(self.video_out.as_ref())?.transceiver.sender()?.transport()
+    }
+
+    /// A peer that is to be heard or seen and says nothing at all, not even RTCP, is gone.
+    fn watch_liveness(&mut self, now: Instant, heard: Instant, outbox: &mut Outbox) {
+        let activity = self.activity.load(Ordering::Relaxed);
+        let idle = self.flow == Flow::default();
+        if activity != self.seen_activity || idle {
+            self.seen_activity = activity;
+            self.silence_told = false;
+            self.stage = Stage::Secured { heard: now };
+        } else if now >= heard + LIVENESS && !self.silence_told {
+            self.silence_told = true;
+            outbox.link(&self.id, LinkEvent::Silent);
+        }
+    }
+
+    fn fail(&mut self, failure: LinkFailure, outbox: &mut Outbox) {
+        if self.stage == Stage::Failed {
+            return;
+        }
+        self.stage = Stage::Failed;
+        self.audio_in.distrust();
+        if let Some(video) = &mut self.video_in {
+            video.distrust();
+        }
+        self.apply_flow();
+        outbox.link(&self.id, LinkEvent::Failed(failure));
+    }
+}
+
+/// 64 random bits as text: the stream's name and the only CNAME that goes out (RFC 7022).
+fn random_name() -> Result<String, PipelineError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(|error| PipelineError::new("link", error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,144 @@
+//! One receiving branch of a link: RTP from webrtcbin, decoded, to a joint. Built before the first packet, and shut.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::{AppSink, AppSrc};
+use gstreamer_utils::{ConsumptionLink, StreamProducer};
+use gstreamer_video::UpstreamForceKeyUnitEvent;
+
+use super::send::Medium;
+use crate::media::audio::RAW;
+use crate::media::codec::{apply, decoder};
+use crate::media::join::{attach_shut, count_buffers, on_first_buffer, producer};
+use crate::media::pipeline::{Pipeline, PipelineError};
+use crate::media::settings::VideoCodec;
+
+/// One receiving branch. Two gates stand in a row: no packet reaches the decoder before the link is trusted,
+/// and no decoded sample leaves the link before the station says so. Decoding ahead of the second gate is what
+/// makes the picture be there when it opens.
+pub(crate) struct Receiver {
+    entry: gst::Pad,
+    exit: gst::Pad,
+    decoded: StreamProducer,
+    joint: Option<ConsumptionLink>,
+    trusted: Arc<AtomicBool>,
+    packets: Arc<AtomicU64>,
+    frames: Arc<AtomicU64>,
+    told_first: bool,
+}
+
+impl Receiver {
+    /// Builds the branch, with both gates shut.
+    pub(crate) fn new(pipeline: &Pipeline, medium: Medium) -> Result<Self, PipelineError> {
+        let failed = |text: &str| PipelineError::new("link", format!("{medium:?} in: {text}"));
+        let description = describe(medium).map_err(|error| failed(&error))?;
+        let bin = gst::parse::bin_from_description(&description, true).map_err(|error| failed(&error.to_string()))?;
+        if let (Medium::Video(codec), Some(element)) = (medium, bin.by_name("decoder")) {
+            apply(&element, decoder(codec).map_err(|error| failed(&error.to_string()))?.properties);
+        }
+        pipeline.inner().add(&bin).map_err(|error| failed(&error.to_string()))?;
+        bin.sync_state_with_parent().map_err(|error| failed(&error.to_string()))?;
+        let entry = bin.static_pad("sink").ok_or_else(|| failed("no entry"))?;
+        let sink = bin.by_name("decoded").and_then(|sink| sink.downcast::<AppSink>().ok());
+        let sink = sink.ok_or_else(|| failed("no exit"))?;
+        let exit = sink.static_pad("sink").ok_or_else(|| failed("no exit pad"))?;
+        let (trusted, packets, frames) = (Arc::new(AtomicBool::new(false)), Arc::default(), Arc::default());
+        guard(&entry, &trusted, &packets);
+        count_buffers(&exit, &frames);
+        let decoded = producer(&sink);
+        Ok(Self { entry, exit, decoded, joint: None, trusted, packets, frames, told_first: false })
+    }
+
+    /// Where webrtcbin's pad is to be linked.
+    pub(crate) fn entry(&self) -> &gst::Pad {
+        &self.entry
+    }
+
+    /// The peer is who its description says: packets may reach the decoder.
+    pub(crate) fn trust(&self) {
+        self.trusted.store(true, Ordering::Release);
+    }
+
+    /// Nothing reaches the decoder any more.
+    pub(crate) fn distrust(&mut self) {
+        self.trusted.store(false, Ordering::Release);
+        self.joint = None;
+    }
+
+    /// Attaches the branch to an input of the mixer or compositor, shut.
+    pub(crate) fn attach(&mut self, slot: &AppSrc) -> Result<(), PipelineError> {
+        let open = self.is_open();
+        self.joint = None;
+        let joint = attach_shut(&self.decoded, slot)?;
+        joint.set_discard(!open);
+        self.joint = Some(joint);
+        Ok(())
+    }
+
+    /// Opens or shuts the second gate.
+    pub(crate) fn set_open(&self, open: bool) {
+        if let Some(joint) = &self.joint {
+            joint.set_discard(!open);
+        }
+    }
+
+    /// Whether decoded samples may leave.
+    pub(crate) fn is_open(&self) -> bool {
+        self.joint.as_ref().is_some_and(|joint| !joint.discard())
+    }
+
+    /// Whether the first sample is still to be told; asking settles it.
+    pub(crate) fn first_is_untold(&mut self) -> bool {
+        !std::mem::replace(&mut self.told_first, true)
+    }
+
+    /// Tells of the next decoded sample, for branches that end here.
+    pub(crate) fn on_next(&self, tell: impl Fn() + Send + Sync + 'static) {
+        on_first_buffer(&self.exit, tell);
+    }
+
+    /// Asks the peer for a key frame.
+    pub(crate) fn ask_key_frame(&self) {
+        let event = UpstreamForceKeyUnitEvent::builder().all_headers(true).build();
+        self.entry.push_event(event);
+    }
+
+    /// Packets that came in and decoded samples that came out.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.packets.load(Ordering::Relaxed), self.frames.load(Ordering::Relaxed))
+    }
+}
+
+fn describe(medium: Medium) -> Result<String, String> {
+    let depay = match medium {
+        Medium::Audio => {
+            return Ok(format!(
+                "rtpopusdepay ! opusdec use-inband-fec=true plc=true ! audioconvert ! audioresample ! {RAW} \
+                 ! appsink name=decoded sync=false async=false"
+            ));
+        }
+        Medium::Video(VideoCodec::Vp8) => "rtpvp8depay request-keyframe=true wait-for-keyframe=true",
+        Medium::Video(VideoCodec::H264) => "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse",
+    };
+    let Medium::Video(codec) = medium else { return Err("no such medium".into()) };
+    let decoder = decoder(codec).map_err(|error| error.to_string())?;
+    Ok(format!(
+        "{depay} ! {} name=decoder ! videoconvert ! video/x-raw,format=I420 ! appsink name=decoded sync=false async=false",
+        decoder.factory
+    ))
+}
+
+/// The first gate: until the link is trusted not one packet passes.
+fn guard(entry: &gst::Pad, trusted: &Arc<AtomicBool>, packets: &Arc<AtomicU64>) {
+    let (trusted, packets) = (Arc::clone(trusted), Arc::clone(packets));
+    entry.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+        if !trusted.load(Ordering::Acquire) {
+            return gst::PadProbeReturn::Drop;
+        }
+        packets.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+}

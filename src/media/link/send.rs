@@ -1,0 +1,183 @@
+//! One sending branch of a link: encoded samples from a joint, packed as RTP, into webrtcbin.
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_app::AppSrc;
+use gstreamer_rtp::RTPHeaderExtension;
+use gstreamer_rtp::prelude::*;
+use gstreamer_utils::{ConsumptionLink, StreamProducer};
+use gstreamer_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection};
+
+use crate::media::inbox::{Inbox, LinkKey, LinkNote};
+use crate::media::join::{attach_shut, on_first_buffer, prepare_slot};
+use crate::media::pipeline::{Pipeline, PipelineError};
+use crate::media::sdp::{Choice, TRANSPORT_CC};
+use crate::media::settings::VideoCodec;
+
+/// What a branch carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Medium {
+    Audio,
+    Video(VideoCodec),
+}
+
+impl Medium {
+    /// The numbers of our own offers: those Chromium uses itself.
+    pub(crate) fn offered(self) -> Choice {
+        match self {
+            Self::Audio => Choice { payload: 111, transport_cc: None },
+            Self::Video(VideoCodec::Vp8) => Choice { payload: 96, transport_cc: Some(3) },
+            Self::Video(VideoCodec::H264) => Choice { payload: 102, transport_cc: Some(3) },
+        }
+    }
+
+    /// What webrtcbin negotiates: exactly one codec, everything stated.
+    pub(crate) fn preferences(self, choice: Choice) -> gst::Caps {
+        let caps = gst::Caps::builder("application/x-rtp").field("payload", i32::from(choice.payload));
+        let caps = match self {
+            Self::Audio => caps
+                .field("media", "audio")
+                .field("encoding-name", "OPUS")
+                .field("clock-rate", 48_000i32)
+                .field("encoding-params", "2")
+                .field("minptime", "10")
+                .field("useinbandfec", "1"),
+            Self::Video(VideoCodec::Vp8) => {
+                caps.field("media", "video").field("encoding-name", "VP8").field("clock-rate", 90_000i32)
+            }
+            Self::Video(VideoCodec::H264) => caps
+                .field("media", "video")
+                .field("encoding-name", "H264")
+                .field("clock-rate", 90_000i32)
+                .field("packetization-mode", "1")
+                .field("profile-level-id", "42e01f")
+                .field("level-asymmetry-allowed", "1"),
+        };
+        let caps = match self {
+            Self::Audio => caps,
+            Self::Video(_) => caps
+                .field("rtcp-fb-nack-pli", true)
+                .field("rtcp-fb-ccm-fir", true)
+                .field("rtcp-fb-transport-cc", true),
+        };
+        match choice.transport_cc {
+            Some(id) => caps.field(format!("extmap-{id}").as_str(), TRANSPORT_CC).build(),
+            None => caps.build(),
+        }
+    }
+
+    fn payloader(self) -> (&'static str, &'static [(&'static str, &'static str)]) {
+        match self {
+            Self::Audio => ("rtpopuspay", &[]),
+            Self::Video(VideoCodec::Vp8) => ("rtpvp8pay", &[("picture-id-mode", "15-bit")]),
+            Self::Video(VideoCodec::H264) => {
+                ("rtph264pay", &[("aggregate-mode", "zero-latency"), ("config-interval", "-1")])
+            }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video(_) => "video",
+        }
+    }
+}
+
+/// One sending branch.
+pub(crate) struct Sender {
+    pub(crate) transceiver: WebRTCRTPTransceiver,
+    joint: ConsumptionLink,
+    pad: gst::Pad,
+    told_first: bool,
+}
+
+impl Sender {
+    /// Builds the branch with its gate shut, and has webrtcbin negotiate it.
+    pub(crate) fn new(
+        pipeline: &Pipeline,
+        webrtc: &gst::Element,
+        producer: &StreamProducer,
+        medium: Medium,
+        choice: Choice,
+        stream: &str,
+    ) -> Result<Self, PipelineError> {
+        let failed = |text: &str| PipelineError::new("link", format!("{} out: {text}", medium.name()));
+        let pad = webrtc.request_pad_simple("sink_%u").ok_or_else(|| failed("webrtcbin has no pad"))?;
+        // Neither user nor host name goes out: the stream is called by a random name.
+        pad.set_property("msid", stream);
+        let transceiver = pad.property::<WebRTCRTPTransceiver>("transceiver");
+        let preferences = medium.preferences(choice);
+        transceiver.set_codec_preferences(Some(&preferences));
+        transceiver.set_direction(WebRTCRTPTransceiverDirection::Sendrecv);
+        if medium != Medium::Audio {
+            transceiver.set_property("do-nack", true);
+        }
+        let appsrc = AppSrc::builder().build();
+        let (factory, properties) = medium.payloader();
+        let payloader = gst::ElementFactory::make(factory).build().map_err(|_| failed(factory))?;
+        payloader.set_property("pt", u32::from(choice.payload));
+        payloader.set_property("mtu", 1200u32);
+        crate::media::codec::apply(&payloader, properties);
+        if let Some(id) = choice.transport_cc {
+            add_transport_cc(&payloader, id).ok_or_else(|| failed("no rtphdrexttwcc"))?;
+        }
+        let filter = gst::ElementFactory::make("capsfilter")
+            .property("caps", strip(&preferences))
+            .build()
+            .map_err(|_| failed("no capsfilter"))?;
+        let elements = [appsrc.upcast_ref(), &payloader, &filter];
+        pipeline.inner().add_many(elements).map_err(|error| failed(&error.to_string()))?;
+        gst::Element::link_many(elements).map_err(|error| failed(&error.to_string()))?;
+        let out = filter.static_pad("src").ok_or_else(|| failed("no pad"))?;
+        out.link(&pad).map_err(|error| failed(&error.to_string()))?;
+        prepare_slot(&appsrc);
+        let joint = attach_shut(producer, &appsrc)?;
+        for element in elements {
+            element.sync_state_with_parent().map_err(|error| failed(&error.to_string()))?;
+        }
+        Ok(Self { transceiver, joint, pad, told_first: false })
+    }
+
+    /// Opens or shuts the gate. The first packet after it opened is told once in a link's life.
+    pub(crate) fn set_open(&mut self, open: bool, tell: Option<(&Inbox, LinkKey)>) {
+        if let (true, false, Some((inbox, key))) = (open, self.told_first, tell) {
+            self.told_first = true;
+            let inbox = inbox.clone();
+            on_first_buffer(&self.pad, move || inbox.link(key, LinkNote::FirstFrameSent));
+        }
+        self.joint.set_discard(!open);
+    }
+
+    /// Whether samples may pass.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.joint.discard()
+    }
+
+    /// Takes from another producer: its pipeline was built anew.
+    pub(crate) fn follow(&mut self, producer: &StreamProducer) -> Result<(), PipelineError> {
+        self.joint.change_producer(producer, false).map_err(|error| PipelineError::new("joint", error))
+    }
+
+    /// Samples that passed, and samples that were dropped because the link was too slow.
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.joint.pushed(), self.joint.dropped())
+    }
+}
+
+/// The payloader fills `sprop-*` in on its own terms; the rest must be what was negotiated.
+fn strip(preferences: &gst::Caps) -> gst::Caps {
+    let mut caps = preferences.clone();
+    for structure in caps.make_mut().iter_mut() {
+        structure.remove_fields(["minptime", "useinbandfec", "encoding-params", "packetization-mode", "profile-level-id"]);
+        structure.remove_fields(["level-asymmetry-allowed", "rtcp-fb-nack-pli", "rtcp-fb-ccm-fir", "rtcp-fb-transport-cc"]);
+    }
+    caps
+}
+
+fn add_transport_cc(payloader: &gst::Element, id: u8) -> Option<()> {
+    let extension = gst::ElementFactory::make("rtphdrexttwcc").build().ok()?.downcast::<RTPHeaderExtension>().ok()?;
+    extension.set_id(u32::from(id));
+    payloader.emit_by_name::<()>("add-extension", &[&extension]);
+    Some(())
+}

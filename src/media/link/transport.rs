@@ -1,0 +1,130 @@
+//! The transport of a link: ICE servers in, and the one check webrtcbin leaves out: whose certificate is it?
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use callbox_core::protocol::IceServer;
+use gstreamer as gst;
+use gstreamer::prelude::*;
+use gstreamer_webrtc::{WebRTCDTLSTransport, WebRTCDTLSTransportState, WebRTCICETransportPolicy};
+use sha2::{Digest, Sha256};
+
+use crate::media::settings::{IceTransportPolicy, Settings};
+
+/// What a look at the peer's certificate found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// DTLS is not there yet.
+    Waiting,
+    /// It is the certificate that the description promised.
+    Right,
+    /// It is another one.
+    Wrong,
+}
+
+/// Compares the certificate DTLS was done with to the fingerprint of the accepted description.
+/// Read only while the link lives: the property was freed too early before 1.22.3.
+pub(crate) fn examine(transport: &WebRTCDTLSTransport, promised: &[u8; 32]) -> Trust {
+    if transport.state() != WebRTCDTLSTransportState::Connected {
+        return Trust::Waiting;
+    }
+    match transport.remote_certificate().as_deref().and_then(fingerprint) {
+        Some(found) if found == *promised => Trust::Right,
+        Some(_) => Trust::Wrong,
+        None => Trust::Waiting,
+    }
+}
+
+/// SHA-256 of the certificate inside a PEM text.
+fn fingerprint(pem: &str) -> Option<[u8; 32]> {
+    let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
+    let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;
+    let base64: String = body.chars().filter(|c| !c.is_whitespace()).collect();
+    let der = STANDARD.decode(base64).ok()?;
+    Some(Sha256::digest(der).into())
+}
+
+/// Tells webrtcbin of servers, policy and ports.
+pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[IceServer]) {
+    let policy = match settings.ice_transport_policy {
+        IceTransportPolicy::All => WebRTCICETransportPolicy::All,
+        IceTransportPolicy::Relay => WebRTCICETransportPolicy::Relay,
+    };
+    webrtc.set_property("ice-transport-policy", policy);
+    if let Some((first, last)) = settings.ports {
+        let agent = webrtc.property::<gst::glib::Object>("ice-agent");
+        agent.set_property("min-rtp-port", u32::from(first));
+        agent.set_property("max-rtp-port", u32::from(last));
+    }
+    for server in servers {
+        for url in &server.urls {
+            match uri(url, server.username.as_deref(), server.credential.as_deref()) {
+                Some(Uri::Stun(uri)) => webrtc.set_property("stun-server", uri),
+                Some(Uri::Turn(uri)) => {
+                    if !webrtc.emit_by_name::<bool>("add-turn-server", &[&uri]) {
+                        tracing::warn!(url, "TURN server not taken");
+                    }
+                }
+                None => tracing::warn!(url, "no stun:, turn: or turns: address: left out"),
+            }
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Uri {
+    Stun(String),
+    Turn(String),
+}
+
+/// `turn:host:port?transport=tcp` (RFC 7065) as webrtcbin wants it: `turn://user:password@host:port?transport=tcp`.
+fn uri(url: &str, user: Option<&str>, password: Option<&str>) -> Option<Uri> {
+    let (scheme, rest) = url.split_once(':')?;
+    let (host, query) = rest.split_once('?').map_or((rest, None), |(host, query)| (host, Some(query)));
+    let standard = if scheme.ends_with('s') { 5349 } else { 3478 };
+    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let host = if has_port { host.to_owned() } else { format!("{host}:{standard}") };
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    match scheme {
+        "stun" | "stuns" => Some(Uri::Stun(format!("stun://{host}"))),
+        "turn" | "turns" => {
+            let (user, password) = (escape(user?), escape(password?));
+            Some(Uri::Turn(format!("{scheme}://{user}:{password}@{host}{query}")))
+        }
+        _ => None,
+    }
+}
+
+/// Time-limited user names hold a colon, and passwords a slash: both must be escaped in a URI's user part.
+fn escape(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_addresses_become_uris() {
+        let turn = uri("turn:127.0.0.1:3478?transport=tcp", Some("1700:ann"), Some("a/b="));
+        assert_eq!(turn, Some(Uri::Turn("turn://1700%3Aann:a%2Fb%3D@127.0.0.1:3478?transport=tcp".into())));
+        assert_eq!(uri("stun:stun.example.org", None, None), Some(Uri::Stun("stun://stun.example.org:3478".into())));
+        assert_eq!(
+            uri("turns:t.example.org", Some("u"), Some("p")),
+            Some(Uri::Turn("turns://u:p@t.example.org:5349".into()))
+        );
+        assert_eq!(uri("turn:t.example.org", None, None), None);
+        assert_eq!(uri("http://x", None, None), None);
+        assert_eq!(uri("nonsense", None, None), None);
+    }
+
+    #[test]
+    fn a_certificate_is_hashed_as_der() {
+        let pem = "-----BEGIN CERTIFICATE-----\nAAEC\n-----END CERTIFICATE-----\n";
+        let expected: [u8; 32] = Sha256::digest([0u8, 1, 2]).into();
+        assert_eq!(fingerprint(pem), Some(expected));
+        assert_eq!(fingerprint("nothing"), None);
+    }
+}

@@ -1,0 +1,473 @@
+//! The one thread that owns all media of a station: it reads the inbox, keeps the deadlines and waits for nothing else.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use callbox_core::ids::LinkId;
+use callbox_core::protocol::{IceServer, Media};
+use callbox_core::station::{Flow, MediaOrder, Tone};
+use gstreamer as gst;
+use tokio::sync::oneshot;
+
+use super::audio::SLOTS;
+use super::board::{Heard, Seen, Status};
+use super::devices::{Devices, Rebuilt};
+use super::encode::KEY_FRAME_EVERY;
+use super::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
+use super::link::{Link, Parts};
+use super::outbox::{Event, Outbox};
+use super::sdp::Remote;
+use super::settings::{Settings, VideoCodec};
+use super::snapshot::{self, SnapshotError};
+use super::tone;
+use super::warm::world;
+
+/// How often deadlines are looked at while a call runs, and while none does.
+const BUSY_TICK: Duration = Duration::from_millis(100);
+const IDLE_TICK: Duration = Duration::from_secs(1);
+/// How often links are asked for statistics.
+const STATS_EVERY: Duration = Duration::from_secs(2);
+/// How often the status is brought up to date.
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+/// How long stopping may take altogether.
+const STOP: Duration = Duration::from_secs(5);
+
+/// The owner's state.
+pub(crate) struct Owner {
+    settings: Settings,
+    servers: Vec<IceServer>,
+    inbox: Inbox,
+    outbox: Outbox,
+    devices: Devices,
+    links: Vec<Link>,
+    next_key: u64,
+    tone: Tone,
+    tone_ends: Option<Instant>,
+    releasing: bool,
+    key_frame_at: Option<Instant>,
+    stats_at: Instant,
+    status_at: Instant,
+    status: Arc<Mutex<Status>>,
+}
+
+impl Owner {
+    /// Nothing runs yet.
+    pub(crate) fn new(settings: Settings, inbox: Inbox, outbox: Outbox, status: Arc<Mutex<Status>>) -> Self {
+        let now = Instant::now();
+        Self {
+            servers: settings.ice_servers.clone(),
+            devices: Devices::new(settings.clone(), inbox.clone()),
+            settings,
+            inbox,
+            outbox,
+            links: Vec::new(),
+            next_key: 1,
+            tone: Tone::Silence,
+            tone_ends: None,
+            releasing: false,
+            key_frame_at: None,
+            stats_at: now,
+            status_at: now,
+            status,
+        }
+    }
+
+    /// Runs until it is told to stop.
+    pub(crate) fn run(mut self, notes: &Receiver<Note>) {
+        loop {
+            let idle = self.links.is_empty() && !self.devices.are_running() && !self.outbox.is_behind();
+            match notes.recv_timeout(if idle { IDLE_TICK } else { BUSY_TICK }) {
+                Ok(Note::Stop(done)) => return self.stop(notes, done),
+                Ok(note) => self.on(note),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.tick(Instant::now());
+        }
+    }
+
+    fn on(&mut self, note: Note) {
+        match note {
+            Note::Order(order) => self.carry_out(order),
+            Note::IceServers(servers) => self.servers = servers,
+            Note::Bus(id, note) => self.on_bus(id, note),
+            Note::Link(key, note) => self.on_link(key, note),
+            Note::Started(id, Ok(())) => self.devices.started(id, &mut self.outbox),
+            Note::Started(id, Err(text)) => self.broke(id, "", &text),
+            Note::Flowing(id) => self.devices.flows(id, &mut self.outbox),
+            Note::KeyFrameWanted => {
+                self.key_frame_at.get_or_insert_with(|| Instant::now() + KEY_FRAME_EVERY);
+            }
+            Note::TornDown { name, in_time: false } => {
+                self.status.lock().unwrap_or_else(PoisonError::into_inner).drain = true;
+                self.outbox.tell(Event::Drain(format!("the {name} pipeline does not stop")));
+            }
+            Note::TornDown { .. } | Note::Stop(_) => {}
+            Note::Snapshot(what, reply) => self.snapshot(what, reply),
+        }
+    }
+
+    fn carry_out(&mut self, order: MediaOrder) {
+        match order {
+            MediaOrder::Prepare { media } => {
+                self.releasing = false;
+                self.devices.start(media, &mut self.outbox);
+            }
+            MediaOrder::Open { link, media, offerer } => self.open(link, media, offerer),
+            MediaOrder::RemoteOffer { link, sdp } => self.remote_offer(&link, &sdp),
+            MediaOrder::RemoteAnswer { link, sdp } => self.remote_answer(&link, &sdp),
+            MediaOrder::RemoteCandidate { link, candidate, mline } => {
+                if let Some(at) = self.find(&link) {
+                    self.links[at].remote_candidate(u32::from(mline), candidate);
+                }
+            }
+            MediaOrder::Gate { link, flow } => {
+                if let Some(at) = self.find(&link) {
+                    self.gate(at, flow);
+                }
+            }
+            MediaOrder::Close { link } => self.close(&link),
+            MediaOrder::Tone(tone) => self.play(tone),
+            MediaOrder::Release => self.releasing = true,
+        }
+    }
+
+    fn open(&mut self, id: LinkId, media: Media, offerer: bool) {
+        if self.find(&id).is_some() {
+            return;
+        }
+        self.releasing = false;
+        self.devices.start(media, &mut self.outbox);
+        let failed = callbox_core::station::LinkFailure::Pipeline;
+        let Some(slot) = (0..SLOTS).find(|slot| self.links.iter().all(|link| link.slot != *slot)) else {
+            tracing::warn!(link = %id, "no room for another link");
+            return self.outbox.link(&id, callbox_core::station::LinkEvent::Failed(failed));
+        };
+        let key = LinkKey(self.next_key);
+        self.next_key += 1;
+        let parts = Parts { settings: &self.settings, servers: &self.servers, inbox: &self.inbox };
+        match Link::new(&parts, key, id.clone(), media, slot) {
+            Ok(link) => self.links.push(link),
+            Err(error) => {
+                tracing::error!(link = %id, %error, "link not made");
+                return self.outbox.link(&id, callbox_core::station::LinkEvent::Failed(failed));
+            }
+        }
+        if offerer {
+            self.offer(self.links.len() - 1);
+        }
+    }
+
+    fn offer(&mut self, at: usize) {
+        let link = &mut self.links[at];
+        let Some(audio) = &self.devices.audio else { return link.broke(&mut self.outbox) };
+        let opus = audio.opus.clone();
+        let video = match link.media {
+            Media::Audio => None,
+            Media::Video => self.devices.encode(self.settings.codec).map(|encode| encode.video.clone()).ok(),
+        };
+        if let Err(error) = link.offer(&opus, video.as_ref()) {
+            return link.refuse(&error, &mut self.outbox);
+        }
+        self.attach(at);
+    }
+
+    fn remote_offer(&mut self, id: &LinkId, sdp: &str) {
+        let Some(at) = self.find(id) else { return };
+        let link = &mut self.links[at];
+        if link.has_remote() {
+            return;
+        }
+        let remote = match Remote::read(sdp) {
+            Ok(remote) => remote,
+            Err(error) => return link.refuse(&error, &mut self.outbox),
+        };
+        let Some(audio) = &self.devices.audio else { return link.broke(&mut self.outbox) };
+        let opus = audio.opus.clone();
+        let video = Link::codec_for(&remote, self.settings.codec)
+            .filter(|_| link.media == Media::Video)
+            .and_then(|codec| self.devices.encode(codec).ok().map(|encode| (codec, encode.video.clone())));
+        let video = video.as_ref().map(|(codec, producer)| (*codec, producer));
+        if let Err(error) = link.answer(remote, &opus, video) {
+            return link.refuse(&error, &mut self.outbox);
+        }
+        self.attach(at);
+    }
+
+    fn remote_answer(&mut self, id: &LinkId, sdp: &str) {
+        let Some(at) = self.find(id) else { return };
+        let link = &mut self.links[at];
+        if link.has_remote() {
+            return;
+        }
+        let taken = Remote::read(sdp).map_err(|error| error.to_string());
+        let taken = taken.and_then(|remote| link.take_answer(remote).map_err(|error| error.to_string()));
+        if let Err(error) = taken {
+            link.refuse(&error, &mut self.outbox);
+        }
+    }
+
+    fn gate(&mut self, at: usize, flow: Flow) {
+        self.links[at].flow = flow;
+        self.settle(at);
+    }
+
+    fn close(&mut self, id: &LinkId) {
+        if let Some(at) = self.find(id) {
+            self.links.remove(at);
+            self.settle_screen();
+            self.settle_encoders();
+        }
+    }
+
+    fn play(&mut self, tone: Tone) {
+        self.tone = tone;
+        self.tone_ends = tone::length(tone).map(|length| Instant::now() + length);
+        if let Some(audio) = &self.devices.audio {
+            audio.tones.play(tone);
+        }
+    }
+
+    fn on_link(&mut self, key: LinkKey, note: LinkNote) {
+        let Some(at) = self.links.iter().position(|link| link.key == key) else { return };
+        let was_secured = self.links[at].is_secured();
+        let estimated = matches!(note, LinkNote::Estimate(_));
+        self.links[at].on(Instant::now(), note, &mut self.outbox);
+        if self.links[at].is_secured() != was_secured {
+            self.settle(at);
+        }
+        if estimated {
+            self.settle_bitrate();
+        }
+    }
+
+    fn on_bus(&mut self, id: PipelineId, note: BusNote) {
+        match note {
+            BusNote::Error { element, text } => self.broke(id, &element, &text),
+            BusNote::Eos => self.broke(id, "", "the stream ended"),
+            BusNote::Latency => self.settle_latency(id),
+            BusNote::Code(text) => self.saw(text),
+            BusNote::Spectrum { hz, level_db } => {
+                let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+                let count = status.heard.as_ref().map_or(0, |heard| heard.count) + 1;
+                status.heard = Some(Heard { hz, level_db, at_ms: now_ms(), count });
+            }
+        }
+    }
+
+    fn broke(&mut self, id: PipelineId, element: &str, text: &str) {
+        if let Some(link) = self.links.iter_mut().find(|link| link.pipeline.id == id) {
+            tracing::warn!(link = %link.id, element, text, "link broke");
+            return link.broke(&mut self.outbox);
+        }
+        let rebuilt = self.devices.broke(id, element, text, &mut self.outbox);
+        self.rejoin(rebuilt);
+    }
+
+    fn saw(&mut self, text: String) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = status.seen.as_ref().map_or(0, |seen| seen.count) + 1;
+        let is_new = status.seen.as_ref().is_none_or(|seen| seen.text != text);
+        let seen = Seen::read(text, now_ms(), count);
+        if is_new {
+            let frame = seen.frame.unwrap_or(0);
+            self.outbox.tell(Event::Seen { frame, text: seen.text.clone() });
+        }
+        status.seen = Some(seen);
+    }
+
+    fn snapshot(&mut self, what: Picture, reply: oneshot::Sender<Result<Vec<u8>, SnapshotError>>) {
+        let sample: Option<gst::Sample> = match what {
+            Picture::Camera => self.devices.encoders().find_map(|encode| encode.picture()),
+            Picture::Screen => self.devices.display.as_ref().and_then(|display| display.picture()),
+        };
+        snapshot::make(sample, reply);
+    }
+
+    fn find(&self, id: &LinkId) -> Option<usize> {
+        self.links.iter().position(|link| link.id == *id)
+    }
+
+    fn settle_latency(&self, id: PipelineId) {
+        let links = self.links.iter().map(|link| &link.pipeline);
+        let audio = self.devices.audio.iter().map(|audio| &audio.pipeline);
+        let display = self.devices.display.iter().map(|display| &display.pipeline);
+        if let Some(pipeline) = links.chain(audio).chain(display).find(|pipeline| pipeline.id == id) {
+            pipeline.settle_latency();
+        }
+    }
+
+    /// Deadlines.
+    fn tick(&mut self, now: Instant) {
+        self.outbox.flush();
+        for at in 0..self.links.len() {
+            let was_secured = self.links[at].is_secured();
+            self.links[at].tick(now, &mut self.outbox);
+            if self.links[at].is_secured() != was_secured {
+                self.settle(at);
+            }
+        }
+        if self.key_frame_at.is_some_and(|at| now >= at) {
+            self.key_frame_at = None;
+            self.devices.encoders().for_each(|encode| encode.key_frame());
+        }
+        let tone_over = self.tone_ends.is_none_or(|ends| now >= ends);
+        if self.releasing && tone_over && self.links.is_empty() {
+            self.releasing = false;
+            self.tone = Tone::Silence;
+            self.tone_ends = None;
+            self.devices.stop();
+        }
+        let rebuilt = self.devices.tick(now, &mut self.outbox);
+        self.rejoin(rebuilt);
+        if now >= self.stats_at {
+            self.stats_at = now + STATS_EVERY;
+            self.links.iter().for_each(Link::ask_stats);
+        }
+        if now >= self.status_at {
+            self.status_at = now + STATUS_EVERY;
+            self.report();
+        }
+    }
+
+    fn report(&mut self) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.gstreamer = gst::version_string().to_string();
+        status.pipelines = self.devices.pipelines();
+        status.pipeline_count = self.inbox.pipelines();
+        status.encoders = self.devices.encoder_names();
+        status.capture_frames = self.devices.capture_frames();
+        status.links = self.links.iter().map(Link::status).collect();
+        status.faults = self.devices.faults();
+        status.notes_lost = self.inbox.lost();
+    }
+
+    /// Ends everything; waits until the pipelines are gone, but not for ever.
+    fn stop(mut self, notes: &Receiver<Note>, done: oneshot::Sender<()>) {
+        self.links.clear();
+        self.devices.stop();
+        let until = Instant::now() + STOP;
+        while self.inbox.pipelines() > 0 {
+            match notes.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        // Nobody may wait for it any more.
+        let _ = done.send(());
+    }
+}
+
+/// Joints: what of one pipeline goes where in another.
+impl Owner {
+    /// Gives a link its inputs of mixer and compositor.
+    fn attach(&mut self, at: usize) {
+        let link = &mut self.links[at];
+        let slot = link.slot;
+        if let Some(audio) = &self.devices.audio {
+            if let Err(error) = link.audio_in.attach(&audio.slots[slot]) {
+                tracing::error!(%error, "peer not joined to the mixer");
+            }
+        }
+        if let (Some(display), Some(video)) = (&self.devices.display, &mut link.video_in) {
+            if let Err(error) = video.attach(&display.slots[slot]) {
+                tracing::error!(%error, "peer not joined to the screen");
+            }
+        }
+    }
+
+    /// A device's pipeline is a new one: its joints are made anew.
+    fn rejoin(&mut self, rebuilt: Rebuilt) {
+        if rebuilt == Rebuilt::default() {
+            return;
+        }
+        for at in 0..self.links.len() {
+            self.attach(at);
+            let link = &mut self.links[at];
+            if let Some(audio) = &self.devices.audio {
+                let _ = link.follow_audio(&audio.opus).map_err(|error| tracing::error!(%error, "not joined"));
+            }
+            if let (true, Ok(encode)) = (rebuilt.encoder, self.devices.encode(link.codec())) {
+                let _ = link.follow_video(&encode.video).map_err(|error| tracing::error!(%error, "not joined"));
+            }
+            link.apply_flow();
+        }
+        if rebuilt.audio {
+            self.play(self.tone);
+        }
+        self.settle_screen();
+        self.settle_encoders();
+    }
+
+    /// Brings gates, screen and encoder to what this link may do now.
+    fn settle(&mut self, at: usize) {
+        let link = &mut self.links[at];
+        let (key, sent, slot) = (link.key, link.video_out.as_ref().is_some_and(|video| video.is_open()), link.slot);
+        if link.is_secured() && link.flow.play_audio && link.audio_in.first_is_untold() {
+            if let Some(pad) = self.devices.audio.as_ref().and_then(|audio| src_pad(&audio.slots[slot])) {
+                let inbox = self.inbox.clone();
+                super::join::on_first_buffer(&pad, move || inbox.link(key, LinkNote::FirstAudio));
+            }
+        }
+        let shows = link.shows_video();
+        if let Some(video) = link.video_in.as_mut().and_then(|video| (shows && video.first_is_untold()).then_some(video)) {
+            let inbox = self.inbox.clone();
+            let tell = move || inbox.link(key, LinkNote::FirstFrameShown);
+            match &self.devices.display {
+                Some(display) => display.uncover(slot, tell),
+                None => video.on_next(tell),
+            }
+        }
+        link.apply_flow();
+        let sends = link.sends_video();
+        let codec = link.codec();
+        self.settle_screen();
+        self.settle_encoders();
+        if sends && !sent {
+            if let Ok(encode) = self.devices.encode(codec) {
+                encode.key_frame();
+            }
+        }
+    }
+
+    fn settle_screen(&self) {
+        if let Some(display) = &self.devices.display {
+            let shown: Vec<usize> = self.links.iter().filter(|link| link.shows_video()).map(|link| link.slot).collect();
+            display.lay_out(&shown);
+        }
+    }
+
+    fn settle_encoders(&mut self) {
+        let wanted: Vec<VideoCodec> =
+            self.links.iter().filter(|link| link.sends_video()).map(|link| link.codec()).collect();
+        for encode in self.devices.encoders() {
+            encode.set_wanted(wanted.contains(&encode.encoder.codec));
+        }
+    }
+
+    /// The slowest link rules its encoder.
+    fn settle_bitrate(&mut self) {
+        let rates: Vec<(VideoCodec, u32)> = self
+            .links
+            .iter()
+            .filter(|link| link.sends_video())
+            .filter_map(|link| Some((link.codec(), link.estimate?)))
+            .collect();
+        let bounds = self.settings.bitrate;
+        for encode in self.devices.encoders() {
+            let of_codec = rates.iter().filter(|(codec, _)| *codec == encode.encoder.codec);
+            if let Some(slowest) = of_codec.map(|(_, bits)| *bits).min() {
+                encode.set_bitrate(slowest.clamp(bounds.min, bounds.max));
+            }
+        }
+    }
+}
+
+fn src_pad(element: &gstreamer_app::AppSrc) -> Option<gst::Pad> {
+    gst::prelude::ElementExt::static_pad(element, "src")
+}
+
+fn now_ms() -> u64 {
+    world().map(|world| world.running_time().mseconds()).unwrap_or(0)
+}

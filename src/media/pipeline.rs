@@ -1,0 +1,170 @@
+//! One GStreamer pipeline as we run them: shared clock, a bus that forwards to the inbox, an end with a deadline.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use gstreamer as gst;
+use gstreamer::prelude::*;
+
+use super::inbox::{BusNote, Inbox, Note, PipelineId};
+use super::warm::world;
+use super::watch;
+
+/// How long a pipeline may take to stop before the process is marked for drain.
+const TEARDOWN: Duration = Duration::from_secs(5);
+
+/// Why a pipeline could not be built or started.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{pipeline}: {text}")]
+pub(crate) struct PipelineError {
+    pipeline: &'static str,
+    text: String,
+}
+
+impl PipelineError {
+    /// Names the pipeline and what went wrong.
+    pub(crate) fn new(pipeline: &'static str, text: impl ToString) -> Self {
+        Self { pipeline, text: text.to_string() }
+    }
+}
+
+/// A pipeline of ours. Dropping it stops it on a thread of its own.
+pub(crate) struct Pipeline {
+    pub(crate) id: PipelineId,
+    name: &'static str,
+    inner: gst::Pipeline,
+    inbox: Inbox,
+}
+
+impl Pipeline {
+    /// Builds a pipeline from a fixed description. Values from outside never go into the text: set them as properties.
+    pub(crate) fn parse(name: &'static str, description: &str, inbox: &Inbox) -> Result<Self, PipelineError> {
+        let failed = |text: &dyn ToString| PipelineError::new(name, text.to_string());
+        let inner = gst::Pipeline::new();
+        let bin = gst::parse::bin_from_description(description, false).map_err(|error| failed(&error))?;
+        inner.add(&bin).map_err(|error| failed(&error))?;
+        Self::adopt(name, inner, inbox)
+    }
+
+    /// An empty pipeline, to be filled by hand.
+    pub(crate) fn empty(name: &'static str, inbox: &Inbox) -> Result<Self, PipelineError> {
+        Self::adopt(name, gst::Pipeline::new(), inbox)
+    }
+
+    fn adopt(name: &'static str, inner: gst::Pipeline, inbox: &Inbox) -> Result<Self, PipelineError> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let world = world().map_err(|error| PipelineError::new(name, error))?;
+        let id = PipelineId(NEXT.fetch_add(1, Ordering::Relaxed));
+        inner.use_clock(Some(&world.clock));
+        inner.set_start_time(gst::ClockTime::NONE);
+        inner.set_base_time(world.base_time);
+        let bus = inner.bus().ok_or_else(|| PipelineError::new(name, "no bus"))?;
+        bus.set_sync_handler({
+            let inbox = inbox.clone();
+            move |_, message| {
+                if let Some(note) = watch::read(message) {
+                    inbox.tell(Note::Bus(id, note));
+                }
+                gst::BusSyncReply::Drop
+            }
+        });
+        inbox.born();
+        Ok(Self { id, name, inner, inbox: inbox.clone() })
+    }
+
+    /// An element by its name in the description.
+    pub(crate) fn element(&self, name: &str) -> Result<gst::Element, PipelineError> {
+        self.inner.by_name(name).ok_or_else(|| PipelineError::new(self.name, format!("no element `{name}`")))
+    }
+
+    /// An element by its name in the description, of a known type.
+    pub(crate) fn typed<T: IsA<gst::Element>>(&self, name: &str) -> Result<T, PipelineError> {
+        self.element(name)?
+            .downcast()
+            .map_err(|_| PipelineError::new(self.name, format!("`{name}` is of another type")))
+    }
+
+    /// The pipeline itself.
+    pub(crate) fn inner(&self) -> &gst::Pipeline {
+        &self.inner
+    }
+
+    /// Starts it on a thread of its own, for it may wait for a device; the outcome comes as a note.
+    pub(crate) fn start(&self) {
+        let (id, pipeline, inbox) = (self.id, self.inner.clone(), self.inbox.clone());
+        let spawned = thread::Builder::new().name("starter".into()).spawn(move || {
+            let started = pipeline.set_state(gst::State::Playing);
+            inbox.tell(Note::Started(id, started.map(|_| ()).map_err(|_| "does not start".to_owned())));
+        });
+        if let Err(error) = spawned {
+            tracing::error!(pipeline = self.name, %error, "no thread to start it");
+        }
+    }
+
+    /// Starts it. Only for pipelines that wait for no device.
+    pub(crate) fn play(&self) -> Result<(), PipelineError> {
+        self.inner
+            .set_state(gst::State::Playing)
+            .map(|_| ())
+            .map_err(|_| PipelineError::new(self.name, "does not start"))
+    }
+
+    /// Distributes a changed latency.
+    pub(crate) fn settle_latency(&self) {
+        if let Err(error) = self.inner.recalculate_latency() {
+            tracing::debug!(pipeline = self.name, %error, "latency not settled");
+        }
+    }
+
+    /// Whether it plays.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.inner.current_state() == gst::State::Playing
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        tear_down(self.name, self.inner.clone(), self.inbox.clone());
+    }
+}
+
+/// Stops a pipeline on a thread of its own; a second one watches the deadline and speaks up when a driver hangs.
+fn tear_down(name: &'static str, pipeline: gst::Pipeline, inbox: Inbox) {
+    let (done, wait) = mpsc::sync_channel::<()>(1);
+    let stopper = thread::Builder::new().name("teardown".into()).spawn(move || {
+        let stopped = pipeline.set_state(gst::State::Null);
+        if let Some(bus) = pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+        drop(pipeline);
+        if stopped.is_err() {
+            tracing::warn!(pipeline = name, "did not stop cleanly");
+        }
+        let _ = done.try_send(());
+    });
+    let watcher = thread::Builder::new().name("teardown-watch".into()).spawn(move || {
+        let in_time = wait.recv_timeout(TEARDOWN).is_ok();
+        if in_time {
+            inbox.buried();
+        }
+        inbox.tell(Note::TornDown { name: name.to_owned(), in_time });
+    });
+    if stopper.is_err() || watcher.is_err() {
+        tracing::error!(pipeline = name, "no thread to stop it: the system is out of threads");
+    }
+}
+
+/// Sets a property when this version of the element has it.
+pub(crate) fn set_if_there(element: &gst::Element, property: &str, value: &str) {
+    if element.has_property(property) {
+        element.set_property_from_str(property, value);
+    }
+}
+
+/// A description as text, for errors.
+pub(crate) fn bus_error(error: &gst::message::Error) -> BusNote {
+    let element = error.src().map(|src| src.name().to_string()).unwrap_or_default();
+    BusNote::Error { element, text: error.error().to_string() }
+}

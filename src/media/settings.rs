@@ -1,0 +1,198 @@
+//! What a media edge is told when it starts: devices, sizes, codecs and limits.
+
+use std::time::Duration;
+
+use callbox_core::protocol::IceServer;
+use serde::Serialize;
+
+/// Where the picture comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Camera {
+    /// A V4L2 device, best named by its stable path under `/dev/v4l/by-id`.
+    V4l2 {
+        /// The device node.
+        device: String,
+    },
+    /// A camera of libcamera.
+    Libcamera {
+        /// Its name; none: the first one.
+        name: Option<String>,
+    },
+    /// A network camera.
+    Rtsp {
+        /// `rtsp://…`
+        url: String,
+    },
+    /// A moving picture with a QR code that tells name, frame number and time.
+    Test {
+        /// What the code calls itself.
+        name: String,
+    },
+    /// No camera: the placeholder is sent.
+    None,
+}
+
+/// Where the sound comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Microphone {
+    /// An ALSA device such as `plughw:CARD=Device`.
+    Alsa {
+        /// The device.
+        device: String,
+    },
+    /// PulseAudio, or PipeWire in its place.
+    Pulse {
+        /// The source; none: the default one.
+        device: Option<String>,
+    },
+    /// PipeWire itself.
+    Pipewire,
+    /// A tone.
+    Test {
+        /// Its frequency.
+        hz: u32,
+    },
+    /// No microphone: silence is sent.
+    None,
+}
+
+/// Where the sound goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// An ALSA device such as `plughw:CARD=Device`.
+    Alsa {
+        /// The device.
+        device: String,
+    },
+    /// PulseAudio, or PipeWire in its place.
+    Pulse {
+        /// The sink; none: the default one.
+        device: Option<String>,
+    },
+    /// PipeWire itself.
+    Pipewire,
+    /// Nothing sounds; what would be played is measured and reported.
+    Test,
+    /// Nothing sounds.
+    None,
+}
+
+/// Where the picture of the peers goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// The whole display, without a compositor.
+    Kms {
+        /// The kernel driver, where GStreamer does not find it by itself.
+        driver: Option<String>,
+        /// The connector's number; none: the first one that is connected.
+        connector: Option<i32>,
+    },
+    /// Full screen under a Wayland compositor.
+    Wayland,
+    /// A window on a desktop.
+    Window,
+    /// Nothing is shown; QR codes in the picture are read and reported.
+    Test,
+    /// No screen: pictures are decoded and counted.
+    None,
+}
+
+impl Screen {
+    /// Whether there is a composited picture at all.
+    pub(crate) fn is_composited(&self) -> bool {
+        *self != Self::None
+    }
+}
+
+/// A video codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VideoCodec {
+    /// VP8 (RFC 6386): the one every browser decodes and nobody licenses.
+    Vp8,
+    /// H.264, constrained baseline, packetization mode 1.
+    H264,
+}
+
+/// Which ICE candidates may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IceTransportPolicy {
+    /// Every one.
+    All,
+    /// Those of a TURN server only.
+    Relay,
+}
+
+/// Bounds of the video bit rate, in bits a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bitrate {
+    /// Never less.
+    pub min: u32,
+    /// Where it starts.
+    pub start: u32,
+    /// Never more.
+    pub max: u32,
+}
+
+/// Everything a media edge needs to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the picture comes from.
+    pub camera: Camera,
+    /// Where the sound comes from.
+    pub microphone: Microphone,
+    /// Where the sound goes.
+    pub speaker: Speaker,
+    /// Where the picture of the peers goes.
+    pub screen: Screen,
+    /// What we offer, and prefer in an answer.
+    pub codec: VideoCodec,
+    /// Width of the picture we send.
+    pub width: u32,
+    /// Height of the picture we send.
+    pub height: u32,
+    /// Frames a second we send.
+    pub framerate: u32,
+    /// Width of the screen.
+    pub screen_width: u32,
+    /// Height of the screen.
+    pub screen_height: u32,
+    /// Frames a second on the screen.
+    pub screen_framerate: u32,
+    /// Bounds of the video bit rate.
+    pub bitrate: Bitrate,
+    /// How long a packet may wait for an earlier one: 40 ms by wire, 100 ms by Wi-Fi.
+    pub jitter_buffer: Duration,
+    /// STUN and TURN servers; replaced by [`super::Media::set_ice_servers`].
+    pub ice_servers: Vec<IceServer>,
+    /// Which ICE candidates may be used.
+    pub ice_transport_policy: IceTransportPolicy,
+    /// UDP ports for media, both ends included; none: whatever the kernel gives.
+    pub ports: Option<(u16, u16)>,
+    /// Cancel the echo of our speaker in our microphone, where both are real devices.
+    pub echo_cancellation: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            camera: Camera::None,
+            microphone: Microphone::None,
+            speaker: Speaker::None,
+            screen: Screen::None,
+            codec: VideoCodec::Vp8,
+            width: 640,
+            height: 360,
+            framerate: 25,
+            screen_width: 1280,
+            screen_height: 720,
+            screen_framerate: 25,
+            bitrate: Bitrate { min: 100_000, start: 800_000, max: 2_000_000 },
+            jitter_buffer: Duration::from_millis(40),
+            ice_servers: Vec::new(),
+            ice_transport_policy: IceTransportPolicy::All,
+            ports: None,
+            echo_cancellation: true,
+        }
+    }
+}
