@@ -2,6 +2,7 @@
 
 mod calls;
 mod client;
+mod document;
 mod house;
 mod misuse;
 mod sessions;

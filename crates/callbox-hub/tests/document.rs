@@ -1,0 +1,83 @@
+//! `docs/protocol.md` cannot lie: what it shows is read by the codec, what the codec knows is shown.
+
+use std::collections::BTreeSet;
+
+use callbox_core::protocol::{EndReason, Envelope, MAX_BYTES, MAX_CALLEES};
+
+const DOCUMENT: &str = include_str!("../../../docs/protocol.md");
+
+fn examples() -> Vec<&'static str> {
+    let mut inside = false;
+    let mut lines = Vec::new();
+    for line in DOCUMENT.lines() {
+        match line {
+            "```json" => inside = true,
+            "```" => inside = false,
+            line if inside => lines.push(line),
+            _ => {}
+        }
+    }
+    lines
+}
+
+#[test]
+fn every_example_is_an_envelope_and_every_type_has_one() {
+    let mut shown = BTreeSet::new();
+    for line in examples() {
+        let envelope = Envelope::decode(line.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{line}"));
+        shown.insert(envelope.message.type_name());
+    }
+    let types = [
+        "accept",
+        "answer",
+        "bye",
+        "cancel",
+        "candidate",
+        "confirm",
+        "hangup",
+        "invite",
+        "login",
+        "media",
+        "missed",
+        "offer",
+        "ping",
+        "pong",
+        "presence",
+        "reject",
+        "result",
+        "ringing",
+        "watch",
+        "welcome",
+    ];
+    assert_eq!(shown.into_iter().collect::<Vec<_>>(), types);
+}
+
+#[test]
+fn every_word_of_the_wire_is_explained() {
+    let reasons = EndReason::ALL.map(EndReason::as_str);
+    let others = [
+        "ok",
+        "queued",
+        "offline",
+        "unknown_user",
+        "bad_message",
+        "forbidden",
+        "unsupported_version",
+        "replaced",
+        "shutdown",
+        "too_slow",
+        "too_fast",
+        "not_logged_in",
+        "ticket_expired",
+        "connect",
+        "preview",
+        "panel",
+        "browser",
+    ];
+    for word in reasons.iter().chain(&others) {
+        assert!(DOCUMENT.contains(&format!("`{word}`")), "{word}");
+    }
+    assert!(
+        DOCUMENT.contains(&format!("{MAX_BYTES} bytes")) && DOCUMENT.contains(&format!("1 to {MAX_CALLEES} users"))
+    );
+}
