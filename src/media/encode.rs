@@ -149,6 +149,7 @@ fn coalesce_key_requests(pad: &gst::Pad, inbox: &Inbox) {
             return gst::PadProbeReturn::Ok;
         }
         inbox.tell(Note::KeyFrameWanted);
-        gst::PadProbeReturn::Drop
+        // Not `Drop`: the bindings take the event out, and GStreamer 1.22 then complains that it is gone.
+        gst::PadProbeReturn::Handled
     });
 }
