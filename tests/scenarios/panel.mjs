@@ -106,6 +106,11 @@ level = "info,callbox=debug"
     return until(`the panel is ${wanted}`, async () => (await this.phaseNow()) === wanted, { ms });
   }
 
+  /** Whether the daemon runs. */
+  get alive() {
+    return Boolean(this.#child?.alive);
+  }
+
   /** The state of its station. */
   async phaseNow() {
     return (await this.status()).view.phase;
@@ -135,6 +140,11 @@ level = "info,callbox=debug"
   async timing() {
     const { view, record } = await this.status();
     return view.call?.timing ?? record?.timing ?? {};
+  }
+
+  /** Whether one of its links stands and the peer behind it is the one it was promised. */
+  async secured() {
+    return (await this.status()).media.links.some(({ stage }) => stage === 'secured');
   }
 
   /** Who called while it was away. */

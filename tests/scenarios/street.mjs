@@ -18,6 +18,11 @@ export class Street {
     this.#world = world;
   }
 
+  /** Where files of this run go. */
+  get folder() {
+    return this.#world.folder;
+  }
+
   /** The transport everybody shares. */
   async transport() {
     this.#transport ??= await this.#open({});
@@ -66,7 +71,7 @@ export class Street {
     return page;
   }
 
-  /** Has somebody ended in this scenario who is not part of the street? */
+  /** Ends somebody at the end of this scenario who is not part of the street. */
   atEnd(work) {
     this.#own.push(work);
   }
@@ -74,7 +79,7 @@ export class Street {
   /** When each step of the last call was reached, as the first page and the panel saw it. */
   async timings() {
     const [page] = this.#pages;
-    const [panel] = this.#panels;
+    const panel = this.#panels.find(({ alive }) => alive);
     return { browser: (await page?.timing()) ?? {}, panel: (await panel?.timing()) ?? {} };
   }
 

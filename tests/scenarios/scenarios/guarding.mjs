@@ -78,7 +78,7 @@ async function preview(street) {
 
 async function secured(page, panel) {
   await until('the page’s link is up', async () => (await page.carried()).connected > 0);
-  await until('the panel’s link is up', async () => (await panel.timing()).dtls_ms !== undefined);
+  await until('the panel’s link is up', () => panel.secured());
 }
 
 export default [
