@@ -5,22 +5,19 @@
 // Effects: {do:'send', to, message} {do:'open'|'offer'|'answer'|'candidate'|'gate'|'close'|'use', link, …}
 //          {do:'prepare', media} {do:'release'} {do:'tone', tone} {do:'record', record} {do:'show'}
 
+import { Callees } from './callees.js';
+import { Lines } from './lines.js';
+
 /** Every wait, in milliseconds, and every bound. */
-export const LIMITS = {
-  resendAccept: 1_000, accept: 10_000, backstop: 5_000, busyGrace: 1_000,
-  gone: 5_000, lost: 5_000, setup: 15_000, swap: 2_000, decided: 128,
-};
+export const LIMITS = { resendAccept: 1_000, accept: 10_000, backstop: 5_000, gone: 5_000, lost: 5_000, setup: 15_000, swap: 2_000, decided: 128 };
 
 const EARLY = ['off', 'connect', 'preview'];
+const SAID_NO = ['rejected', 'busy', 'no_answer', 'unsupported_version'];
 const least = (a, b) => EARLY[Math.max(0, Math.min(EARLY.indexOf(a), EARLY.indexOf(b)))];
 const same = (a, b) => a.user === b.user && a.device === b.device;
 const target = ({ user, device }) => ({ user, device });
-const at = (...times) => times.reduce((a, b) => (b == null ? a : a == null ? b : Math.min(a, b)), null);
+const first = (...times) => times.reduce((a, b) => (b == null ? a : a == null ? b : Math.min(a, b)), null);
 const after = (time, wait) => (time == null ? null : time + wait);
-/** Of several callees' reasons the one that tells the inviter most. */
-const WEIGHT = ['rejected', 'busy', 'media_failed', 'unsupported_version', 'ended_by_server', 'no_answer', 'offline'];
-const SAID_NO = ['rejected', 'busy', 'no_answer', 'unsupported_version'];
-const heaviest = (reasons) => WEIGHT.find((reason) => reasons.includes(reason)) ?? 'no_answer';
 
 /** The pure state machine of this browser: everything it knows about calls. */
 export class Station {
@@ -45,7 +42,7 @@ export class Station {
     this.#now = now;
     this.#out = [];
     this.#state = this.#next(this.#state, input);
-    this.#follow();
+    this.#follow(this.#state);
     return this.#out;
   }
 
@@ -53,31 +50,29 @@ export class Station {
   deadline() {
     const s = this.#state;
     switch (s.name) {
-      case 'inviting': return at(s.until, ...[...s.users.values()].map((user) => (user.done ? null : user.grace)));
+      case 'inviting': return first(s.until, s.callees.deadline);
       case 'ringing': return s.until;
-      case 'accepting': return at(s.until, s.resend);
-      case 'talking': return at(s.setup, s.swap, after(s.lost, LIMITS.lost), connected(s) ? null : after(s.gone, LIMITS.gone));
+      case 'accepting': return first(s.until, s.resend);
+      case 'talking': return first(s.setup, s.swap, after(s.lost, LIMITS.lost), s.lines.connected ? null : after(s.gone, LIMITS.gone));
       default: return null;
     }
   }
 
   /** What a person, or a test, may see of it. */
   view() {
-    const { name, facts, until, early, peer, mic, camera, remote, lost, since, users } = this.#state;
+    const { name, facts, lines, until, early, peer, mic, camera, remote, lost, since, callees } = this.#state;
     if (name === 'idle') return { state: 'idle', call: null, links: [], timing: {} };
     return {
       state: name, ...facts, until, early, mic, camera, remote, since, lost: lost != null, peer: peer ?? null,
-      links: facts.links.map(({ peer, number, offerer, connected }) => ({ peer: `${peer.user}/${peer.device}`, number, offerer, connected })),
-      waiting: users ? [...users].filter(([, user]) => !user.done && user.queued && !user.devices.size).map(([user]) => user) : [],
-      rings: users ? [...users.values()].some((user) => user.devices.size > 0) : true,
+      links: lines.view, waiting: callees?.waiting ?? [], rings: callees?.rings ?? true,
     };
   }
 
   #next(s, input) {
     if (input.type === 'heard') return this.#heard(s, input.from, input.message);
-    if (input.type === 'link') return this.#linked(s, input);
-    if (input.type === 'pressed' && input.action === 'call' && s.name === 'idle') return this.#invite(input);
+    if (input.type === 'pressed' && input.action === 'call' && s.name === 'idle') return this.#invite(s, input);
     if (s.name === 'idle') return s;
+    if (input.type === 'link') return this.#linked(s, input);
     switch (s.name) {
       case 'inviting': return this.#inviting(s, input);
       case 'ringing': return this.#ringing(s, input);
@@ -92,12 +87,16 @@ export class Station {
     if (!m.call) return s;
     if (m.type === 'invite') return this.#invited(s, from, m);
     if (s.facts?.call !== m.call) return this.#stray(s, from, m);
-    if (m.type === 'offer' || m.type === 'answer' || m.type === 'candidate') return this.#described(s, from, m);
+    if (m.type === 'offer' || m.type === 'answer' || m.type === 'candidate') {
+      const party = s.name === 'inviting' ? s.callees.has(from.user) : same(from, s.peer ?? s.facts.caller);
+      if (party) s.lines.heard(this.#out, from, m);
+      return s;
+    }
     switch (s.name) {
-      case 'inviting': return this.#invitingHeard(s, from, m);
-      case 'ringing': return this.#ringingHeard(s, from, m);
-      case 'accepting': return this.#acceptingHeard(s, from, m);
-      default: return this.#talkingHeard(s, from, m);
+      case 'inviting': return s.callees.has(from.user) ? this.#invitingHeard(s, from, m) : s;
+      case 'ringing': return same(from, s.facts.caller) && ['cancel', 'hangup'].includes(m.type) ? this.#end(s, m.reason, m.by) : s;
+      case 'accepting': return same(from, s.facts.caller) ? this.#acceptingHeard(s, m) : s;
+      default: return same(from, s.peer) ? this.#talkingHeard(s, m) : this.#late(s, from, m);
     }
   }
 
@@ -111,7 +110,7 @@ export class Station {
     if (s.facts?.call === m.call) return this.#invitedAgain(s, from, m);
     if (m.kind !== 'single') return this.#refuse(s, from, m, 'unsupported_version');
     if (s.name === 'idle') return this.#ringFor(from, m);
-    if (s.name === 'inviting' && s.facts.callees.includes(from.user)) return this.#glare(s, from, m);
+    if (s.name === 'inviting' && s.callees.has(from.user)) return this.#glare(s, from, m);
     return this.#refuse(s, from, m, 'busy');
   }
 
@@ -124,7 +123,7 @@ export class Station {
   #refuse(s, from, m, reason) {
     this.#decide(m.call, { reason });
     this.#send(from, { type: 'reject', call: m.call, reason });
-    this.#record(this.#facts('incoming', m.call, m.media, from, m.callees), { reason });
+    this.#record(this.#facts('incoming', m.call, m.media, target(from), m.callees), { reason });
     return s;
   }
 
@@ -134,12 +133,11 @@ export class Station {
       this.#decide(m.call, { reason: 'answered_elsewhere', by: this.#me });
       return s;
     }
-    for (const user of s.facts.callees) {
-      this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: 'answered_elsewhere', by: from });
-    }
-    this.#closeAll(s);
-    this.#decide(s.facts.call, { reason: 'answered_elsewhere', by: from });
-    return this.#pickUp({ ...this.#ringFor(from, m), mic: s.mic, camera: s.camera }, m.media);
+    const [reason, by] = ['answered_elsewhere', target(from)];
+    for (const user of s.facts.callees) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason, by });
+    s.lines.close(this.#out);
+    this.#decide(s.facts.call, { reason, by });
+    return this.#pickUp({ ...this.#ringFor(from, m), mic: s.mic, camera: s.camera, captured: s.captured }, m.media);
   }
 
   /** A message of a call that is not (or no longer) ours changes nothing here, but its sender may wait for us in vain. */
@@ -153,107 +151,60 @@ export class Station {
     return s;
   }
 
-  /** A session description or a candidate of a link. An offer with a new number opens that link. */
-  #described(s, from, m) {
-    const party = s.name === 'inviting' ? s.facts.callees.includes(from.user) : same(from, s.peer ?? s.facts.caller);
-    if (!party) return s;
-    let link = s.facts.links.find((l) => same(l.peer, from) && l.number === m.link);
-    if (!link && m.type === 'offer' && !s.facts.links.some((l) => same(l.peer, from) && l.number > m.link)) {
-      link = this.#open(s.facts, from, m.link, false);
-    }
-    if (!link || (m.type === 'offer' && link.offerer) || (m.type === 'answer' && !link.offerer)) return s;
-    const id = this.#id(s.facts, link);
-    if (m.type === 'candidate') this.#out.push({ do: 'candidate', link: id, candidate: m.candidate, mline: m.mline });
-    else this.#out.push({ do: m.type, link: id, sdp: m.sdp });
-    return s;
-  }
-
   // ---- inviting: it rings, or soon will, at the other end ----
 
-  #invite({ users, media, camera = true }) {
+  #invite(s, { users, media }) {
     const callees = [...new Set(users)].filter((user) => user !== this.#me.user);
-    if (!callees.length) return this.#state;
+    if (!callees.length) return s;
     const facts = this.#facts('outgoing', this.#ids(), media, this.#me, callees);
     const invite = { type: 'invite', call: facts.call, kind: 'single', media, callees, remaining_ms: this.#ring, agent: 'browser', early: this.#early };
-    this.#out.push({ do: 'prepare', media: camera ? media : 'audio' });
+    this.#out.push({ do: 'prepare', media });
     for (const user of callees) this.#send({ user }, invite);
-    return {
-      name: 'inviting', facts, mic: true, camera: camera && media === 'video', until: this.#now + this.#ring + LIMITS.backstop,
-      users: new Map(callees.map((user) => [user, { devices: new Map(), out: [], grace: null, done: null, queued: false }])),
-    };
+    const until = this.#now + this.#ring + LIMITS.backstop;
+    return { name: 'inviting', facts, lines: new Lines(facts.call, media), callees: new Callees(callees), until, mic: true, camera: media === 'video' };
   }
 
   #invitingHeard(s, from, m) {
-    const user = s.users.get(from.user);
-    if (!user) return s;
-    if (m.type === 'accept') return this.#award(s, from, m);
-    if (m.type === 'ringing' && !user.done) {
-      this.#mark(s.facts, 'ringing_ms');
+    if (m.type === 'accept') return this.#award(s, target(from));
+    if (m.type === 'ringing') {
       const early = least(m.early, this.#early);
-      user.devices.set(from.device, early);
-      if (early !== 'off' && !s.facts.links.some((l) => same(l.peer, from))) this.#open(s.facts, from, 1, false);
+      if (!s.callees.rang(from, early)) return s;
+      this.#mark(s.facts, 'ringing_ms');
+      if (early !== 'off' && !s.lines.has(from)) s.lines.open(this.#out, from, 1, false);
     }
-    if (m.type === 'reject') return this.#declined(s, from, user, m.reason);
-    return s;
-  }
-
-  #declined(s, from, user, reason) {
-    if (user.done) return s;
-    this.#closeAll(s, (link) => same(link.peer, from));
-    user.devices.delete(from.device);
-    user.out.push(reason);
-    if (reason === 'rejected') {
-      user.done = reason;
-      this.#send({ user: from.user }, { type: 'cancel', call: s.facts.call, reason: 'rejected_elsewhere' });
-    } else if (!user.devices.size) {
-      // Another device of the same user may be about to ring.
-      user.grace = this.#now + (reason === 'no_answer' ? 0 : LIMITS.busyGrace);
-    }
+    if (m.type !== 'reject') return s;
+    s.lines.close(this.#out, (link) => same(link.peer, from));
+    if (s.callees.declined(this.#now, from, m.reason)) this.#send({ user: from.user }, { type: 'cancel', call: m.call, reason: 'rejected_elsewhere' });
     return this.#settle(s);
   }
 
-  /** Ends the call when no callee is left who could answer. */
   #settle(s) {
-    for (const user of s.users.values()) {
-      if (!user.done && user.grace != null && this.#now >= user.grace && !user.devices.size) user.done = heaviest(user.out);
-      if (user.done || user.devices.size) user.grace = null;
-    }
-    const all = [...s.users.values()];
-    return all.every((user) => user.done) ? this.#end(s, heaviest(all.map((user) => user.done))) : s;
+    const reason = s.callees.settle(this.#now);
+    return reason ? this.#end(s, reason) : s;
   }
 
   /** This accept wins: confirm it, and tell everybody else who answered. */
-  #award(s, winner, m) {
-    const by = target(winner);
+  #award(s, by) {
     this.#mark(s.facts, 'accept_ms');
     this.#mark(s.facts, 'confirm_ms');
-    this.#send(winner, { type: 'confirm', call: s.facts.call });
+    this.#send(by, { type: 'confirm', call: s.facts.call });
     for (const user of s.facts.callees) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: 'answered_elsewhere', by });
-    this.#closeAll(s, (link) => !same(link.peer, winner));
-    return this.#talk(s, by, { inviter: true, offerer: false, agent: m.agent });
+    s.lines.close(this.#out, (link) => !same(link.peer, by));
+    return this.#talk(s, by, { inviter: true, offerer: false });
   }
 
   #inviting(s, input) {
-    if (input.type === 'pressed' && (input.action === 'hangup' || input.action === 'leave')) return this.#giveUp(s, 'cancelled');
-    if (input.type === 'result') {
-      for (const user of s.users.values()) {
-        if (input.call !== s.facts.call) continue;
-        if (input.code === 'queued') user.queued = true;
-        if (s.users.size === 1 && input.code === 'unknown_user') user.done = 'offline';
-        if (input.code === 'forbidden' || input.code === 'bad_message') user.done = 'ended_by_server';
-      }
+    if (input.type === 'pressed' && (input.action === 'hangup' || input.action === 'leave')) return this.#giveUp(s, 'cancelled', 'cancelled');
+    if (input.type === 'result' && input.call === s.facts.call) {
+      s.callees.told(input.code);
       return this.#settle(s);
     }
-    if (input.type === 'tick' && this.#now >= s.until) {
-      return this.#giveUp(s, s.facts.timing.ringing_ms == null ? 'offline' : 'no_answer');
-    }
-    if (input.type === 'tick') return this.#settle(s);
-    return this.#switches(s, input);
+    if (input.type === 'tick' && this.#now >= s.until) return this.#giveUp(s, 'no_answer', s.facts.timing.ringing_ms == null ? 'offline' : 'no_answer');
+    return input.type === 'tick' ? this.#settle(s) : this.#switches(s, input);
   }
 
-  #giveUp(s, reason) {
-    const said = reason === 'offline' ? 'no_answer' : reason;
-    for (const [user, { done }] of s.users) if (!done) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: said });
+  #giveUp(s, said, reason) {
+    for (const user of s.callees.open) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: said });
     return this.#end(s, reason);
   }
 
@@ -262,16 +213,11 @@ export class Station {
   #ringFor(from, m) {
     const early = least(m.early, this.#early);
     const facts = this.#facts('incoming', m.call, m.media, target(from), m.callees);
+    const lines = new Lines(m.call, m.media);
     this.#mark(facts, 'ringing_ms');
     this.#send(from, { type: 'ringing', call: m.call, agent: 'browser', early });
-    const s = { name: 'ringing', facts, agent: m.agent, early, until: this.#now + m.remaining_ms, mic: true, camera: m.media === 'video' };
-    if (early !== 'off') this.#open(facts, facts.caller, 1, m.agent === 'browser');
-    return s;
-  }
-
-  #ringingHeard(s, from, m) {
-    if (!same(from, s.facts.caller) || (m.type !== 'cancel' && m.type !== 'hangup')) return s;
-    return this.#end(s, m.reason, m.by);
+    if (early !== 'off') lines.open(this.#out, from, 1, m.agent === 'browser');
+    return { name: 'ringing', facts, lines, agent: m.agent, early, until: this.#now + m.remaining_ms, mic: true, camera: m.media === 'video' };
   }
 
   #ringing(s, input) {
@@ -302,12 +248,10 @@ export class Station {
 
   // ---- accepting: picked up here, not confirmed yet ----
 
-  #acceptingHeard(s, from, m) {
-    if (!same(from, s.facts.caller)) return s;
-    const won = m.type === 'confirm' || (m.type === 'cancel' && m.reason === 'answered_elsewhere' && m.by && same(m.by, this.#me));
-    if (won) {
+  #acceptingHeard(s, m) {
+    if (m.type === 'confirm' || (m.type === 'cancel' && m.reason === 'answered_elsewhere' && m.by && same(m.by, this.#me))) {
       this.#mark(s.facts, 'confirm_ms');
-      return this.#talk(s, s.facts.caller, { inviter: false, offerer: s.agent === 'browser', agent: s.agent });
+      return this.#talk(s, s.facts.caller, { inviter: false, offerer: s.agent === 'browser' });
     }
     return m.type === 'cancel' || m.type === 'hangup' ? this.#end(s, m.reason, m.by) : s;
   }
@@ -332,33 +276,31 @@ export class Station {
 
   // ---- talking ----
 
-  #talk(s, peer, { inviter, offerer, agent }) {
-    const t = {
-      name: 'talking', facts: s.facts, peer, inviter, offerer, agent, since: this.#now, mic: s.mic, camera: s.camera, captured: s.captured,
-      remote: { audio: true, video: s.facts.media === 'video' }, setup: this.#now + LIMITS.setup, swap: null, lost: null, gone: null, said: null,
-    };
-    const newest = s.facts.links.at(-1);
-    if (!newest) this.#open(s.facts, peer, 1, offerer);
-    else if (newest.failed && offerer) this.#open(s.facts, peer, newest.number + 1, true);
-    if (connected(t)) t.setup = null;
-    return this.#tell(t);
+  #talk({ facts, lines, mic, camera, captured }, peer, { inviter, offerer }) {
+    const { newest } = lines;
+    if (!newest || (newest.failed && offerer)) lines.open(this.#out, peer, (newest?.number ?? 0) + 1, offerer);
+    return this.#tell({
+      name: 'talking', facts, lines, peer, inviter, offerer, since: this.#now, mic, camera, captured, said: null,
+      remote: { audio: true, video: facts.media === 'video' }, setup: lines.connected ? null : this.#now + LIMITS.setup, swap: null, lost: null, gone: null,
+    });
   }
 
-  #talkingHeard(s, from, m) {
-    if (!same(from, s.peer)) {
-      if (s.inviter && s.facts.callees.includes(from.user) && (m.type === 'accept' || m.type === 'ringing')) {
-        this.#send(from, { type: 'cancel', call: m.call, reason: 'answered_elsewhere', by: s.peer });
-      }
-      return s;
-    }
+  #talkingHeard(s, m) {
     switch (m.type) {
-      case 'accept': this.#send(from, { type: 'confirm', call: m.call }); return s;
+      case 'accept': this.#send(s.peer, { type: 'confirm', call: m.call }); return s;
       case 'media': return { ...s, remote: { audio: m.audio, video: m.video } };
       case 'hangup': return this.#end(s, m.reason);
       case 'reject': return this.#end(s, 'hangup');
       case 'cancel': return s.inviter || (m.by && same(m.by, this.#me)) ? s : this.#end(s, m.reason, m.by);
       default: return s;
     }
+  }
+
+  /** Somebody else picks up, or begins to ring, when we talk already. */
+  #late(s, from, m) {
+    const asked = s.inviter && s.facts.callees.includes(from.user) && (m.type === 'accept' || m.type === 'ringing');
+    if (asked) this.#send(from, { type: 'cancel', call: m.call, reason: 'answered_elsewhere', by: s.peer });
+    return s;
   }
 
   #talking(s, input) {
@@ -368,15 +310,14 @@ export class Station {
     }
     // What the hub said of presence counts only while it is there to take it back.
     if (input.type === 'signaling' && !input.up) return { ...s, gone: null };
-    if (input.type === 'tick') return this.#watch(s);
-    return this.#switches(s, input);
+    return input.type === 'tick' ? this.#watch(s) : this.#switches(s, input);
   }
 
   #watch(s) {
     const past = (time) => time != null && this.#now >= time;
     if (past(s.setup)) return this.#hangUp(s, 'media_failed');
     if (past(after(s.lost, LIMITS.lost))) return this.#hangUp(s, 'network_lost');
-    if (!connected(s) && past(after(s.gone, LIMITS.gone))) return this.#hangUp(s, 'network_lost');
+    if (!s.lines.connected && past(after(s.gone, LIMITS.gone))) return this.#hangUp(s, 'network_lost');
     return past(s.swap) ? this.#dropOld(s) : s;
   }
 
@@ -404,18 +345,15 @@ export class Station {
     return { ...s, said: { audio, video } };
   }
 
-  // ---- links ----
+  // ---- what happens on the links ----
 
-  #linked(s, { link: id, event, ...more }) {
-    const link = s.facts?.call === id.call && s.facts.links.find((l) => same(l.peer, id.peer) && l.number === id.number);
+  #linked(s, { link: id, event, sdp, candidate, mline }) {
+    const link = s.lines.find(id);
     if (!link) return s;
+    const about = { call: id.call, link: link.number };
     switch (event) {
-      case 'offer': case 'answer':
-        this.#send(link.peer, { type: event, call: id.call, link: link.number, sdp: more.sdp });
-        return s;
-      case 'candidate':
-        this.#send(link.peer, { type: 'candidate', call: id.call, link: link.number, candidate: more.candidate, mline: more.mline });
-        return s;
+      case 'offer': case 'answer': this.#send(link.peer, { type: event, ...about, sdp }); return s;
+      case 'candidate': this.#send(link.peer, { type: event, ...about, candidate, mline }); return s;
       case 'ice': case 'first_audio': case 'first_frame_sent': case 'first_frame_shown':
         link.seen ||= event === 'first_frame_shown';
         this.#mark(s.facts, `${event}_ms`);
@@ -433,65 +371,42 @@ export class Station {
   }
 
   #recovered(s, link) {
-    const older = s.facts.links.some((l) => l.number < link.number);
-    const next = { ...s, lost: null, setup: null, swap: older ? this.#now + LIMITS.swap : s.swap };
-    return older && s.facts.media === 'audio' ? this.#dropOld(next) : next;
+    const replaces = s.lines.replaces(link);
+    const next = { ...s, lost: null, setup: null, swap: replaces ? this.#now + LIMITS.swap : s.swap };
+    return replaces && s.facts.media === 'audio' ? this.#dropOld(next) : next;
   }
 
   /** Make before break: who offers in this pair opens the next link; the old one stays until the new one stands. */
   #troubled(s, link) {
-    if (connected(s)) return s;
-    const newest = s.facts.links.at(-1);
-    if (s.offerer && newest === link) this.#open(s.facts, s.peer, link.number + 1, true);
+    if (s.lines.connected) return s;
+    if (s.offerer && s.lines.newest === link) s.lines.open(this.#out, s.peer, link.number + 1, true);
     return { ...s, lost: s.lost ?? (s.setup ? null : this.#now) };
   }
 
   #dropOld(s) {
-    const best = s.facts.links.findLast((link) => link.connected);
-    if (best) this.#closeAll(s, (link) => link.number < best.number);
+    s.lines.dropOld(this.#out);
     return { ...s, swap: null };
-  }
-
-  #open(facts, peer, number, offerer) {
-    const link = { peer: target(peer), number, offerer, connected: false, seen: false, failed: false, flow: null };
-    facts.links.push(link);
-    this.#out.push({ do: 'open', link: this.#id(facts, link), media: facts.media, offerer });
-    return link;
-  }
-
-  #closeAll({ facts }, which = () => true) {
-    for (const link of facts.links.filter(which)) this.#out.push({ do: 'close', link: this.#id(facts, link) });
-    facts.links = facts.links.filter((link) => !which(link));
-  }
-
-  #id(facts, link) {
-    return { call: facts.call, peer: link.peer, number: link.number };
   }
 
   // ---- what follows from the state alone: gates, the picture, the tone ----
 
-  #follow() {
-    const s = this.#state;
-    for (const link of s.facts?.links ?? []) {
-      const flow = this.#flow(s, link);
-      if (JSON.stringify(flow) === JSON.stringify(link.flow)) continue;
-      link.flow = flow;
-      this.#out.push({ do: 'gate', link: this.#id(s.facts, link), flow });
-    }
-    const links = s.name === 'idle' || s.name === 'inviting' ? [] : s.facts.links;
-    const used = links.findLast((link) => link.connected) ?? links[0] ?? null;
-    if (used !== this.#used) this.#out.push({ do: 'use', link: used && this.#id(s.facts, used) });
+  #follow(s) {
+    s.lines?.gate(this.#out, (link) => this.#flow(s, link));
+    const used = s.name === 'idle' || s.name === 'inviting' ? null : s.lines.best;
+    if (used !== this.#used) this.#out.push({ do: 'use', link: used && s.lines.id(used) });
     this.#used = used;
     if (s.name === 'ringing') this.#play('ring');
-    else if (s.name === 'inviting') this.#play([...s.users.values()].some((user) => user.devices.size) ? 'ring_back' : 'silence');
+    else if (s.name === 'inviting') this.#play(s.callees.rings ? 'ring_back' : 'silence');
     else if (s.name !== 'idle') this.#play('silence');
     this.#out.push({ do: 'show' });
   }
 
+  /** Before accept nothing passes but the inviter's picture, and that only as a preview. */
   #flow(s, link) {
     if (s.name === 'talking') return { sendAudio: s.mic, sendVideo: s.camera, playAudio: true, playVideo: true };
-    const preview = s.name === 'inviting' ? s.users.get(link.peer.user)?.devices.get(link.peer.device) === 'preview' : s.early === 'preview';
-    return { sendAudio: false, sendVideo: s.name === 'inviting' && preview && s.camera, playAudio: false, playVideo: s.name !== 'inviting' && preview };
+    const inviter = s.name === 'inviting';
+    const preview = (inviter ? s.callees.early(link.peer) : s.early) === 'preview';
+    return { sendAudio: false, sendVideo: inviter && preview && s.camera, playAudio: false, playVideo: !inviter && preview };
   }
 
   #play(tone) {
@@ -503,7 +418,7 @@ export class Station {
   // ---- the end ----
 
   #end(s, reason, by) {
-    this.#closeAll(s);
+    s.lines.close(this.#out);
     this.#decide(s.facts.call, { reason, by });
     this.#out.push({ do: 'release' });
     this.#record(s.facts, { reason, answeredBy: by, peer: s.peer, talked: s.since == null ? 0 : this.#now - s.since });
@@ -511,13 +426,12 @@ export class Station {
     return { name: 'idle' };
   }
 
-  #record(facts, more) {
-    const { links, startedAt, ...rest } = facts;
-    this.#out.push({ do: 'record', record: { ...rest, lasted: this.#now - startedAt, talked: 0, ...more } });
+  #record({ startedAt, ...facts }, more) {
+    this.#out.push({ do: 'record', record: { ...facts, lasted: this.#now - startedAt, talked: 0, ...more } });
   }
 
   #facts(direction, call, media, caller, callees) {
-    return { call, direction, media, caller, callees, startedAt: this.#now, timing: {}, links: [] };
+    return { call, direction, media, caller, callees, startedAt: this.#now, timing: {} };
   }
 
   #mark(facts, step) {
@@ -533,5 +447,3 @@ export class Station {
     this.#out.push({ do: 'send', to: to.device ? target(to) : { user: to.user }, message });
   }
 }
-
-const connected = (s) => s.facts.links.some((link) => link.connected);

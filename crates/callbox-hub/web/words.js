@@ -12,11 +12,14 @@ export function initials(user) {
   return (parts.length > 1 ? parts[0][0] + parts[1][0] : user[0]).toUpperCase();
 }
 
-/** A stable hue of its own for each name. */
+/** Hues that are neither the green of accept nor the red of decline. */
+const HUES = [22, 36, 178, 202, 226, 262, 296, 328];
+
+/** A stable hue for each name. */
 export function hue(user) {
-  let sum = 7;
-  for (const character of user) sum = (sum * 31 + character.codePointAt(0)) % 3600;
-  return (sum * 47) % 360;
+  let hash = 0x811c9dc5;
+  for (const character of user) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193) >>> 0;
+  return HUES[((hash ^ (hash >>> 15)) >>> 0) % HUES.length];
 }
 
 /** `anna`, `anna and ben`, `anna, ben and 2 more`. */
