@@ -31,6 +31,7 @@ export function launch({ picture, sound }) {
 export class Page {
   #context;
   #page;
+  #crashed = false;
   #lines = [];
 
   /** An empty page in a context of its own. */
@@ -128,6 +129,18 @@ export class Page {
   /** Loads the page again, as a person does who thinks it hangs. */
   reload() {
     return this.#page.reload();
+  }
+
+  /** Ends its process as an empty battery would. */
+  async crash() {
+    this.#crashed = true;
+    // The page never gets there.
+    await this.#page.goto('chrome://crash', { timeout: 2_000 }).catch((error) => this.#keep(`crashed: ${error.message}`));
+  }
+
+  /** Whether there is somebody to ask. */
+  get alive() {
+    return !this.#crashed;
   }
 
   /** Closes it, and everything it stored. */

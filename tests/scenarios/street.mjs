@@ -78,7 +78,7 @@ export class Street {
 
   /** When each step of the last call was reached, as the first page and the panel saw it. */
   async timings() {
-    const [page] = this.#pages;
+    const page = this.#pages.find(({ alive }) => alive);
     const panel = this.#panels.find(({ alive }) => alive);
     return { browser: (await page?.timing()) ?? {}, panel: (await panel?.timing()) ?? {} };
   }

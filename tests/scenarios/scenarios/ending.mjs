@@ -3,8 +3,8 @@
 import { ended, endedAt, talking } from '../sight.mjs';
 import { until } from '../process.mjs';
 
-/** Time a page has to notice that a panel has vanished: its media falls silent, then its patience ends. */
-const VANISHED_MS = 15_000;
+/** A peer has vanished after 6 s without media and 5 s without a device (docs/protocol.md); and a little for the checks. */
+const VANISHED_MS = 12_000;
 
 async function browserHangsUp(street) {
   const [page, panel] = await inCall(street);
@@ -60,6 +60,13 @@ async function panelKilled(street) {
   await until('a person can read why', async () => (await page.words('ended-words'))?.includes('lost'));
 }
 
+/** The browser is gone without a word, as with an empty battery. */
+async function browserGone(street) {
+  const [page, panel] = await inCall(street);
+  await page.crash();
+  await endedAt(panel, 'network_lost', VANISHED_MS);
+}
+
 async function inCall(street) {
   const [panel, page] = await Promise.all([street.panel(), street.page()]);
   await page.call('door');
@@ -75,4 +82,5 @@ export default [
   { name: 'page reload in a call', run: pageReload },
   { name: 'transport killed in a call', run: transportKilled },
   { name: 'panel killed in a call', run: panelKilled },
+  { name: 'browser gone in a call', run: browserGone },
 ];
