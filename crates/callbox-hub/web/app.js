@@ -2,6 +2,7 @@
 
 import { Capture, WakeLock } from './media.js';
 import { Links } from './links.js';
+import { Notifier } from './notify.js';
 import { makeId, Signaling } from './signaling.js';
 import { Station } from './station.js';
 import { Store } from './store.js';
@@ -23,6 +24,7 @@ const store = new Store();
 const view = new View((name, detail) => wish(name, detail));
 const tones = new Tones();
 const wakeLock = new WakeLock();
+const notifier = new Notifier();
 const links = new Links({ settings: SETTINGS, tell: (link, event, more) => feed({ type: 'link', link, event, ...more }) });
 const capture = new Capture((tracks) => captured(tracks));
 
@@ -36,8 +38,8 @@ const model = fresh();
 
 function fresh() {
   return {
-    me: '', line: 'off', presence: new Map(), recent: [], ended: null, reason: null, blocked: null, stream: null, link: null,
-    capture: null, facing: 'user', cameras: 1, mayAsk: false, timing: {}, muffled: false,
+    me: '', line: 'off', presence: new Map(), recent: [], ended: null, reason: null, blocked: null, stream: null,
+    capture: null, facing: 'user', cameras: 1, mayAsk: false, timing: {},
   };
 }
 
@@ -216,6 +218,7 @@ async function flip() {
 
 async function allow() {
   await Capture.ask();
+  await notifier.ask();
   await askState();
 }
 
@@ -287,6 +290,7 @@ function paintNow() {
   const shown = station.view();
   if (shown.state !== 'idle') model.timing = shown.timing;
   wakeLock.hold(['inviting', 'accepting', 'talking'].includes(shown.state));
+  notifier.ringing(shown.state === 'ringing' ? { call: shown.call, text: `${nameOf(shown.caller.user)} is calling` } : null);
   announce(shown);
   view.paint({
     ...model, view: shown, clock: now, now: EPOCH + now, notices: notices(), own: model.capture?.video ?? null,

@@ -99,8 +99,9 @@ export class Signaling {
     try {
       if (typeof data !== 'string' || data.length > MAX_BYTES) throw new TypeError('too large, or no text');
       envelope = JSON.parse(data);
+      if (envelope === null || typeof envelope !== 'object') throw new TypeError('no object');
     } catch (error) {
-      return console.warn('callbox: not an envelope', error);
+      return console.warn('callbox: not an envelope', error.message);
     }
     const { v, id, from, to, ...message } = envelope;
     if (v !== 1) return this.#otherVersion(envelope);
@@ -116,8 +117,8 @@ export class Signaling {
     }
   }
 
-  #otherVersion({ from, call }) {
-    if (from && call) this.send(from, { type: 'reject', call, reason: 'unsupported_version' });
+  #otherVersion({ from, call, type }) {
+    if (from && call && !['reject', 'cancel', 'hangup'].includes(type)) this.send(from, { type: 'reject', call, reason: 'unsupported_version' });
   }
 
   #isDuplicate({ user, device }, id) {

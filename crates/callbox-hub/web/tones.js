@@ -31,7 +31,7 @@ export class Tones {
     let beats = tone === 'busy' ? BEATS : Infinity;
     const beat = () => {
       if (beats-- <= 0) return this.play('silence');
-      if (tone === 'ring') navigator.vibrate?.([350, 150, 350]);
+      if (tone === 'ring') vibrate([350, 150, 350]);
       if (this.audible) this.#sound(tone);
       this.#timer = setTimeout(beat, every * 1_000);
     };
@@ -85,7 +85,7 @@ export class Tones {
 
   #stop() {
     clearTimeout(this.#timer);
-    if (this.#tone === 'ring') navigator.vibrate?.(0);
+    if (this.#tone === 'ring') vibrate(0);
     this.#bus?.disconnect();
     this.#bus = null;
   }
@@ -100,4 +100,9 @@ export class Tones {
     }
     if (this.#tone === 'ring') this.play('ring');
   }
+}
+
+/** Browsers complain when a page that nobody has touched yet wants to vibrate. */
+function vibrate(pattern) {
+  if (navigator.userActivation?.hasBeenActive !== false) navigator.vibrate?.(pattern);
 }
