@@ -1,0 +1,94 @@
+//! Twenty stations and a real hub in one process.
+
+// Every line of this file is a test's; the lint sees only functions that say so.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callbox_core::ids::AppId;
+use callbox_core::ticket::SecretKey;
+use callbox_hub::config::Flags;
+use callbox_hub::hub;
+use callbox_load::cast::Cast;
+use callbox_load::plan::{Mix, Scenario};
+use callbox_load::report::Report;
+use callbox_load::run::{RunError, Settings, run};
+use callbox_load::tally::Tally;
+use callbox_load::transport::websocket::WebSocket;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+const APP: u32 = 1_400_000_001;
+const KEY: &str = "0123456789abcdef";
+
+fn settings(url: String, key: &str, sizes: &[usize]) -> Settings {
+    let (unanswered, link) = (Duration::from_secs(1), Duration::from_millis(30));
+    let cast = Cast { app: AppId(APP), key: SecretKey::new(key).unwrap(), unanswered, link };
+    let mix = Mix { accept: 0.6, reject: 0.15, no_answer: 0.1, cancel: 0.15, group: 0.3 };
+    let (ring, talk) = (Duration::from_millis(100), Duration::from_millis(150));
+    let scenario = Scenario { rate: 12.0, seconds: 3, ring, talk, mix, seed: 1 };
+    let (connects_per_second, settle) = (500.0, Duration::from_millis(50));
+    Settings {
+        url,
+        cast,
+        sizes: sizes.to_vec(),
+        scenario,
+        connects_per_second,
+        settle,
+        server: Some(std::process::id()),
+    }
+}
+
+async fn measured(settings: &Settings) -> Result<Report, RunError> {
+    let tally = Arc::new(Tally::default());
+    let hub = WebSocket::new(&settings.url, tally.clone()).unwrap();
+    let (_stop, stopping) = watch::channel(false);
+    timeout(Duration::from_secs(60), run(settings, hub, tally, stopping)).await.expect("a run ends by itself")
+}
+
+/// A hub, while `visit` visits it.
+async fn with_hub<T>(visit: impl AsyncFnOnce(String) -> T) -> T {
+    let folder = tempfile::tempdir().unwrap();
+    let key_file = folder.path().join("key");
+    std::fs::write(&key_file, KEY).unwrap();
+    let (listen, store) = (Some(([127, 0, 0, 1], 0).into()), Some(folder.path().join("hub.db").display().to_string()));
+    let flags = Flags { listen, app: Some(APP), key_file: Some(key_file), store, ..Flags::default() };
+    let (ready, address) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopping = async { drop(stopped.await) };
+    let ready = |address| ready.send(address).expect("the test waits for it");
+    let hub = tokio::spawn(hub::run(flags.settings().unwrap(), ready, stopping));
+    let address = timeout(Duration::from_secs(10), address).await.unwrap().unwrap();
+    let seen = visit(format!("ws://{address}/ws")).await;
+    drop(stop);
+    timeout(Duration::from_secs(10), hub).await.unwrap().unwrap().unwrap();
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_stations_call_each_other_and_no_call_is_lost() {
+    let report = with_hub(async |url| measured(&settings(url, KEY, &[10, 20])).await.unwrap()).await;
+    for (point, stations) in report.points.iter().zip([10, 20]) {
+        assert_eq!(point.stations, stations);
+        assert!(point.is_good(), "{report}");
+        assert_eq!(point.incidents, Default::default(), "{report}");
+        assert_eq!(point.traffic.repeated, 0, "{report}");
+    }
+    let most = &report.points[1];
+    assert!(most.calls >= 15, "{report}");
+    for course in ["accept", "accept_group", "reject", "no_answer", "cancel"] {
+        assert!(most.courses.contains_key(course), "{course}: {report}");
+    }
+    assert!(most.latency_ms.accept_confirm.count >= 10, "{report}");
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["points"][1]["stations"], 20);
+    assert!(json["points"][1]["server"]["idle_bytes"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_is_told_in_words() {
+    let error = with_hub(async |url| measured(&settings(url, "another", &[3])).await.unwrap_err()).await;
+    assert!(error.to_string().contains("load-0000"), "{error}");
+    assert!(error.to_string().contains("NotLoggedIn"), "{error}");
+}
