@@ -193,15 +193,15 @@ fn first_names(path: &str) -> Vec<String> {
 }
 
 fn module_of(source: &Path, file: &Path) -> String {
-    let inside = file.strip_prefix(source).unwrap();
-    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
+    let inside = file.strip_prefix(source).expect("files are found under their source");
+    let first = inside.iter().next().expect("a file has a name").to_string_lossy().into_owned();
     first.strip_suffix(".rs").map(str::to_owned).unwrap_or(first)
 }
 
 fn rust_files(dir: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(dir).expect("the source is there") {
+        let path = entry.expect("the source can be read").path();
         if path.is_dir() {
             files.extend(rust_files(&path));
         } else if path.extension().is_some_and(|end| end == "rs") {

@@ -1,6 +1,6 @@
 //! `callbox run` and `callbox check`.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use tracing_subscriber::EnvFilter;
@@ -44,5 +44,11 @@ pub(super) fn check(config: &Path) -> u8 {
 /// Logs to standard error: systemd adds time and unit. `CALLBOX_LOG` goes before the configuration.
 fn log(level: &str) {
     let filter = EnvFilter::try_from_env("CALLBOX_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .with_target(false)
+        .init();
 }

@@ -1,6 +1,5 @@
 //! The loop: take an input, or the deadline; hand it to the station; log the transition; carry the effects out. It decides nothing.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -115,7 +114,7 @@ impl Shell {
                 let record = &entry.record;
                 tracing::info!(
                     call = %record.call, caller = %record.caller, reason = %record.reason,
-                    talk_ms = record.talked.as_millis(), timing = ?Steps(&entry), "call is over"
+                    talk_ms = record.talked.as_millis(), timing_ms = %Steps(&entry), "call is over"
                 );
                 self.edges.records.append(&entry);
                 self.journal.record(&entry);
@@ -304,10 +303,11 @@ fn step_of(event: &LinkEvent) -> Option<&'static str> {
 /// A timing record as one field of a log line.
 struct Steps<'a>(&'a Entry);
 
-impl std::fmt::Debug for Steps<'_> {
+impl std::fmt::Display for Steps<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let timing = serde_json::to_value(self.0.record.timing).unwrap_or_default();
-        let steps: BTreeMap<_, _> = timing.as_object().into_iter().flatten().collect();
-        f.debug_map().entries(steps).finish()
+        let steps = timing.as_object().into_iter().flatten();
+        let steps: Vec<_> = steps.map(|(step, ms)| format!("{}={ms}", step.trim_end_matches("_ms"))).collect();
+        f.write_str(&steps.join(" "))
     }
 }

@@ -38,14 +38,17 @@ pub(super) fn results(args: &DemoArgs, results: &Results) -> Result<(), Failure>
     Ok(())
 }
 
-fn of(calls: &[Call], early: Early, side: fn(&Call) -> &Timing) -> Vec<Timing> {
+fn of(calls: &[Call], early: Early, side: Side) -> Vec<Timing> {
     calls.iter().filter(|call| call.early == early).map(|call| side(call).clone()).collect()
 }
 
-const SIDES: [(&str, fn(&Call) -> &Timing); 2] = [("door", |call| &call.door), ("visitor", |call| &call.visitor)];
+/// One side's timing of a call.
+type Side = fn(&Call) -> &Timing;
+
+const SIDES: [(&str, Side); 2] = [("door", |call| &call.door), ("visitor", |call| &call.visitor)];
 
 /// From accept to the first frame shown, at one side, as the median.
-fn blink(calls: &[Call], early: Early, side: fn(&Call) -> &Timing) -> Option<f64> {
+fn blink(calls: &[Call], early: Early, side: Side) -> Option<f64> {
     figures::median(of(calls, early, side).iter().filter_map(figures::accept_to_frame).collect())
 }
 
@@ -53,7 +56,7 @@ fn modes(args: &DemoArgs) -> Vec<Early> {
     if args.compare { vec![Early::Connect, Early::Off] } else { vec![args.early] }
 }
 
-fn ratio(calls: &[Call], side: fn(&Call) -> &Timing) -> Option<f64> {
+fn ratio(calls: &[Call], side: Side) -> Option<f64> {
     let (with, without) = (blink(calls, Early::Connect, side)?, blink(calls, Early::Off, side)?);
     (without > 0.0).then(|| with / without)
 }
@@ -61,7 +64,7 @@ fn ratio(calls: &[Call], side: fn(&Call) -> &Timing) -> Option<f64> {
 fn as_json(args: &DemoArgs, results: &Results) -> Value {
     let calls = &results.calls;
     let mode = |early: Early| {
-        let side = |side: fn(&Call) -> &Timing| {
+        let side = |side: Side| {
             let timings = of(calls, early, side);
             json!({
                 "median": figures::medians(&timings),
