@@ -1,9 +1,5 @@
 //! The encode pipeline: camera or placeholder to one encoded stream that every link shares.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
@@ -12,14 +8,13 @@ use gstreamer_video::UpstreamForceKeyUnitEvent;
 
 use super::camera::raw_caps;
 use super::codec::{Encoder, apply};
-use super::inbox::{Inbox, Note};
+use super::inbox::Inbox;
 use super::join::{attach_shut, prepare_slot, producer};
-use super::pipeline::{Pipeline, PipelineError};
+use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::Settings;
-use super::warm::world;
 
 /// Key frames are made at most this often, however many peers ask.
-pub(crate) const KEY_FRAME_EVERY: Duration = Duration::from_millis(500);
+const KEY_FRAME_EVERY: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
 /// The running encoder.
 pub(crate) struct Encode {
@@ -43,14 +38,14 @@ impl Encode {
         let element = pipeline.element("encoder")?;
         apply(&element, encoder.properties);
         encoder.set_bitrate(&element, settings.bitrate.start);
+        // The base class of all encoders keeps requests that come too soon until their time has come.
+        let every = KEY_FRAME_EVERY.nseconds().to_string();
+        set_if_there(&element, "min-force-key-unit-interval", &every);
         let switch = pipeline.element("switch")?;
         if let Some(placeholder) = switch.static_pad("sink_1") {
             placeholder.set_property("priority", 1u32);
         }
         let sink: AppSink = pipeline.typed("video")?;
-        if let Some(pad) = sink.static_pad("sink") {
-            coalesce_key_requests(&pad, inbox);
-        }
         let camera: AppSrc = pipeline.typed("camera")?;
         prepare_slot(&camera);
         camera.set_caps(raw_caps(settings).parse().ok().as_ref());
@@ -131,25 +126,4 @@ fn describe(settings: &Settings, encoder: &Encoder) -> String {
         factory = encoder.factory,
         caps = encoder.caps,
     )
-}
-
-/// Lets one request for a key frame through each [`KEY_FRAME_EVERY`]; a later one is remembered by the owner.
-fn coalesce_key_requests(pad: &gst::Pad, inbox: &Inbox) {
-    let last = Arc::new(AtomicU64::new(0));
-    let inbox = inbox.clone();
-    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
-        let asks = info.event().is_some_and(|event| UpstreamForceKeyUnitEvent::parse(event).is_ok());
-        if !asks {
-            return gst::PadProbeReturn::Ok;
-        }
-        let now = world().map(|world| world.running_time().mseconds()).unwrap_or(0);
-        let before = last.load(Ordering::Relaxed);
-        if before == 0 || now.saturating_sub(before) >= KEY_FRAME_EVERY.as_millis() as u64 {
-            last.store(now.max(1), Ordering::Relaxed);
-            return gst::PadProbeReturn::Ok;
-        }
-        inbox.tell(Note::KeyFrameWanted);
-        // Not `Drop`: the bindings take the event out, and GStreamer 1.22 then complains that it is gone.
-        gst::PadProbeReturn::Handled
-    });
 }

@@ -47,8 +47,6 @@ pub(crate) enum Note {
     Started(PipelineId, Result<(), String>),
     /// The first sample came through a device's pipeline.
     Flowing(PipelineId),
-    /// A key frame was asked for too soon after the last.
-    KeyFrameWanted,
     /// A pipeline is gone, or hangs.
     TornDown {
         /// What it was.

@@ -33,6 +33,9 @@ pub(crate) fn attach_shut(producer: &StreamProducer, slot: &AppSrc) -> Result<Co
     let mut link = ConsumptionLink::disconnected_with(slot.clone(), consumer_settings());
     link.set_discard(true);
     link.change_producer(producer, false).map_err(|error| PipelineError::new("joint", error))?;
+    // A stream begins with a key frame, but need not go on with one: a raw frame left out before the encoder marks the
+    // next encoded one as a break, though it decodes, and a busy machine that skips frames would wait for ever.
+    link.set_wait_for_keyframe(false);
     Ok(link)
 }
 

@@ -13,7 +13,6 @@ use tokio::sync::oneshot;
 use super::audio::SLOTS;
 use super::board::{Heard, Seen, Status};
 use super::devices::{Devices, Rebuilt};
-use super::encode::KEY_FRAME_EVERY;
 use super::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
 use super::link::{Link, Parts};
 use super::outbox::{Event, Outbox};
@@ -45,7 +44,6 @@ pub(crate) struct Owner {
     tone: Tone,
     tone_ends: Option<Instant>,
     releasing: bool,
-    key_frame_at: Option<Instant>,
     stats_at: Instant,
     status_at: Instant,
     status: Arc<Mutex<Status>>,
@@ -66,7 +64,6 @@ impl Owner {
             tone: Tone::Silence,
             tone_ends: None,
             releasing: false,
-            key_frame_at: None,
             stats_at: now,
             status_at: now,
             status,
@@ -96,9 +93,6 @@ impl Owner {
             Note::Started(id, Ok(())) => self.devices.started(id, &mut self.outbox),
             Note::Started(id, Err(text)) => self.broke(id, "", &text),
             Note::Flowing(id) => self.devices.flows(id, &mut self.outbox),
-            Note::KeyFrameWanted => {
-                self.key_frame_at.get_or_insert_with(|| Instant::now() + KEY_FRAME_EVERY);
-            }
             Note::TornDown { name, in_time: false } => {
                 self.status.lock().unwrap_or_else(PoisonError::into_inner).drain = true;
                 self.outbox.tell(Event::Drain(format!("the {name} pipeline does not stop")));
@@ -307,10 +301,9 @@ impl Owner {
             if self.links[at].is_secured() != was_secured {
                 self.settle(at);
             }
-        }
-        if self.key_frame_at.is_some_and(|at| now >= at) {
-            self.key_frame_at = None;
-            self.devices.encoders().for_each(|encode| encode.key_frame());
+            if self.links[at].has_lost_frames() {
+                self.key_frame(self.links[at].codec());
+            }
         }
         let tone_over = self.tone_ends.is_none_or(|ends| now >= ends);
         if self.releasing && tone_over && self.links.is_empty() {
@@ -423,12 +416,15 @@ impl Owner {
         let sends = link.sends_video();
         let codec = link.codec();
         self.settle_screen();
-        self.settle_encoders();
         if sends && !sent {
-            if let Ok(encode) = self.devices.encode(codec) {
-                encode.key_frame();
-            }
+            // Before the encoder is let go, so that its very next frame is one.
+            self.key_frame(codec);
         }
+        self.settle_encoders();
+    }
+
+    fn key_frame(&mut self, codec: VideoCodec) {
+        self.devices.encoders().filter(|encode| encode.encoder.codec == codec).for_each(|encode| encode.key_frame());
     }
 
     fn settle_screen(&self) {

@@ -79,6 +79,7 @@ pub(crate) struct Link {
     activity: Arc<AtomicU64>,
     seen_activity: u64,
     stats: stats::Numbers,
+    frames_lost: u64,
 }
 
 /// What a link is made of, beside itself.
@@ -139,6 +140,7 @@ impl Link {
             activity,
             seen_activity: 0,
             stats: stats::Numbers::default(),
+            frames_lost: 0,
         })
     }
 
@@ -193,6 +195,12 @@ impl Link {
     /// Whether our camera goes out on it now.
     pub(crate) fn sends_video(&self) -> bool {
         self.is_secured() && self.flow.send_video && self.video_out.is_some()
+    }
+
+    /// Whether encoded frames were dropped on the way in since last asked: the peer cannot know, and needs a key frame.
+    pub(crate) fn has_lost_frames(&mut self) -> bool {
+        let lost = self.video_out.as_ref().map_or(0, |video| video.counts().1);
+        lost != std::mem::replace(&mut self.frames_lost, lost) && self.sends_video()
     }
 
     /// Whether the peer is to be seen now.
