@@ -352,6 +352,24 @@ test('the hub restarts in a call: media goes on', () => {
   assert.equal(s.states()['anna/phone'], 'talking');
 });
 
+test('what may have been lost with the line is said again', () => {
+  const again = (s, name) => {
+    s.at(name).sent.length = 0;
+    s.feed(name, { type: 'signaling', up: false });
+    s.feed(name, { type: 'signaling', up: true });
+    return s.at(name).sent.map(({ type }) => type);
+  };
+  const s = ringing('anna/phone', 'ben/phone');
+  assert.deepEqual(again(s, 'anna/phone'), ['invite']);
+  assert.equal(s.at('anna/phone').sent[0].remaining_ms, 29_950, 'with the time that is left');
+  assert.deepEqual(again(s, 'ben/phone'), ['ringing']);
+  s.press('ben/phone', 'accept', { media: 'video' });
+  assert.deepEqual(again(s, 'ben/phone'), ['accept']);
+  s.pass(100);
+  assert.deepEqual(again(s, 'anna/phone'), ['media']);
+  assert.deepEqual(s.states(), { 'anna/phone': 'talking', 'ben/phone': 'talking' });
+});
+
 test('a name that nobody has ends the call at once', () => {
   const s = street('anna/phone');
   s.press('anna/phone', 'call', { users: ['nobody'], media: 'audio' });

@@ -304,7 +304,7 @@ function notices() {
   if (model.blocked) all.push(model.blocked);
   if (!Capture.possible) all.push({ icon: 'video-off', text: 'This browser gives out microphone and camera on https pages only. You can see and hear, but not be seen or heard.' });
   if (model.mayAsk) all.push({ icon: 'mic', text: 'Let this page use your microphone and camera, so that you can answer at once.', button: 'Allow', wish: 'allow' });
-  if (!tones.audible) all.push({ icon: 'bell', text: 'Browsers ring only after a first tap.', button: 'Turn the ring on', wish: 'sound' });
+  if (!tones.audible) all.push({ icon: 'bell', text: 'This page may ring once you have touched it.', button: 'Turn the ring on', wish: 'sound' });
   return all;
 }
 

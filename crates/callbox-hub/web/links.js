@@ -210,6 +210,7 @@ class Link {
       this.#tell(event);
     };
     const look = async () => {
+      if (this.#closed) return;
       for (const stat of (await this.pc.getStats()).values()) {
         if (stat.type === 'inbound-rtp' && stat.kind === 'audio' && stat.packetsReceived > 0 && this.#flow.playAudio) once('first_audio');
         if (stat.type === 'inbound-rtp' && stat.kind === 'video' && stat.framesDecoded > 0) once('first_frame_shown');

@@ -116,7 +116,7 @@ export class Station {
 
   #invitedAgain(s, from, m) {
     if (s.name !== 'ringing' || !same(from, s.facts.caller)) return s;
-    this.#send(from, { type: 'ringing', call: m.call, agent: 'browser', early: s.early });
+    this.#rings(s);
     return { ...s, until: Math.min(s.until, this.#now + m.remaining_ms) };
   }
 
@@ -157,11 +157,18 @@ export class Station {
     const callees = [...new Set(users)].filter((user) => user !== this.#me.user);
     if (!callees.length) return s;
     const facts = this.#facts('outgoing', this.#ids(), media, this.#me, callees);
-    const invite = { type: 'invite', call: facts.call, kind: 'single', media, callees, remaining_ms: this.#ring, agent: 'browser', early: this.#early };
     this.#out.push({ do: 'prepare', media });
-    for (const user of callees) this.#send({ user }, invite);
     const until = this.#now + this.#ring + LIMITS.backstop;
-    return { name: 'inviting', facts, lines: new Lines(facts.call, media), callees: new Callees(callees), until, mic: true, camera: media === 'video' };
+    const lines = new Lines(facts.call, media);
+    return this.#ask({ name: 'inviting', facts, lines, callees: new Callees(callees), until, mic: true, camera: media === 'video' });
+  }
+
+  #ask(s) {
+    const { call, media, callees } = s.facts;
+    const left = s.until - LIMITS.backstop - this.#now;
+    const invite = { type: 'invite', call, kind: 'single', media, callees, remaining_ms: Math.round(left), agent: 'browser', early: this.#early };
+    if (left > 0) for (const user of s.callees.open) this.#send({ user }, invite);
+    return s;
   }
 
   #invitingHeard(s, from, m) {
@@ -194,6 +201,8 @@ export class Station {
   }
 
   #inviting(s, input) {
+    // What was said while the line broke may be lost; to say it again changes nothing.
+    if (input.type === 'signaling' && input.up) return this.#ask(s);
     if (input.type === 'pressed' && (input.action === 'hangup' || input.action === 'leave')) return this.#giveUp(s, 'cancelled', 'cancelled');
     if (input.type === 'result' && input.call === s.facts.call) {
       s.callees.told(input.code);
@@ -214,13 +223,20 @@ export class Station {
     const early = least(m.early, this.#early);
     const facts = this.#facts('incoming', m.call, m.media, target(from), m.callees);
     const lines = new Lines(m.call, m.media);
+    const until = this.#now + m.remaining_ms;
+    const s = { name: 'ringing', facts, lines, agent: m.agent, early, until, mic: true, camera: m.media === 'video' };
     this.#mark(facts, 'ringing_ms');
-    this.#send(from, { type: 'ringing', call: m.call, agent: 'browser', early });
+    this.#rings(s);
     if (early !== 'off') lines.open(this.#out, from, 1, m.agent === 'browser');
-    return { name: 'ringing', facts, lines, agent: m.agent, early, until: this.#now + m.remaining_ms, mic: true, camera: m.media === 'video' };
+    return s;
+  }
+
+  #rings(s) {
+    this.#send(s.facts.caller, { type: 'ringing', call: s.facts.call, agent: 'browser', early: s.early });
   }
 
   #ringing(s, input) {
+    if (input.type === 'signaling' && input.up) this.#rings(s);
     if (input.type === 'pressed') {
       if (input.action === 'accept') return this.#pickUp(s, input.media ?? s.facts.media);
       if (input.action === 'reject' || input.action === 'hangup') return this.#reject(s, 'rejected');
@@ -267,7 +283,7 @@ export class Station {
       this.#send(s.facts.caller, { type: 'hangup', call: s.facts.call, reason: 'network_lost' });
       return this.#end(s, 'network_lost');
     }
-    if (input.type === 'tick' && this.#now >= s.resend) {
+    if ((input.type === 'tick' && this.#now >= s.resend) || (input.type === 'signaling' && input.up)) {
       this.#accept(s);
       return { ...s, resend: this.#now + LIMITS.resendAccept };
     }
@@ -309,7 +325,7 @@ export class Station {
       return { ...s, gone: input.online ? null : s.gone ?? this.#now };
     }
     // What the hub said of presence counts only while it is there to take it back.
-    if (input.type === 'signaling' && !input.up) return { ...s, gone: null };
+    if (input.type === 'signaling') return input.up ? this.#tell({ ...s, said: null }) : { ...s, gone: null };
     return input.type === 'tick' ? this.#watch(s) : this.#switches(s, input);
   }
 

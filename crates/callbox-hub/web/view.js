@@ -229,15 +229,15 @@ export class View {
     $('accept-audio').classList.toggle('green', !video);
     this.#text('accept-audio span', video ? 'Voice' : 'Answer');
     this.#text('hangup span', view.state === 'inviting' ? 'Cancel' : 'Hang up');
-    this.#toggle('mic', view.mic, 'mic', 'Mute', 'Unmute');
-    this.#toggle('camera', view.camera && capture?.video !== null, 'video', 'Camera off', 'Camera on');
+    this.#toggle('mic', view.mic, 'mic');
+    this.#toggle('camera', view.camera && capture?.video !== null, 'video');
   }
 
-  #toggle(id, on, picture, off, back) {
+  /** A pressed one is highlighted: its name says what holds then. */
+  #toggle(id, on, picture) {
     const button = $(id);
     button.setAttribute('aria-pressed', String(!on));
     button.querySelector('use').setAttribute('href', on ? `#i-${picture}` : `#i-${picture}-off`);
-    this.#text(`${id} span`, on ? off : back);
   }
 
   #toggleFill() {
@@ -255,7 +255,6 @@ export class View {
   #fitPicture() {
     const fill = this.#fills();
     $('call').dataset.fill = fill;
-    $('fit').setAttribute('aria-pressed', String(fill));
     this.#text('fit span', fill ? 'Fit' : 'Fill');
   }
 
