@@ -23,9 +23,9 @@ const MAX_EVENTS: usize = 1024;
 /// Goodbyes take at most this long.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Why the hub does not start.
+/// Why the hub does not start, or stopped unasked.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum HubError {
     /// The store.
     #[error("store: {0}")]
     Store(#[from] StoreError),
@@ -40,17 +40,20 @@ pub enum StartError {
     /// Randomness or threads.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
+    /// A fault of ours; the log says more.
+    #[error("the hub's loop ended unasked")]
+    LoopEnded,
 }
 
 /// Runs until `stop` resolves. `ready` hears the address once connections are accepted.
 ///
 /// # Errors
-/// [`StartError`]; nothing runs then.
+/// [`HubError`]; nothing runs any more then.
 pub async fn run(
     settings: Settings,
     ready: impl FnOnce(std::net::SocketAddr),
     stop: impl Future<Output = ()>,
-) -> Result<(), StartError> {
+) -> Result<(), HubError> {
     let store = Store::open(&settings.store)?;
     let (remembered, unreadable) = store.remembered()?;
     if unreadable > 0 {
@@ -58,7 +61,7 @@ pub async fn run(
     }
     info!(invites = remembered.invites.len(), missed = remembered.missed.len(), "remembered");
     let switchboard = Switchboard::new(now(), settings.tenants, remembered, IdSource::new(seed()?));
-    let listen = |source| StartError::Listen { address: settings.listen.to_string(), source };
+    let listen = |source| HubError::Listen { address: settings.listen.to_string(), source };
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
 
@@ -83,20 +86,24 @@ pub async fn run(
     ready(address);
 
     let mut looped = looped;
-    tokio::select! {
-        () = stop => info!("stopping"),
-        _ = &mut looped => error!("the loop ended by itself"),
-    }
+    let asked = tokio::select! {
+        () = stop => true,
+        _ = &mut looped => false,
+    };
+    info!(asked, "stopping");
     stop_server.send_replace(true);
-    // Both fail only when the loop is gone already.
+    // Fails only when the loop is gone already.
     let _ = shut.send(());
     if !house.empty(FAREWELL).await {
         warn!("some sessions did not end in time");
     }
     serving.abort();
     drop(house);
+    if !asked {
+        return Err(HubError::LoopEnded);
+    }
     if timeout(Duration::from_secs(1), looped).await.is_ok() && thread.join().is_err() {
-        error!("the loop panicked");
+        return Err(HubError::LoopEnded);
     }
     info!("stopped");
     Ok(())

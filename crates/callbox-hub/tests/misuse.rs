@@ -81,6 +81,7 @@ async fn the_oversized_is_refused_in_words_and_the_huge_ends_the_socket() {
     let hub = Hub::start().await;
     let mut anna = hub.device("anna", "phone").await;
     let fits = json!({ "to": { "user": "anna" }, "type": "offer", "call": "c", "link": 1, "sdp": "x".repeat(60_000) });
+    // Nobody else is there, and it is sent to no device in particular.
     anna.say(fits).await;
     assert_eq!(anna.hear().await["code"], "offline");
     anna.raw(Message::text("x".repeat(70_000))).await;

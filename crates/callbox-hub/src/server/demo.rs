@@ -41,7 +41,7 @@ struct Login {
 pub(super) async fn is_open(State(house): State<Arc<House>>, headers: HeaderMap) -> Response {
     match allowed(&house, &headers) {
         Ok(app) => Json(Open { app }).into_response(),
-        Err(refusal) => refusal,
+        Err(refusal) => refusal.into_response(),
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) async fn is_open(State(house): State<Arc<House>>, headers: HeaderMap)
 pub(super) async fn make(State(house): State<Arc<House>>, headers: HeaderMap, Json(wish): Json<Wish>) -> Response {
     let app = match allowed(&house, &headers) {
         Ok(app) => app,
-        Err(refusal) => return refusal,
+        Err(refusal) => return refusal.into_response(),
     };
     let Some(key) = house.settings.apps.get(&app) else {
         return plain(StatusCode::NOT_FOUND, "the demo's app is not there");
@@ -60,10 +60,25 @@ pub(super) async fn make(State(house): State<Arc<House>>, headers: HeaderMap, Js
     Json(Login { app, user: wish.user, ticket }).into_response()
 }
 
-fn allowed(house: &House, headers: &HeaderMap) -> Result<AppId, Response> {
-    let app = house.settings.demo.ok_or_else(|| plain(StatusCode::NOT_FOUND, "no demo runs here"))?;
+/// Why there is no ticket.
+enum Refusal {
+    NoDemo,
+    NotThisMachine,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoDemo => plain(StatusCode::NOT_FOUND, "no demo runs here"),
+            Self::NotThisMachine => plain(StatusCode::FORBIDDEN, "demo tickets are for pages of this machine only"),
+        }
+    }
+}
+
+fn allowed(house: &House, headers: &HeaderMap) -> Result<AppId, Refusal> {
+    let app = house.settings.demo.ok_or(Refusal::NoDemo)?;
     if is_for_loopback(headers) && is_welcome(headers, &[]) {
         return Ok(app);
     }
-    Err(plain(StatusCode::FORBIDDEN, "demo tickets are for pages of this machine only"))
+    Err(Refusal::NotThisMachine)
 }

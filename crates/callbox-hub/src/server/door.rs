@@ -35,6 +35,11 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    /// Every seat is taken.
+    pub(super) fn full() -> Self {
+        Self::new("the hub has as many devices as it may: try again later, or raise `limits.sessions`")
+    }
+
     fn new(text: impl Into<String>) -> Self {
         Self { code: None, text: text.into(), guessed: false }
     }

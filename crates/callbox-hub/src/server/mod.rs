@@ -101,6 +101,8 @@ pub struct House {
     settings: Settings,
     events: mpsc::Sender<Event>,
     sessions: Arc<Semaphore>,
+    /// Sockets that have not logged in: they never take a session's place.
+    door: Arc<Semaphore>,
     next_session: AtomicU64,
     ids: Mutex<IdSource>,
     refused: Mutex<RefusedLogins>,
@@ -112,14 +114,17 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const HTTP_LIFETIME: Duration = Duration::from_secs(120);
 /// The loop takes an event within this time, or something is badly wrong.
 const LOOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Connections beside the sessions: pages being fetched, sockets not yet logged in.
-const SPARE_CONNECTIONS: usize = 256;
+/// Sockets that have not logged in yet.
+const MAX_AT_DOOR: usize = 256;
+/// Connections that fetch the page.
+const MAX_FETCHING: usize = 256;
 
 impl House {
     /// A house whose visitors are announced on `events`.
     pub fn new(settings: Settings, events: mpsc::Sender<Event>, ids: IdSource) -> Self {
         Self {
             sessions: Arc::new(Semaphore::new(settings.max_sessions as usize)),
+            door: Arc::new(Semaphore::new(MAX_AT_DOOR)),
             settings,
             events,
             next_session: AtomicU64::new(1),
@@ -167,7 +172,7 @@ impl House {
 
 /// Accepts connections until told to stop.
 pub async fn serve(listener: TcpListener, house: Arc<House>, mut stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(house.settings.max_sessions as usize + SPARE_CONNECTIONS));
+    let connections = Arc::new(Semaphore::new(house.settings.max_sessions as usize + MAX_AT_DOOR + MAX_FETCHING));
     let router = router(house);
     loop {
         let accepted = tokio::select! {
@@ -235,16 +240,15 @@ async fn upgrade(
         warn!(peer = %socket, origin = ?headers.get("origin"), "a web page of another origin was refused");
         return page::plain(StatusCode::FORBIDDEN, "this page may not use the hub: add its origin to `server.origins`");
     }
-    let Ok(permit) = house.sessions.clone().try_acquire_owned() else {
-        warn!(peer = %socket, max = house.settings.max_sessions, "too many sessions");
-        return page::plain(StatusCode::SERVICE_UNAVAILABLE, "too many sessions, try again later");
+    let Ok(waiting) = house.door.clone().try_acquire_owned() else {
+        warn!(peer = %socket, "too many sockets that have not logged in");
+        return page::plain(StatusCode::SERVICE_UNAVAILABLE, "too many are logging in, try again later");
     };
     let peer = house.peer(socket, &headers);
     // Somewhat more than allowed is read, so that it can be refused in words; far more ends the socket.
     let upgrade = upgrade.max_message_size(4 * MAX_BYTES).max_frame_size(4 * MAX_BYTES);
     upgrade.on_upgrade(move |socket| async move {
-        session::serve(socket, peer, &house).await;
-        drop(permit);
+        session::serve(socket, peer, &house, waiting).await;
     })
 }
 

@@ -7,18 +7,24 @@ use axum::extract::ws::{Message as WsMessage, WebSocket};
 use callbox_core::protocol::Bye;
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 use tracing::{debug, info};
 
-use super::door::{Guest, admit};
+use super::door::{Guest, Refusal, admit};
 use super::limits::Bucket;
 use super::outbox::{Farewell, Outbox, queue};
 use super::{Event, House};
 use crate::switchboard::{Frame, SessionId};
 
 /// Serves a socket until either side closes it.
-pub(super) async fn serve(mut socket: WebSocket, peer: IpAddr, house: &House) {
-    let guest = match admit(&mut socket, peer, house).await {
+pub(super) async fn serve(mut socket: WebSocket, peer: IpAddr, house: &House, waiting: OwnedSemaphorePermit) {
+    let admitted = admit(&mut socket, peer, house).await.and_then(|guest| match house.sessions.try_acquire() {
+        Ok(seat) => Ok((guest, seat)),
+        Err(_) => Err(Some(Refusal::full())),
+    });
+    drop(waiting);
+    let (guest, _seat) = match admitted {
         Ok(guest) => guest,
         Err(None) => return debug!(%peer, "left before login"),
         Err(Some(refusal)) => {

@@ -1,6 +1,7 @@
 //! The hub's decisions without a socket, a clock or a file: inputs in, effects out.
 
 mod effect;
+mod held;
 mod input;
 mod invite;
 mod kept;

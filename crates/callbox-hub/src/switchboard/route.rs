@@ -59,20 +59,38 @@ impl Tenant {
         }
         let decided = self.decide_by(&envelope, to, out);
         let receivers = self.receivers(session, to);
-        let silent = match envelope.message {
-            // It reached what it was meant for: the invite that waits.
-            Message::Cancel { .. } => decided,
-            // Never answered by another one, or two parties would never stop.
-            Message::Result { .. } => true,
-            _ => false,
-        };
-        if receivers.is_empty() && !silent {
-            let text = format!("{} is not connected", name(to));
-            return out.result(session, ResultCode::Offline, Some(&envelope.id), envelope.message.call(), text);
+        if receivers.is_empty() {
+            return self.nobody_there(now, session, to, envelope, decided, out);
         }
         for receiver in receivers {
             out.pass(receiver, envelope.clone());
         }
+    }
+
+    /// A device may be back in a moment; a user without devices is not waited for.
+    fn nobody_there(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        to: &Target,
+        envelope: Envelope,
+        decided: bool,
+        out: &mut Outbox,
+    ) {
+        let (id, call) = (envelope.id.clone(), envelope.message.call().cloned());
+        match envelope.message {
+            // It reached what it was meant for: the invite that waits.
+            Message::Cancel { .. } if decided => return,
+            // Never answered by another one, or two parties would never stop.
+            Message::Result { .. } => return,
+            _ => {}
+        }
+        let itself = envelope.from.as_ref().is_some_and(|from| Target::from(from.clone()) == *to);
+        let device = to.device.clone().filter(|_| !itself).map(|device| Address { user: to.user.clone(), device });
+        let held = device.is_some_and(|device| self.held.hold(now, device, envelope));
+        let (code, text) =
+            if held { (ResultCode::Queued, "waits 10 s for it") } else { (ResultCode::Offline, "not kept") };
+        out.result(session, code, Some(&id), call.as_ref(), format!("{} is not connected: {text}", name(to)));
     }
 
     fn route_foreign(&self, session: SessionId, from: &Address, foreign: &Foreign, out: &mut Outbox) {

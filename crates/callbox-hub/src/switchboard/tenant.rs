@@ -9,6 +9,7 @@ use callbox_core::protocol::{Bye, Message, ResultCode};
 use super::Now;
 use super::SessionId;
 use super::effect::Change;
+use super::held::Held;
 use super::kept::KeptInvites;
 use super::missed::Missed;
 use super::outbox::Outbox;
@@ -60,6 +61,7 @@ pub(super) struct Tenant {
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) kept: KeptInvites,
     pub(super) missed: Missed,
+    pub(super) held: Held,
     present: BTreeMap<UserId, BTreeMap<DeviceId, SessionId>>,
     seen: BTreeSet<UserId>,
     watchers: Watchers,
@@ -73,6 +75,7 @@ impl Tenant {
             sessions: BTreeMap::new(),
             kept: KeptInvites::default(),
             missed: Missed::default(),
+            held: Held::default(),
             present: BTreeMap::new(),
             seen: BTreeSet::new(),
             watchers: Watchers::default(),
@@ -112,6 +115,9 @@ impl Tenant {
         if older.is_none() {
             self.tell_watchers(&address.user, Some(&address.device), true, out);
         }
+        for envelope in self.held.take(now, &address) {
+            out.pass(session, envelope);
+        }
         self.deliver_waiting(now, session, &address, out);
         Ok(older)
     }
@@ -135,6 +141,7 @@ impl Tenant {
     /// Time passed. The sessions whose tickets ran out come back.
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) -> Vec<SessionId> {
         self.expire(now, out);
+        self.held.expire(now);
         let over = |session: &Session| session.ticket_until <= now.steady;
         let expired: Vec<SessionId> = self.sessions.iter().filter(|(_, s)| over(s)).map(|(id, _)| *id).collect();
         for session in &expired {
@@ -153,7 +160,7 @@ impl Tenant {
     /// When `tick` has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let of_session = |s: &Session| s.renew_at.map_or(s.ticket_until, |at| at.min(s.ticket_until));
-        self.sessions.values().map(of_session).chain(self.kept.deadline()).min()
+        self.sessions.values().map(of_session).chain(self.kept.deadline()).chain(self.held.deadline()).min()
     }
 
     /// Answers a `watch`: the state now, then `ok`, then every change.

@@ -53,7 +53,7 @@ where
 {
     let any =
         |chance: &mut Chance, live: &BTreeMap<SessionId, &str>| live.keys().nth(chance.below(live.len())).copied();
-    let roll = if live.is_empty() { 0 } else { chance.below(12) };
+    let roll = if live.is_empty() { 0 } else { chance.below(13) };
     match roll {
         0 | 1 => {
             let who = chance.of(&DEVICES);
@@ -77,10 +77,22 @@ where
                 8 => desk.say(session, device, confirm(call)),
                 9 => desk.say(session, device, reject(call, EndReason::Rejected)),
                 10 => desk.say(session, "", Message::Watch { users: vec!["*".to_owned()] }),
-                _ => desk.frame(session, r#"{"v":1,"id":"x","type":"dance","to":{"user":"anna"}}"#),
+                11 => desk.frame(session, r#"{"v":1,"id":"x","type":"dance","to":{"user":"anna"}}"#),
+                _ => desk.frame(session, &garbled(chance)),
             }
         }
     }
+}
+
+/// A good frame with some of its characters replaced.
+fn garbled(chance: &mut Chance) -> String {
+    let good = r#"{"v":1,"id":"x","to":{"user":"anna"},"type":"reject","call":"c1","reason":"rejected"}"#;
+    let mut characters: Vec<char> = good.chars().collect();
+    for _ in 0..=chance.below(4) {
+        let place = chance.below(characters.len());
+        characters[place] = ['"', '{', '9', ':', '\\', 'ü', '\0', ','][chance.below(8)];
+    }
+    characters.into_iter().collect()
 }
 
 fn check(desk: &mut Desk, live: &BTreeMap<SessionId, &str>, seed: u64) {
