@@ -135,6 +135,9 @@ pub enum Message {
         agent: Agent,
         /// What is set up now: the smaller of the two wishes.
         early: EarlyMedia,
+        /// The newest link this device has for the call; 0: none yet, or none any more (it was restarted while it rang).
+        #[serde(default)]
+        link: u32,
     },
     /// Somebody picked up; counts once the inviter confirms it.
     Accept {

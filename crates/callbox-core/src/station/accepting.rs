@@ -131,7 +131,7 @@ impl Accepting {
         }
         match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.leave(now, EndReason::MediaFailed, desk),
-            News::None | News::Up | News::Down | News::NextFailed => State::Accepting(self),
+            News::None | News::Path => State::Accepting(self),
         }
     }
 }

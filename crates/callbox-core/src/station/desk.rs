@@ -137,8 +137,16 @@ impl Desk {
                     self.busy(from, message);
                 }
             }
-            _ => self.decided.answer(from, &message, &mut self.out),
+            _ => self.answer(from, &message),
         }
+    }
+
+    /// Answers a message of a call that is not the current one. A cancel that overtook its invite is remembered.
+    pub(super) fn answer(&mut self, from: &Address, message: &Message) {
+        if let Message::Cancel { call, reason, by } = message {
+            self.decided.insert(Ended { call: call.clone(), reason: *reason, by: by.clone() });
+        }
+        self.decided.answer(from, message, &mut self.out);
     }
 
     /// Remembers an outcome and shows it as the last call's.

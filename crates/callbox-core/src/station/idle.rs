@@ -51,7 +51,7 @@ impl Idle {
         match incoming(now, &from, &message, desk) {
             Some(ringing) => State::Ringing(ringing),
             None => {
-                desk.decided.answer(&from, &message, &mut desk.out);
+                desk.answer(&from, &message);
                 State::Idle(self)
             }
         }

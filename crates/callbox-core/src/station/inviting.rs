@@ -1,6 +1,6 @@
 //! We ring somebody; nobody there has picked up yet. We are the arbiter: an accept counts when we confirm it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::State;
@@ -29,6 +29,8 @@ pub(super) struct Inviting {
     until: Instant,
     callees: BTreeMap<UserId, Callee>,
     devices: BTreeMap<Address, Line>,
+    /// Devices that refused: what they said before that, and arrives after it, counts no more.
+    left: BTreeSet<Address>,
 }
 
 /// How one callee stands.
@@ -46,9 +48,10 @@ impl Inviting {
     /// Sends the invite.
     pub(super) fn begin(now: Instant, call: Call, desk: &mut Desk) -> Self {
         desk.begin(&call);
+        desk.out.tone(Tone::Silence);
         let callees = call.callees.iter().map(|user| (user.clone(), Callee::Open)).collect();
         let until = now + desk.policy.ring;
-        let inviting = Self { call, until, callees, devices: BTreeMap::new() };
+        let inviting = Self { call, until, callees, devices: BTreeMap::new(), left: BTreeSet::new() };
         inviting.invite(now, desk);
         inviting
     }
@@ -116,7 +119,10 @@ impl Inviting {
             return State::Inviting(self);
         }
         match message {
-            Message::Ringing { agent, early, .. } => self.rings(now, from, agent, early, desk),
+            Message::Ringing { .. } | Message::Accept { .. } if self.is_out(&from) => self.tell_out(from, desk),
+            Message::Ringing { agent, early, link, .. } => {
+                self.rings(now, from, agent, early.min(desk.policy.early), link, desk)
+            }
             Message::Accept { agent, .. } => return self.confirm(now, from, agent, desk),
             Message::Reject { reason, .. } | Message::Hangup { reason, .. } => {
                 return self.refused(now, &from, reason, desk);
@@ -131,23 +137,36 @@ impl Inviting {
         State::Inviting(self)
     }
 
-    /// One more device rings.
-    fn rings(&mut self, now: Instant, from: Address, agent: Agent, early: EarlyMedia, desk: &mut Desk) {
-        let Some(callee) = self.callees.get_mut(&from.user) else { return };
-        if let Callee::Refused(reason) = callee {
-            let late = Message::Cancel { call: self.call.id.clone(), reason: told(*reason), by: None };
-            return desk.out.send(from, late);
-        }
-        if self.devices.contains_key(&from) || self.devices.len() >= MOST_DEVICES {
+    /// This device, or its user, has refused already.
+    fn is_out(&self, device: &Address) -> bool {
+        self.left.contains(device) || matches!(self.callees.get(&device.user), Some(Callee::Refused(_)))
+    }
+
+    fn tell_out(&self, device: Address, desk: &mut Desk) {
+        let reason = match self.callees.get(&device.user) {
+            Some(Callee::Refused(reason)) => told(*reason),
+            _ => EndReason::Cancelled,
+        };
+        desk.out.send(device, Message::Cancel { call: self.call.id.clone(), reason, by: None });
+    }
+
+    /// One more device rings, or one of them rings again after a restart.
+    fn rings(&mut self, now: Instant, from: Address, agent: Agent, early: EarlyMedia, link: u32, desk: &mut Desk) {
+        if let Some(line) = self.devices.get_mut(&from) {
+            if link == 0 {
+                line.start_over(&mut desk.out);
+            }
             return;
         }
-        *callee = Callee::Open;
+        if self.devices.len() >= MOST_DEVICES {
+            return;
+        }
+        self.callees.insert(from.user.clone(), Callee::Open);
         if self.devices.is_empty() {
             desk.out.tone(Tone::RingBack);
         }
         self.call.timing.ringing_ms.get_or_insert(self.call.at(now));
         let mut line = Line::new(&self.call, from.clone(), !Agent::callee_offers(desk.agent, agent));
-        let early = early.min(desk.policy.early);
         let preview = early == EarlyMedia::Preview && self.call.media == Media::Video;
         line.gate(Flow { send_video: preview, ..Flow::default() }, &mut desk.out);
         if early != EarlyMedia::Off {
@@ -159,11 +178,6 @@ impl Inviting {
 
     /// The first accept wins; everybody else is told who won.
     fn confirm(mut self, now: Instant, winner: Address, agent: Agent, desk: &mut Desk) -> State {
-        if let Some(Callee::Refused(reason)) = self.callees.get(&winner.user) {
-            let late = Message::Cancel { call: self.call.id.clone(), reason: told(*reason), by: None };
-            desk.out.send(winner, late);
-            return State::Inviting(self);
-        }
         let line = self.devices.remove(&winner);
         let line =
             line.unwrap_or_else(|| Line::new(&self.call, winner.clone(), !Agent::callee_offers(desk.agent, agent)));
@@ -178,6 +192,7 @@ impl Inviting {
         if let Some(mut line) = self.devices.remove(from) {
             line.close(&mut desk.out);
         }
+        self.left.insert(from.clone());
         let others_ring = self.devices.keys().any(|device| device.user == from.user);
         let Some(callee) = self.callees.get_mut(&from.user) else { return State::Inviting(self) };
         match (&callee, reason) {
@@ -255,7 +270,7 @@ impl Inviting {
         match line.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.give_up(now, EndReason::MediaFailed, desk),
             // An early link that breaks costs only its head start: the next one is made after accept.
-            News::None | News::Up | News::Down | News::NextFailed => State::Inviting(self),
+            News::None | News::Path => State::Inviting(self),
         }
     }
 

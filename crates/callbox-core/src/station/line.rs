@@ -30,8 +30,19 @@ pub(super) struct Line {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Link {
     number: u32,
-    secured: bool,
+    path: Path,
     timing: Timing,
+}
+
+/// How one link stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Path {
+    /// Comes up.
+    Coming,
+    /// Media may flow.
+    Up,
+    /// Was up; nothing has come for the liveness time.
+    Silent,
 }
 
 /// What a link event means for the call.
@@ -39,12 +50,8 @@ struct Link {
 pub(super) enum News {
     /// Nothing to decide.
     None,
-    /// Media may flow now, for the first time or again.
-    Up,
-    /// The link that carried the call is silent or broken.
-    Down,
-    /// The replacement did not come up.
-    NextFailed,
+    /// Look again whether the line is up.
+    Path,
     /// Somebody sits in between: end the call.
     Unsafe,
 }
@@ -60,16 +67,23 @@ impl Line {
         &self.peer
     }
 
+    /// The number of the newest link; 0: there was none.
+    pub(super) fn newest(&self) -> u32 {
+        self.newest
+    }
+
     pub(super) fn we_offer(&self) -> bool {
         self.we_offer
     }
 
-    pub(super) fn has_link(&self) -> bool {
-        self.current.is_some()
+    /// Media may flow on one of the links.
+    pub(super) fn is_up(&self) -> bool {
+        self.links().any(|link| link.path == Path::Up)
     }
 
-    pub(super) fn is_up(&self) -> bool {
-        self.current.as_ref().is_some_and(|link| link.secured)
+    /// A link is on its way up.
+    pub(super) fn is_coming(&self) -> bool {
+        self.links().any(|link| link.path == Path::Coming)
     }
 
     /// Starts the next link if the offer is ours to make and none is on its way.
@@ -89,8 +103,19 @@ impl Line {
     /// What may pass from now on, on this link and on those that replace it.
     pub(super) fn gate(&mut self, flow: Flow, out: &mut Outbox) {
         self.flow = flow;
-        for link in self.current.iter().chain(&self.next) {
+        for link in self.links() {
             out.media(MediaOrder::Gate { link: self.id(link.number), flow });
+        }
+    }
+
+    /// The peer was restarted and knows no link: ours go, and a peer that offers counts from 1 again.
+    pub(super) fn start_over(&mut self, out: &mut Outbox) {
+        let had_link = self.current.is_some();
+        self.close(out);
+        if !self.we_offer {
+            self.newest = 0;
+        } else if had_link {
+            self.offer_next(out);
         }
     }
 
@@ -158,7 +183,7 @@ impl Line {
     fn open(&mut self, number: u32, out: &mut Outbox) {
         let id = self.id(number);
         self.newest = number;
-        let link = Link { number, secured: false, timing: Timing::default() };
+        let link = Link { number, path: Path::Coming, timing: Timing::default() };
         if self.current.is_none() {
             self.current = Some(link);
         } else {
@@ -174,19 +199,24 @@ impl Line {
         }
         if self.next.as_ref().is_some_and(|next| next.number == number) {
             self.drop_next(out);
-            return News::NextFailed;
+            return News::Path;
         }
-        if matches!(event, LinkEvent::Failed(_)) {
-            // It cannot come back: whatever is on its way takes its place.
-            if let Some(link) = self.current.take() {
-                out.media(MediaOrder::Close { link: self.id(link.number) });
+        match event {
+            // It may come back by itself.
+            LinkEvent::Silent => {
+                if let Some(link) = &mut self.current {
+                    link.path = Path::Silent;
+                }
+                self.take_over(out);
             }
-            self.current = self.next.take();
-            if self.is_up() {
-                return News::Up;
+            // It cannot: whatever is on its way takes its place.
+            _ => {
+                if let Some(link) = std::mem::replace(&mut self.current, self.next.take()) {
+                    out.media(MediaOrder::Close { link: self.id(link.number) });
+                }
             }
         }
-        News::Down
+        News::Path
     }
 
     fn step(&mut self, at: u32, number: u32, event: &LinkEvent, out: &mut Outbox) -> News {
@@ -196,7 +226,7 @@ impl Line {
         match event {
             LinkEvent::IceConnected => link.timing.ice_ms.get_or_insert(at),
             LinkEvent::Secured => {
-                link.secured = true;
+                link.path = Path::Up;
                 link.timing.dtls_ms.get_or_insert(at)
             }
             LinkEvent::FirstAudio => link.timing.first_audio_ms.get_or_insert(at),
@@ -204,13 +234,15 @@ impl Line {
             _ => link.timing.first_frame_shown_ms.get_or_insert(at),
         };
         self.take_over(out);
-        if matches!(event, LinkEvent::Secured) { News::Up } else { News::None }
+        if matches!(event, LinkEvent::Secured) { News::Path } else { News::None }
     }
 
-    /// Make before break: the old link goes when the new one is seen or heard.
+    /// Make before break: the old link goes when the new one is seen or heard, or is up while the old one is not.
     fn take_over(&mut self, out: &mut Outbox) {
-        let lives = |link: &Link| link.timing.first_frame_shown_ms.is_some() || link.timing.first_audio_ms.is_some();
-        if !self.next.as_ref().is_some_and(lives) {
+        let Some(next) = &self.next else { return };
+        let lives = next.timing.first_frame_shown_ms.is_some() || next.timing.first_audio_ms.is_some();
+        let old_is_up = self.current.as_ref().is_some_and(|old| old.path == Path::Up);
+        if !lives && (old_is_up || next.path != Path::Up) {
             return;
         }
         if let Some(old) = std::mem::replace(&mut self.current, self.next.take()) {
@@ -218,8 +250,12 @@ impl Line {
         }
     }
 
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        self.current.iter().chain(&self.next)
+    }
+
     fn knows(&self, number: u32) -> bool {
-        self.current.iter().chain(&self.next).any(|link| link.number == number)
+        self.links().any(|link| link.number == number)
     }
 
     fn id(&self, number: u32) -> LinkId {

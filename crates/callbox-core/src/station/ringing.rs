@@ -1,6 +1,6 @@
 //! Someone rings us; nobody here has picked up yet.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::State;
 use super::accepting::Accepting;
@@ -21,6 +21,15 @@ pub(super) struct Ringing {
     until: Instant,
     early: EarlyMedia,
     pub(super) line: Line,
+    /// A later invite of the same device: it rings as soon as its inviter says that this call is over.
+    next: Option<Next>,
+}
+
+/// An invite that waits for the current one to end.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Next {
+    invite: Message,
+    until: Instant,
 }
 
 impl Ringing {
@@ -31,9 +40,8 @@ impl Ringing {
         let mut line = Line::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
         let preview = early == EarlyMedia::Preview && call.media == Media::Video;
         line.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
-        let ringing = Self { call, until, early, line };
+        let mut ringing = Self { call, until, early, line, next: None };
         ringing.tell(desk);
-        let mut ringing = ringing;
         if early != EarlyMedia::Off {
             ringing.line.offer_next(&mut desk.out);
         }
@@ -77,7 +85,8 @@ impl Ringing {
     }
 
     fn tell(&self, desk: &mut Desk) {
-        let message = Message::Ringing { call: self.call.id.clone(), agent: desk.agent, early: self.early };
+        let link = self.line.newest();
+        let message = Message::Ringing { call: self.call.id.clone(), agent: desk.agent, early: self.early, link };
         desk.out.send(self.call.caller.clone(), message);
     }
 
@@ -102,23 +111,20 @@ impl Ringing {
         }
     }
 
-    /// A new invite of the very device that rings us: its old call must be over. Anybody else's is busy.
+    /// Another invite of the very device that rings us: one of the two must be over, and only the inviter knows which.
+    /// Our `ringing` asks it: the outcome of a call that is over comes back as `cancel`. Anybody else's invite is busy.
     fn heard_foreign(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
-        if *from != self.call.caller {
-            desk.foreign(from, message);
-            return State::Ringing(self);
-        }
-        match super::idle::incoming(now, from, &message, desk) {
-            Some(ringing) => {
-                self.line.close(&mut desk.out);
-                desk.remember(&self.call.id, EndReason::Cancelled, None);
-                State::Ringing(ringing)
+        match &message {
+            Message::Invite { call, remaining_ms, .. }
+                if *from == self.call.caller && desk.decided.find(call).is_none() =>
+            {
+                let until = now + Duration::from_millis(u64::from(*remaining_ms));
+                self.next = Some(Next { invite: message, until });
+                self.tell(desk);
             }
-            None => {
-                desk.foreign(from, message);
-                State::Ringing(self)
-            }
+            _ => desk.foreign(from, message),
         }
+        State::Ringing(self)
     }
 
     fn refuse(self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
@@ -130,7 +136,12 @@ impl Ringing {
     fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
         self.line.close(&mut desk.out);
         self.call.timing = self.line.timing(self.call.timing);
-        desk.end(now, self.call, end)
+        let (caller, next) = (self.call.caller.clone(), self.next.take());
+        let idle = desk.end(now, self.call, end);
+        match next.and_then(|next| next.ring(now, &caller, desk)) {
+            Some(ringing) => State::Ringing(ringing),
+            None => idle,
+        }
     }
 
     fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
@@ -139,7 +150,18 @@ impl Ringing {
         }
         match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.refuse(now, EndReason::MediaFailed, desk),
-            News::None | News::Up | News::Down | News::NextFailed => State::Ringing(self),
+            News::None | News::Path => State::Ringing(self),
         }
+    }
+}
+
+impl Next {
+    /// Rings with the time that is left.
+    fn ring(mut self, now: Instant, caller: &Address, desk: &mut Desk) -> Option<Ringing> {
+        if let Message::Invite { remaining_ms, .. } = &mut self.invite {
+            let left = self.until.saturating_duration_since(now).as_millis();
+            *remaining_ms = u32::try_from(left).unwrap_or(u32::MAX);
+        }
+        super::idle::incoming(now, caller, &self.invite, desk)
     }
 }

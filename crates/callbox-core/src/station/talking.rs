@@ -38,8 +38,8 @@ pub(super) struct Talking {
 /// How the media path stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Path {
-    /// Never flowed yet.
-    Connecting,
+    /// Never flowed yet. A link that fails is followed by the next one, not sooner than this.
+    Connecting { next_try: Instant },
     /// Flows.
     Up,
     /// Flowed, and is silent or broken since then.
@@ -49,14 +49,12 @@ enum Path {
 impl Talking {
     /// Opens the gates.
     pub(super) fn begin(now: Instant, call: Call, line: Line, desk: &mut Desk) -> Self {
-        let path = if line.is_up() { Path::Up } else { Path::Connecting };
+        let path = if line.is_up() { Path::Up } else { Path::Connecting { next_try: now } };
         let camera = Desk::sends_video(call.media);
         let mut talking = Self { call, line, since: now, microphone: true, camera, peer_offline: false, path };
         desk.out.tone(Tone::Silence);
         talking.open_gates(desk);
-        if !talking.line.has_link() {
-            talking.line.offer_next(&mut desk.out);
-        }
+        talking.ensure_link(now, desk);
         talking.tell_mute(desk);
         talking
     }
@@ -95,7 +93,8 @@ impl Talking {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.path {
-            Path::Connecting => Some(self.since + CONNECT_WITHIN),
+            Path::Connecting { next_try } if self.wants_link() => Some(next_try.min(self.since + CONNECT_WITHIN)),
+            Path::Connecting { .. } => Some(self.since + CONNECT_WITHIN),
             Path::Up => None,
             Path::Broken { since, next_try } => Some(next_try.min(since + self.patience())),
         }
@@ -147,30 +146,51 @@ impl Talking {
     }
 
     fn linked(mut self: Box<Self>, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
-        let failed = matches!(event, LinkEvent::Failed(_));
         match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => return self.leave(now, EndReason::MediaFailed, desk),
-            News::Up => {
-                self.path = Path::Up;
-                desk.out.push(Effect::Show);
-            }
-            News::Down if self.path == Path::Connecting && failed && !self.line.we_offer() => {}
-            News::Down if self.path == Path::Connecting => self.line.offer_next(&mut desk.out),
-            News::Down => {
-                if self.path == Path::Up {
-                    self.path = Path::Broken { since: now, next_try: now };
-                    desk.out.push(Effect::Show);
-                }
-                self.retry(now, desk);
-            }
-            News::None | News::NextFailed => {}
+            News::Path => self.look(now, desk),
+            News::None => {}
         }
         State::Talking(self)
     }
 
+    /// The line went up or down.
+    fn look(&mut self, now: Instant, desk: &mut Desk) {
+        match (&self.path, self.line.is_up()) {
+            (Path::Up, true) | (Path::Broken { .. }, false) => return,
+            (Path::Connecting { .. }, false) => return self.ensure_link(now, desk),
+            (_, true) => self.path = Path::Up,
+            (Path::Up, false) => {
+                self.path = Path::Broken { since: now, next_try: now };
+                self.retry(now, desk);
+            }
+        }
+        desk.out.push(Effect::Show);
+    }
+
+    /// While nothing has flowed yet: there must be a link that may come up.
+    fn ensure_link(&mut self, now: Instant, desk: &mut Desk) {
+        if let Path::Connecting { next_try } = self.path {
+            if self.wants_link() && now >= next_try {
+                self.line.offer_next(&mut desk.out);
+                self.path = Path::Connecting { next_try: now + NEXT_WITHIN };
+            }
+        }
+    }
+
+    fn wants_link(&self) -> bool {
+        self.line.we_offer() && !self.line.is_up() && !self.line.is_coming()
+    }
+
     fn tick(mut self: Box<Self>, now: Instant, desk: &mut Desk) -> State {
         match self.path {
-            Path::Connecting if now >= self.since + CONNECT_WITHIN => self.leave(now, EndReason::MediaFailed, desk),
+            Path::Connecting { .. } if now >= self.since + CONNECT_WITHIN => {
+                self.leave(now, EndReason::MediaFailed, desk)
+            }
+            Path::Connecting { .. } => {
+                self.ensure_link(now, desk);
+                State::Talking(self)
+            }
             Path::Broken { since, .. } if now >= since + self.patience() => {
                 self.leave(now, EndReason::NetworkLost, desk)
             }
@@ -178,7 +198,7 @@ impl Talking {
                 self.retry(now, desk);
                 State::Talking(self)
             }
-            Path::Connecting | Path::Up | Path::Broken { .. } => State::Talking(self),
+            Path::Up | Path::Broken { .. } => State::Talking(self),
         }
     }
 
