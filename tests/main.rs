@@ -3,5 +3,10 @@
 mod config;
 mod documents;
 mod layers;
+mod media_degraded;
 mod media_loopback;
+mod media_wire;
 mod shell;
+mod control;
+mod fake_hub;
+mod signaling;

@@ -1,1 +1,132 @@
-//! The daemon and its command line from outside.
+//! The daemon and its command line from outside: exit status, readiness, the end.
+
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use callbox_core::protocol::{EndReason, Message};
+
+use crate::fake_hub::FakeHub;
+
+fn callbox(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_callbox")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn the_exit_status_tells_what_went_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    let name = file.to_str().unwrap();
+    std::fs::write(&file, "[user]\napp = \"x\"\n").unwrap();
+    for command in ["run", "check"] {
+        let output = callbox(&[command, "--config", name]);
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let said = text(&output.stderr);
+        assert!(said.contains(&format!("{name}:2: user.app: ")), "{said}");
+    }
+    assert_eq!(callbox(&["ctl", "--socket", "/nonexistent/s", "status"]).status.code(), Some(3));
+    assert_eq!(callbox(&["ctl", "mute", "perhaps"]).status.code(), Some(2));
+    assert_eq!(callbox(&["ctl", "call", "a b"]).status.code(), Some(2));
+    assert_eq!(callbox(&["dance"]).status.code(), Some(2));
+}
+
+#[test]
+fn defaults_prints_the_annotated_file() {
+    let output = callbox(&["defaults"]);
+    assert!(output.status.success());
+    assert_eq!(text(&output.stdout), callbox::config::DEFAULTS);
+}
+
+/// Ends with the test, however that ends.
+struct Daemon(std::process::Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // It has ended already when all went well.
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+/// Readiness, an invite that rings, the control socket, and the end: one start of the whole daemon.
+#[tokio::test]
+async fn a_daemon_lives_and_ends_as_systemd_expects() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = FakeHub::new().await;
+    let socket = dir.path().join("s");
+    let config = format!(
+        "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[signaling.websocket]\nurl = \"{}\"\n[control]\nsocket = \"s\"\n[records]\npath = \"calls\"\n",
+        hub.url()
+    );
+    std::fs::write(dir.path().join("c.toml"), config).unwrap();
+    std::fs::write(dir.path().join("key"), "secret").unwrap();
+    let notify = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    notify.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut daemon = Daemon(
+        Command::new(env!("CARGO_BIN_EXE_callbox"))
+            .args(["run", "--config", dir.path().join("c.toml").to_str().unwrap()])
+            .env("NOTIFY_SOCKET", dir.path().join("notify"))
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+
+    let mut session = hub.connection_within(Duration::from_secs(30)).await;
+    let login = session.hear().await;
+    assert!(matches!(login.message, Message::Login { .. }));
+    session.say(r#""type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":60000"#).await;
+    let told = tokio::task::spawn_blocking(move || {
+        let mut message = [0; 256];
+        let taken = notify.recv(&mut message).unwrap();
+        text(&message[..taken])
+    });
+    let told = told.await.unwrap();
+    assert!(told.starts_with("READY=1"), "ready once signalling is up, not: {told:?}");
+
+    let ctl = |args: &'static [&'static str]| {
+        let socket = socket.clone();
+        async move {
+            tokio::task::spawn_blocking(move || {
+                callbox(&[&["ctl", "--socket", socket.to_str().unwrap()], args].concat())
+            })
+            .await
+            .unwrap()
+        }
+    };
+    let refused = ctl(&["accept"]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).contains("nobody rings"), "{}", text(&refused.stderr));
+    session
+        .say(r#""from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"invite","call":"c1","kind":"single","media":"audio","callees":["door"],"remaining_ms":30000,"agent":"browser","early":"off""#)
+        .await;
+    loop {
+        if matches!(session.hear().await.message, Message::Ringing { .. }) {
+            break;
+        }
+    }
+    let status: serde_json::Value = serde_json::from_slice(&ctl(&["status", "--json"]).await.stdout).unwrap();
+    assert_eq!((&status["view"]["phase"], &status["signaling"]["state"]), (&"ringing".into(), &"up".into()));
+    assert!(status["process"]["threads"].as_u64().is_some_and(|threads| threads > 1), "{status}");
+    assert!(ctl(&["reject"]).await.status.success());
+    loop {
+        if let Message::Reject { reason, .. } = session.hear().await.message {
+            assert_eq!(reason, EndReason::Rejected);
+            break;
+        }
+    }
+    assert!(ctl(&["call", "anna", "--audio"]).await.status.success());
+
+    let pid = rustix::process::Pid::from_raw(i32::try_from(daemon.0.id()).unwrap()).unwrap();
+    let (since, heard) = (Instant::now(), tokio::spawn(session.hear_out()));
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = tokio::task::spawn_blocking(move || daemon.0.wait().unwrap()).await.unwrap();
+    assert!(ended.success() && since.elapsed() < Duration::from_secs(3), "{ended} after {:?}", since.elapsed());
+    let last_words = heard.await.unwrap();
+    assert!(last_words.contains(&"invite") && last_words.contains(&"cancel"), "{last_words:?}");
+    let records = std::fs::read_to_string(dir.path().join("calls")).unwrap();
+    assert!(records.contains("\"rejected\"") && records.contains("\"cancelled\""), "{records}");
+    assert!(!socket.exists(), "the socket is removed");
+}

@@ -19,9 +19,11 @@ pub(super) fn status(status: &str) {
     tell(&[NotifyState::Status(status)]);
 }
 
-/// The loop moves.
+/// The loop moves. Nobody is told who has not asked for it.
 pub(super) fn alive() {
-    tell(&[NotifyState::Watchdog]);
+    if watchdog().is_some() {
+        tell(&[NotifyState::Watchdog]);
+    }
 }
 
 /// The daemon ends.
