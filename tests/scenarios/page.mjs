@@ -5,10 +5,12 @@ import { createRequire } from 'node:module';
 
 import { chromium } from 'playwright-core';
 
-import { isTone, NAMES, TONES } from './content.mjs';
+import { NAMES } from './content.mjs';
 import { until } from './process.mjs';
 
 const REMOTE = '[data-testid=remote-video]';
+/** A small window costs little to paint in software. */
+const VIEWPORT = { width: 480, height: 640 };
 const KEPT_LINES = 200;
 const PROBE = ['jsqr', './probe.js']
   .map((name) => readFileSync(createRequire(import.meta.url).resolve(name), 'utf8'))
@@ -36,7 +38,7 @@ export class Page {
 
   /** An empty page in a context of its own. */
   static async open(browser, name) {
-    const context = await browser.newContext();
+    const context = await browser.newContext({ viewport: VIEWPORT });
     await context.addInitScript({ content: PROBE });
     return new Page(context, await context.newPage(), name);
   }
@@ -115,10 +117,9 @@ export class Page {
     return code?.NAME === NAMES.panel ? code.BUFFERCOUNT : null;
   }
 
-  /** Whether it plays a panel's tone now. */
-  async hearsPanel() {
-    const { hz } = await this.#page.evaluate((at) => window.probe.listen(at), REMOTE);
-    return isTone(hz, TONES.panel);
+  /** The loudest frequency it plays now, in Hz, or null. */
+  hears() {
+    return this.#page.evaluate((at) => window.probe.listen(at), REMOTE);
   }
 
   /** What its connections have carried so far. */

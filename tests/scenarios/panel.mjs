@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { isTone, NAMES, TONES } from './content.mjs';
+import { NAMES, TONES } from './content.mjs';
 import { Child, run, Settled, until } from './process.mjs';
 
 /** What was seen or heard longer ago than this is not what is there now. */
@@ -147,6 +147,11 @@ level = "info,callbox=debug"
     return (await this.status()).media.links.some(({ stage }) => stage === 'secured');
   }
 
+  /** The links there are, as `call#number with user/device`. */
+  async links() {
+    return (await this.status()).media.links.map(({ link }) => link);
+  }
+
   /** Who called while it was away. */
   async missed() {
     return (await this.status()).missed.map(({ caller }) => caller.user);
@@ -158,10 +163,10 @@ level = "info,callbox=debug"
     return isFresh(seen, now) && seen.name === NAMES.browser ? seen.frame : null;
   }
 
-  /** Whether its speaker plays a browser's tone now. */
-  async hearsBrowser() {
+  /** The loudest frequency its speaker plays now, in Hz, or null. */
+  async hears() {
     const { heard, at_ms: now } = (await this.status()).media;
-    return isFresh(heard, now) && isTone(heard.hz, TONES.browser);
+    return isFresh(heard, now) ? heard.hz : null;
   }
 
   /** Asks it to end. */

@@ -2,6 +2,8 @@
 // `jsQR` is put in front of this file.
 
 (() => {
+  /** Below this nothing is heard. */
+  const SILENT_DB = -70;
   const connections = [];
   const Real = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Real {
@@ -26,10 +28,10 @@
     return window.jsQR(data, width, height, { inversionAttempts: 'dontInvert' })?.data ?? null;
   }
 
-  /** The loudest frequency in what an element plays, and how loud it is. */
+  /** The loudest frequency in what an element plays, in Hz; null when it is silent. */
   async function listen(selector) {
     const stream = document.querySelector(selector)?.srcObject;
-    if (!stream?.getAudioTracks().length) return { hz: null, db: -Infinity };
+    if (!stream?.getAudioTracks().length) return null;
     if (!ears.has(stream)) {
       const context = new AudioContext();
       const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
@@ -42,7 +44,7 @@
     const bins = new Float32Array(analyser.frequencyBinCount);
     analyser.getFloatFrequencyData(bins);
     const peak = bins.indexOf(bins.reduce((a, b) => Math.max(a, b), -Infinity));
-    return { hz: bins[peak] > -70 ? (peak * context.sampleRate) / analyser.fftSize : null, db: bins[peak] };
+    return bins[peak] > SILENT_DB ? (peak * context.sampleRate) / analyser.fftSize : null;
   }
 
   /** What every connection of this page has carried so far. */

@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { isTone, TONES } from './content.mjs';
 import { until } from './process.mjs';
 
 const ALL = { pageSees: true, pageHears: true, panelSees: true, panelHears: true };
@@ -13,8 +14,8 @@ export async function talking(page, panel, except = {}) {
   const checks = [];
   if (wanted.pageSees) checks.push(moves('the page shows the panel’s picture', () => page.frame()));
   if (wanted.panelSees) checks.push(moves('the panel shows the page’s picture', () => panel.frame()));
-  if (wanted.pageHears) checks.push(until('the page plays the panel’s tone', () => page.hearsPanel()));
-  if (wanted.panelHears) checks.push(until('the panel plays the page’s tone', () => panel.hearsBrowser()));
+  if (wanted.pageHears) checks.push(hears('the page plays the panel’s tone', page, TONES.panel));
+  if (wanted.panelHears) checks.push(hears('the panel plays the page’s tone', panel, TONES.browser));
   await Promise.all(checks);
 }
 
@@ -43,11 +44,20 @@ export async function stays(party, wanted, ms) {
   }
 }
 
+async function hears(what, party, tone) {
+  await until(what, async () => {
+    const hz = await party.hears();
+    if (!isTone(hz, tone)) throw new Error(hz === null ? 'silence' : `${hz.toFixed(0)} Hz`);
+    return true;
+  });
+}
+
 /** Two different frames: a picture that stands still is not seen. */
 async function moves(what, frame) {
   const first = await until(what, frame);
-  await until(`${what} and it moves (at ${first})`, async () => {
+  await until(`${what} and it moves`, async () => {
     const next = await frame();
-    return next !== null && next !== first;
+    if (next === first || next === null) throw new Error(next === null ? `gone after frame ${first}` : `stands at ${first}`);
+    return true;
   });
 }

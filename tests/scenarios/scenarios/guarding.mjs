@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 
+import { isTone, TONES } from '../content.mjs';
 import { endedAt, ended, stays, talking } from '../sight.mjs';
 import { until } from '../process.mjs';
 
@@ -42,7 +43,7 @@ async function panelNotHeardBeforeAccept(street) {
   await stays(panel, 'ringing', WATCH_MS);
   const { received, framesDecoded } = await page.carried();
   assert.deepEqual({ ...received, framesDecoded }, { audio: 0, video: 0, framesDecoded: 0 }, 'nothing reached the page');
-  assert.equal(await page.hearsPanel(), false);
+  assert.equal(await page.hears(), null);
   await panel.press('accept');
   await talking(page, panel);
 }
@@ -57,7 +58,7 @@ async function pageNotHeardBeforeAccept(street) {
   const { sent } = await page.carried();
   assert.deepEqual(sent, { audio: 0, video: 0 }, 'nothing left the page');
   assert.equal(await panel.frame(), null);
-  assert.equal(await panel.hearsBrowser(), false);
+  assert.equal(isTone(await panel.hears(), TONES.browser), false);
   await page.press('accept-video');
   await talking(page, panel);
 }
@@ -71,7 +72,7 @@ async function preview(street) {
   await until('the page shows who is at the door', async () => (await page.frame()) !== null);
   const { sent } = await page.carried();
   assert.deepEqual(sent, { audio: 0, video: 0 }, 'nothing left the page');
-  assert.equal(await page.hearsPanel(), false);
+  assert.equal(await page.hears(), null);
   await page.press('decline');
   await endedAt(panel, 'rejected');
 }

@@ -1,9 +1,13 @@
 // Calls that are answered: who calls, with what, over which path.
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { startTurn } from '../turn.mjs';
 import { ended, talking } from '../sight.mjs';
+
+/** Longer than a link may be silent. */
+const LIVENESS_MS = 8_000;
 
 /** A browser calls the panel; a person there presses the button. */
 async function browserCallsPanel(street) {
@@ -20,6 +24,20 @@ async function panelCallsBrowser(street) {
   await page.phase('ringing');
   await page.press('accept-video');
   await talking(page, panel);
+}
+
+/** A call in which nothing happens stays on its first link: liveness is not mistaken for silence. */
+async function oneLink(street) {
+  const [panel, page] = await both(street);
+  await page.call('door');
+  await panel.phase('ringing');
+  await panel.press('accept');
+  await talking(page, panel);
+  const links = await panel.links();
+  await sleep(LIVENESS_MS);
+  await talking(page, panel);
+  assert.deepEqual(await panel.links(), links);
+  assert.match(links.join(), /#1 with/);
 }
 
 async function voiceOnly(street) {
@@ -80,6 +98,7 @@ async function both(street) {
 export default [
   { name: 'browser calls panel', run: browserCallsPanel },
   { name: 'panel calls browser', run: panelCallsBrowser },
+  { name: 'one link for the whole call', run: oneLink },
   { name: 'voice only', run: voiceOnly },
   { name: 'no camera on the panel', run: noCamera },
   { name: 'relay only', run: relayOnly, needs: ['turnserver'] },
