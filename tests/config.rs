@@ -135,3 +135,35 @@ fn what_proves_who_we_are_is_checked_when_a_file_is_loaded() {
     let missing = Settings::load(Path::new("/nonexistent/callbox.toml")).unwrap_err().to_string();
     assert!(missing.contains("/nonexistent/callbox.toml") && missing.contains("callbox defaults"), "{missing}");
 }
+
+#[test]
+fn no_damage_to_a_file_is_more_than_a_refusal() {
+    let lines: Vec<_> = DEFAULTS.lines().collect();
+    for (number, line) in lines.iter().enumerate() {
+        let with = |replacement: &str| {
+            let mut damaged = lines.clone();
+            damaged[number] = replacement;
+            drop(parse(&damaged.join("\n")));
+        };
+        with("");
+        with(&format!("{line}\n{line}"));
+        let key = line.split('=').next().unwrap_or_default();
+        for value in [
+            "",
+            "=",
+            "= 9223372036854775807",
+            "= -1",
+            "= [[]]",
+            "= {}",
+            "= \"\"",
+            "= \"\\u0000\"",
+            "= 1979-05-27",
+            "= nan",
+        ] {
+            with(&format!("{key} {value}"));
+        }
+    }
+    for end in (0..DEFAULTS.len()).filter(|end| DEFAULTS.is_char_boundary(*end)).step_by(7) {
+        drop(parse(&DEFAULTS[..end]));
+    }
+}

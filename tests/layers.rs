@@ -83,6 +83,40 @@ const LADDER: &[Crate] = &[
         ],
         main: &["main", "cli"],
     },
+    // A measuring tool: stations without devices, many of them, against a real hub.
+    Crate {
+        name: "callbox_load",
+        source: "crates/callbox-load/src",
+        modules: &[
+            ("plan", &[]),
+            ("tally", &[]),
+            ("process", &[]),
+            ("sdp", &["core::ids", "core::protocol"]),
+            ("transport", &["core::ids", "core::protocol", "tally"]),
+            ("media", &["core::ids", "core::protocol", "core::station", "sdp"]),
+            ("cast", &["core::ids", "core::protocol", "core::station", "core::ticket", "transport"]),
+            ("ledger", &["core::ids", "core::protocol", "core::station", "cast", "plan"]),
+            (
+                "device",
+                &[
+                    "core::ids",
+                    "core::protocol",
+                    "core::station",
+                    "cast",
+                    "ledger",
+                    "media",
+                    "plan",
+                    "tally",
+                    "transport",
+                ],
+            ),
+            ("population", &["cast", "device", "media", "transport"]),
+            ("report", &["ledger", "tally"]),
+            ("run", &["cast", "device", "ledger", "plan", "population", "process", "report", "tally", "transport"]),
+            ("args", &["core::ids", "core::ticket", "cast", "plan", "run"]),
+        ],
+        main: &["main"],
+    },
 ];
 
 /// What the core may depend on: no runtime, no I/O, no clock, no logger.

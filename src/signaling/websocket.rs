@@ -109,7 +109,7 @@ impl Pause {
                 AFTER_REPLACED
             }
             // Any other refusal of a ticket does not heal by asking again; the hub may limit whoever insists.
-            End::Bye { code: Some(_), .. } | End::NoTicket(_) => AFTER_REFUSED,
+            End::Bye { code: Some(_), .. } => AFTER_REFUSED,
             _ if expired => AFTER_REFUSED,
             _ => self.backoff.next(chance()),
         }
