@@ -76,7 +76,10 @@ impl Wire {
         for turn in [true, false] {
             let (from, to) = if turn { (&mut self.a, &mut self.b) } else { (&mut self.b, &mut self.a) };
             while let Ok(event) = from.events.try_recv() {
-                let Event::Link { event, .. } = event else { continue };
+                let Event::Link { link, event } = event else { continue };
+                if link.call != from.link.call {
+                    continue;
+                }
                 let link = to.link.clone();
                 match event.clone() {
                     LinkEvent::Offer(sdp) => to.edge.order(MediaOrder::RemoteOffer { link, sdp: (self.tamper)(sdp) }),
@@ -125,6 +128,28 @@ impl Wire {
             wire.a.has(&LinkEvent::Secured) && wire.b.has(&LinkEvent::Secured)
         })
         .await
+    }
+
+    /// The next call: what happened before is forgotten.
+    pub(crate) fn rename(&mut self, call: &str) {
+        for side in [&mut self.a, &mut self.b] {
+            side.link.call = call.parse().unwrap();
+            side.log.clear();
+        }
+    }
+
+    /// Ends the call; comes back when all its pipelines are gone.
+    pub(crate) async fn close(&mut self) {
+        for side in [&self.a, &self.b] {
+            side.edge.order(MediaOrder::Close { link: side.link.clone() });
+            side.edge.order(MediaOrder::Release);
+        }
+        // The status is brought up to date four times a second.
+        self.rest(Duration::from_millis(300)).await;
+        self.until("the end", Duration::from_secs(6), |wire| {
+            [&wire.a, &wire.b].iter().all(|side| side.edge.status().pipeline_count == 0)
+        })
+        .await;
     }
 
     pub(crate) async fn stop(self) {

@@ -111,7 +111,6 @@ pub(crate) const ENCODERS: &[Encoder] = &[
             ("buffer-initial-size", "100"),
             ("buffer-optimal-size", "120"),
             ("error-resilient", "default"),
-            ("threads", "2"),
         ],
         rate: Rate::Property("target-bitrate", 1),
         caps: "video/x-vp8",
@@ -160,6 +159,16 @@ pub(crate) fn apply(element: &gst::Element, properties: &[(&str, &str)]) {
 }
 
 impl Encoder {
+    /// Sets a fresh encoder up. Small pictures are encoded by one thread: the workers of libvpx wait for each other by
+    /// spinning, which costs more than it gains there, and far more on a busy board.
+    pub(crate) fn set_up(&self, element: &gst::Element, pixels: u32) {
+        apply(element, self.properties);
+        if self.factory == "vp8enc" {
+            let threads = if pixels > 640 * 480 { "2" } else { "1" };
+            super::pipeline::set_if_there(element, "threads", threads);
+        }
+    }
+
     /// Tells a running encoder its bit rate.
     pub(crate) fn set_bitrate(&self, element: &gst::Element, bits: u32) {
         match self.rate {

@@ -7,7 +7,7 @@ use gstreamer_utils::{ConsumptionLink, StreamProducer};
 use gstreamer_video::UpstreamForceKeyUnitEvent;
 
 use super::camera::raw_caps;
-use super::codec::{Encoder, apply};
+use super::codec::Encoder;
 use super::inbox::Inbox;
 use super::join::{attach_shut, prepare_slot, producer};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
@@ -36,7 +36,7 @@ impl Encode {
     pub(crate) fn new(settings: &Settings, encoder: &'static Encoder, inbox: &Inbox) -> Result<Self, PipelineError> {
         let pipeline = Pipeline::parse("encode", &describe(settings, encoder), inbox)?;
         let element = pipeline.element("encoder")?;
-        apply(&element, encoder.properties);
+        encoder.set_up(&element, settings.width * settings.height);
         encoder.set_bitrate(&element, settings.bitrate.start);
         // The base class of all encoders keeps requests that come too soon until their time has come.
         let every = KEY_FRAME_EVERY.nseconds().to_string();
@@ -110,7 +110,11 @@ impl Encode {
 fn describe(settings: &Settings, encoder: &Encoder) -> String {
     let raw = raw_caps(settings);
     let parse = match encoder.codec {
-        super::settings::VideoCodec::H264 => "! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au",
+        // openh264enc calls itself level 5.1 once its bit rate was changed, and payloaders then refuse to go on.
+        super::settings::VideoCodec::H264 => {
+            "! h264parse config-interval=-1 ! video/x-h264,stream-format=byte-stream,alignment=au \
+             ! capssetter caps=\"video/x-h264,profile=(string)constrained-baseline,level=(string)3.1\""
+        }
         super::settings::VideoCodec::Vp8 => "",
     };
     format!(

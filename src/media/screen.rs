@@ -6,7 +6,7 @@ use gstreamer_app::{AppSink, AppSrc};
 
 use super::audio::SLOTS;
 use super::inbox::Inbox;
-use super::join::{on_first_buffer, prepare_slot};
+use super::join::prepare_slot;
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::{Screen, Settings};
 use super::warm::world;
@@ -72,19 +72,21 @@ impl Display {
         let Some(pad) = self.pads.get(slot) else { return };
         let sink = self.sink.downgrade();
         let shown = pad.downgrade();
-        on_first_buffer(pad, move || {
-            let (Some(pad), Some(sink)) = (shown.upgrade(), sink.upgrade()) else { return };
+        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let (Some(pad), Some(sink)) = (shown.upgrade(), sink.upgrade()) else { return gst::PadProbeReturn::Remove };
             pad.set_property("alpha", 1.0f64);
+            let arrived = info.buffer().and_then(|buffer| buffer.pts()).unwrap_or_default();
             let tell = tell.clone();
-            // The frame that is being composed now does not hold ours yet; the next one does.
-            let frames = std::sync::atomic::AtomicU32::new(0);
-            sink.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-                if frames.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+            // A composed picture holds ours when it lasts beyond the moment ours begins.
+            sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+                let end = info.buffer().and_then(|buffer| Some(buffer.pts()? + buffer.duration()?)).unwrap_or_default();
+                if end <= arrived {
                     return gst::PadProbeReturn::Ok;
                 }
                 tell();
                 gst::PadProbeReturn::Remove
             });
+            gst::PadProbeReturn::Remove
         });
     }
 

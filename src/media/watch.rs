@@ -10,7 +10,7 @@ use super::pipeline::bus_error;
 pub(crate) const BANDS: u32 = 2400;
 const RATE: f64 = 48_000.0;
 /// Below this the speaker is silent.
-const AUDIBLE_DB: f64 = -50.0;
+const AUDIBLE_DB: f64 = -60.0;
 
 /// The note a bus message is worth, if any. Runs on streaming threads: it only looks.
 pub(crate) fn read(message: &gst::Message) -> Option<BusNote> {

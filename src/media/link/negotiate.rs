@@ -353,15 +353,20 @@ pub(super) fn count_authenticated(pipeline: &gst::Pipeline, activity: &Arc<Atomi
         if element.factory().is_none_or(|factory| factory.name() != "srtpdec") {
             return;
         }
+        element.src_pads().iter().for_each(|pad| count_packets(pad, &activity));
         let activity = Arc::clone(&activity);
         element.connect_pad_added(move |_, pad| {
-            let activity = Arc::clone(&activity);
             if pad.direction() == gst::PadDirection::Src {
-                pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                    activity.fetch_add(1, Ordering::Relaxed);
-                    gst::PadProbeReturn::Ok
-                });
+                count_packets(pad, &activity);
             }
         });
+    });
+}
+
+fn count_packets(pad: &gst::Pad, activity: &Arc<AtomicU64>) {
+    let activity = Arc::clone(activity);
+    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
+        activity.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
     });
 }

@@ -136,7 +136,8 @@ fn guard(entry: &gst::Pad, trusted: &Arc<AtomicBool>, packets: &Arc<AtomicU64>) 
     let (trusted, packets) = (Arc::clone(trusted), Arc::clone(packets));
     entry.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
         if !trusted.load(Ordering::Acquire) {
-            return gst::PadProbeReturn::Drop;
+            // Not `Drop`: the bindings take the buffer out, and GStreamer then complains that it is gone.
+            return gst::PadProbeReturn::Handled;
         }
         packets.fetch_add(1, Ordering::Relaxed);
         gst::PadProbeReturn::Ok

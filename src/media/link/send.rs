@@ -107,7 +107,10 @@ impl Sender {
         // Neither user nor host name goes out: the stream is called by a random name.
         pad.set_property("msid", stream);
         let transceiver = pad.property::<WebRTCRTPTransceiver>("transceiver");
-        let preferences = medium.preferences(choice);
+        let ssrc = random_ssrc()?;
+        let mut preferences = medium.preferences(choice);
+        // Without it webrtcbin announces the retransmissions' source alone, and browsers show nothing.
+        preferences.make_mut().set("ssrc", ssrc);
         transceiver.set_codec_preferences(Some(&preferences));
         transceiver.set_direction(WebRTCRTPTransceiverDirection::Sendrecv);
         if medium != Medium::Audio {
@@ -117,6 +120,7 @@ impl Sender {
         let (factory, properties) = medium.payloader();
         let payloader = gst::ElementFactory::make(factory).build().map_err(|_| failed(factory))?;
         payloader.set_property("pt", u32::from(choice.payload));
+        payloader.set_property("ssrc", ssrc);
         payloader.set_property("mtu", 1200u32);
         crate::media::codec::apply(&payloader, properties);
         if let Some(id) = choice.transport_cc {
@@ -173,6 +177,12 @@ fn strip(preferences: &gst::Caps) -> gst::Caps {
         structure.remove_fields(["level-asymmetry-allowed", "rtcp-fb-nack-pli", "rtcp-fb-ccm-fir", "rtcp-fb-transport-cc"]);
     }
     caps
+}
+
+fn random_ssrc() -> Result<u32, PipelineError> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| PipelineError::new("link", error))?;
+    Ok(u32::from_be_bytes(bytes).max(1))
 }
 
 fn add_transport_cc(payloader: &gst::Element, id: u8) -> Option<()> {
