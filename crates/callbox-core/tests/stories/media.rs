@@ -4,7 +4,7 @@ use callbox_core::protocol::{Agent, EarlyMedia, EndReason};
 use callbox_core::station::{Action, Flow, LinkEvent, LinkFailure, MediaOrder, Phase, Policy};
 
 use super::{the_door_rings_anna, the_door_talks_with_anna};
-use crate::street::{Street, address, ms, secs};
+use crate::street::{Street, ms, secs};
 
 const CLOSED: Flow = Flow { send_audio: false, send_video: false, play_audio: false, play_video: false };
 const OPEN: Flow = Flow { send_audio: true, send_video: true, play_audio: true, play_video: true };
@@ -192,20 +192,79 @@ fn mute_closes_the_gate_and_tells_the_peer() {
 }
 
 #[test]
-fn both_muted_a_replaced_link_still_carries_the_call() {
+fn a_phone_that_changes_from_radio_to_radio_keeps_the_talk() {
     let mut street = the_door_talks_with_anna();
+    for _ in 0..10 {
+        street.changes_network("anna/phone");
+        street.pass(secs(20));
+        street.assert_talk("door/panel", "anna/phone");
+        assert_eq!(street.links_held("door/panel"), 1);
+    }
+}
+
+fn mute_all(street: &mut Street) {
     for name in ["door/panel", "anna/phone"] {
         street.press(name, Action::SetMicrophone(false));
         street.press(name, Action::SetCamera(false));
     }
-    street.cuts_cable("door/panel", "anna/phone");
-    street.pass(secs(8));
-    street.mends_cable("door/panel", "anna/phone");
+}
+
+#[test]
+fn both_muted_a_replaced_link_still_carries_the_call() {
+    let mut street = the_door_talks_with_anna();
+    mute_all(&mut street);
+    street.changes_network("anna/phone");
     street.pass(secs(120));
     assert_eq!((street.phase("door/panel"), street.phase("anna/phone")), (Phase::Talking, Phase::Talking));
     street.press("anna/phone", Action::SetMicrophone(true));
+    street.press("door/panel", Action::SetMicrophone(true));
     street.pass(secs(10));
     street.assert_talk("door/panel", "anna/phone");
-    assert!(street.flow_to("anna/phone", "door/panel").send_audio);
-    assert_eq!(street.peer(&address("door/panel")), Some(address("anna/phone")));
+}
+
+#[test]
+fn a_replaced_link_that_breaks_before_the_first_sound_ends_the_call() {
+    let mut street = the_door_talks_with_anna();
+    street.changes_network("anna/phone");
+    // Silence after 6 s; the next link is secured 220 ms later, and heard after another 50 ms.
+    street.pass(secs(6) + ms(200));
+    let secured =
+        |street: &Street| ["door/panel", "anna/phone"].iter().all(|name| street.newest_secured(name) == Some(2));
+    for _ in 0..200 {
+        if secured(&street) {
+            break;
+        }
+        street.pass(ms(1));
+    }
+    assert!(secured(&street));
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(60));
+    for name in ["door/panel", "anna/phone"] {
+        street.assert_ended(name, EndReason::NetworkLost);
+    }
+}
+
+#[test]
+fn both_muted_a_peer_that_vanishes_after_a_replaced_link_is_noticed() {
+    let mut street = the_door_talks_with_anna();
+    mute_all(&mut street);
+    street.changes_network("anna/phone");
+    street.pass(secs(30));
+    street.goes_offline("anna/phone");
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(120));
+    street.assert_ended("door/panel", EndReason::NetworkLost);
+    street.assert_ended("anna/phone", EndReason::NetworkLost);
+}
+
+#[test]
+fn a_preview_that_fell_silent_while_it_rang_does_not_count_as_a_link() {
+    let mut street = with_early(EarlyMedia::Preview, EarlyMedia::Preview);
+    street.cuts_cable("door/panel", "anna/phone");
+    street.pass(secs(8));
+    street.accepts("anna/phone");
+    street.pass(secs(60));
+    for name in ["door/panel", "anna/phone"] {
+        assert_eq!(street.phase(name), Phase::Idle, "{name}");
+    }
 }

@@ -147,7 +147,6 @@ fn a_page_that_is_reloaded_while_it_rings_rings_again() {
 }
 
 #[test]
-#[ignore = "the inviter keeps the link to the page that is gone"]
 fn a_page_that_is_reloaded_while_it_rings_is_heard_after_accept() {
     let mut street = the_door_rings_anna(&["anna/phone"]);
     street.restarts("anna/phone");

@@ -216,7 +216,6 @@ fn an_invite_that_comes_again_is_not_busy() {
 }
 
 #[test]
-#[ignore = "the station forgets a cancel that comes first"]
 fn an_invite_that_comes_after_its_cancel_does_not_ring() {
     let mut street = Street::calm();
     street.panel("door/panel");
@@ -235,7 +234,6 @@ fn an_invite_that_comes_after_its_cancel_does_not_ring() {
 }
 
 #[test]
-#[ignore = "the station takes the late invite for the newer one"]
 fn an_old_invite_that_is_overtaken_by_the_next_does_not_end_it() {
     let mut street = Street::calm();
     street.panel("door/panel");
@@ -256,7 +254,6 @@ fn an_old_invite_that_is_overtaken_by_the_next_does_not_end_it() {
 }
 
 #[test]
-#[ignore = "the station forgets who left"]
 fn an_accept_that_is_overtaken_by_its_hang_up_does_not_win() {
     let mut street = the_door_rings_anna(&["anna/phone", "anna/desk"]);
     street.lose("accept", "anna/phone", "door/panel");

@@ -83,7 +83,7 @@ fn a_stranger_cannot_end_silence_or_take_a_call() {
     let mut words = street.every_ending(&call);
     words.push(Message::Accept { call: call.clone(), agent: Agent::Browser });
     words.push(Message::Confirm { call: call.clone() });
-    words.push(Message::Ringing { call: call.clone(), agent: Agent::Browser, early: EarlyMedia::Preview });
+    words.push(Message::Ringing { call: call.clone(), agent: Agent::Browser, early: EarlyMedia::Preview, link: 0 });
     words.push(Message::Offer { call: call.clone(), link: 1, sdp: "evil".to_owned() });
     words.push(Message::Offer { call: call.clone(), link: 60, sdp: "evil".to_owned() });
     for word in &words {

@@ -39,9 +39,21 @@ pub(crate) struct LinkEnd {
     seen: bool,
     sent_frame: bool,
     silent_due: Option<Instant>,
+    /// Silence is told once, until something is heard again.
+    silence_told: bool,
+    /// Its path is gone for good: the address it was bound to is no more.
+    dead: bool,
 }
 
 impl LinkEnd {
+    pub(super) fn is_secured(&self) -> bool {
+        self.secured
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.dead = true;
+    }
+
     pub(super) fn next_due(&self) -> Option<Instant> {
         let fails = (!self.secured).then(|| self.opened + FAIL_AFTER);
         fails.into_iter().chain(self.silent_due).min()
@@ -77,6 +89,8 @@ impl House {
                     seen: false,
                     sent_frame: false,
                     silent_due: None,
+                    silence_told: false,
+                    dead: false,
                 };
                 assert!(self.links.insert(link, end).is_none(), "a link is opened twice");
             }
@@ -103,6 +117,12 @@ impl House {
         }
     }
 
+    /// The first sound and picture of this peer are still on their way: they get lost.
+    pub(super) fn lose_first_packets(&mut self, peer: &Address) {
+        let first = |event: &LinkEvent| matches!(event, LinkEvent::FirstAudio | LinkEvent::FirstFrameShown);
+        self.media_events.retain(|(_, link, event)| link.peer != *peer || !first(event));
+    }
+
     /// What the media edge tells now. Events of links that were closed are not told.
     pub(super) fn take_media_event(&mut self, now: Instant) -> Option<(LinkId, LinkEvent)> {
         while let Some(at) = self.media_events.iter().position(|(due, _, _)| *due <= now) {
@@ -119,6 +139,7 @@ impl House {
         for (link, end) in &mut self.links {
             if end.silent_due.is_some_and(|due| due <= now) {
                 end.silent_due = None;
+                end.silence_told = true;
                 return Some((link.clone(), LinkEvent::Silent));
             }
             if !end.secured && end.opened + FAIL_AFTER <= now {
@@ -150,7 +171,10 @@ impl Street {
         let whole = !self.cut_cables.contains(&pair(who, &link.peer));
         let far_id = LinkId { peer: who.clone(), ..link.clone() };
         let far = self.houses.get(&link.peer).and_then(|house| house.links.get(&far_id)).filter(|_| whole);
-        let far = far.map(|end| (end.local && end.remote, end.secured, end.flow, end.sent_frame));
+        let alive = !self.houses[who].links[link].dead;
+        let far = far
+            .filter(|end| alive && !end.dead)
+            .map(|end| (end.local && end.remote, end.secured, end.flow, end.sent_frame));
         let now = self.now;
         let house = self.houses.get_mut(who).unwrap();
         let end = house.links.get_mut(link).unwrap();
@@ -167,7 +191,7 @@ impl Street {
         }
         match far {
             Some((_, true, their, their_frame_sent)) => {
-                end.silent_due = None;
+                (end.silent_due, end.silence_told) = (None, false);
                 if their.send_audio && end.flow.play_audio && !end.heard {
                     end.heard = true;
                     tell(FIRST, LinkEvent::FirstAudio);
@@ -181,8 +205,10 @@ impl Street {
                     tell(FIRST, LinkEvent::FirstFrameShown);
                 }
             }
+            // Nothing is expected where all gates are closed.
+            _ if end.flow == Flow::default() => end.silent_due = None,
             // Not secured at the far end yet, or never again.
-            _ if end.silent_due.is_none() => end.silent_due = Some(now + SILENT_AFTER),
+            _ if end.silent_due.is_none() && !end.silence_told => end.silent_due = Some(now + SILENT_AFTER),
             _ => {}
         }
     }

@@ -17,6 +17,7 @@ use callbox_core::station::{
 
 use dice::Dice;
 use house::House;
+use media::LinkEnd;
 pub(crate) use wire::Weather;
 use wire::{Hub, Parcel};
 
@@ -33,7 +34,13 @@ pub(crate) struct Street {
     weather: Weather,
     dice: Dice,
     cut_cables: BTreeSet<(Address, Address)>,
-    log: Vec<String>,
+    log: Vec<(Duration, Address, Event)>,
+}
+
+/// What happened in a house, for the story of a failure.
+enum Event {
+    In(Input),
+    Out(Effect),
 }
 
 /// A point of time that is as good as any other.
@@ -85,10 +92,6 @@ impl Street {
         let house = House::new(Station::new(me.clone(), agent, policy.clone(), seed), agent, policy);
         self.houses.insert(me.clone(), house);
         self.hub.online.insert(me);
-    }
-
-    pub(crate) fn set_weather(&mut self, weather: Weather) {
-        self.weather = weather;
     }
 
     /// Loses every message of `type_name` that goes from one device to another, or to its user.
@@ -175,11 +178,20 @@ impl Street {
 
     pub(crate) fn cuts_cable(&mut self, a: &str, b: &str) {
         self.cut_cables.insert(pair(&address(a), &address(b)));
+        for (one, other) in [(a, b), (b, a)] {
+            self.houses.get_mut(&address(one)).unwrap().lose_first_packets(&address(other));
+        }
         self.look_at_media();
     }
 
     pub(crate) fn mends_cable(&mut self, a: &str, b: &str) {
         self.cut_cables.remove(&pair(&address(a), &address(b)));
+        self.look_at_media();
+    }
+
+    /// A device gets another address: its links are dead for good, new ones can be made.
+    pub(crate) fn changes_network(&mut self, name: &str) {
+        self.houses.get_mut(&address(name)).unwrap().links.values_mut().for_each(LinkEnd::kill);
         self.look_at_media();
     }
 
@@ -232,7 +244,7 @@ impl Street {
 
     /// Hands one input in and carries out what comes of it.
     pub(crate) fn give(&mut self, who: &Address, input: Input) {
-        self.note(who, &format!("<- {input:?}"));
+        self.log.push((self.now - self.start, who.clone(), Event::In(input.clone())));
         let now = self.now;
         let house = self.houses.get_mut(who).unwrap();
         house.station.handle(now, input);
@@ -249,7 +261,7 @@ impl Street {
 
     fn carry_out(&mut self, who: &Address, effect: Effect) {
         if effect != Effect::Show {
-            self.note(who, &format!("   {effect:?}"));
+            self.log.push((self.now - self.start, who.clone(), Event::Out(effect.clone())));
         }
         let now = self.now;
         let house = self.houses.get_mut(who).unwrap();
@@ -266,11 +278,6 @@ impl Street {
             Effect::Show => {}
             Effect::Record(record) => house.records.push(record),
         }
-    }
-
-    fn note(&mut self, who: &Address, what: &str) {
-        let at = self.now - self.start;
-        self.log.push(format!("{:>9.3} {who:<14} {what}", at.as_secs_f64()));
     }
 }
 
@@ -309,6 +316,16 @@ impl Street {
     pub(crate) fn flow_to(&self, name: &str, peer: &str) -> Flow {
         let links = self.houses[&address(name)].links.iter().filter(|(link, _)| link.peer == address(peer));
         links.max_by_key(|(link, _)| link.number).expect("a link").1.flow()
+    }
+
+    pub(crate) fn links_held(&self, name: &str) -> usize {
+        self.houses[&address(name)].links.len()
+    }
+
+    /// The number of the newest link over which media may flow.
+    pub(crate) fn newest_secured(&self, name: &str) -> Option<u32> {
+        let links = self.houses[&address(name)].links.iter().filter(|(_, end)| end.is_secured());
+        links.map(|(link, _)| link.number).max()
     }
 
     /// Every message that ends something, for this call.
@@ -366,7 +383,13 @@ impl Street {
 impl Drop for Street {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("{}", self.log.join("\n"));
+            for (at, who, event) in &self.log {
+                let (at, who) = (at.as_secs_f64(), who.to_string());
+                match event {
+                    Event::In(input) => eprintln!("{at:>9.3} {who:<14} <- {input:?}"),
+                    Event::Out(effect) => eprintln!("{at:>9.3} {who:<14}    {effect:?}"),
+                }
+            }
         }
     }
 }

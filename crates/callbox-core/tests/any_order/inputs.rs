@@ -1,0 +1,231 @@
+//! Every input a station can get, from a small world in which things meet: three users, three calls, a few links.
+
+use callbox_core::ids::{Address, CallId, LinkId};
+use callbox_core::protocol::{Agent, Bye, EarlyMedia, EndReason, Kind, Media, Message, ResultCode};
+use callbox_core::station::{Action, Input, LinkEvent, LinkFailure};
+use proptest::prelude::*;
+
+use crate::street::address;
+
+pub(super) const ME: &str = "anna/phone";
+const PEERS: [&str; 4] = ["door/panel", "door/second", "otto/phone", "anna/desk"];
+
+/// Calls of others; the station's own ids are put in by [`aim`].
+const CALLS: [&str; 3] = ["0-smallest", "m-middle", "z-greatest"];
+
+pub(super) fn input() -> impl Strategy<Value = Input> {
+    prop_oneof![
+        6 => (peer(), message()).prop_map(|(from, message)| Input::Heard { from, message }),
+        4 => action().prop_map(Input::Pressed),
+        1 => Just(Input::SignalingUp),
+        1 => Just(Input::SignalingDown),
+        1 => (peer(), any::<bool>()).prop_map(|(peer, online)| Input::Presence { peer, online }),
+        4 => (call(), peer(), 1..4u32, event()).prop_map(|(call, peer, number, event)| {
+            Input::Link { link: LinkId { call, peer, number }, event }
+        }),
+        2 => Just(Input::Tick),
+    ]
+}
+
+fn peer() -> impl Strategy<Value = Address> {
+    prop::sample::select(PEERS.to_vec()).prop_map(address)
+}
+
+fn call() -> impl Strategy<Value = CallId> {
+    prop::sample::select(CALLS.to_vec()).prop_map(|id| id.parse().unwrap())
+}
+
+fn reason() -> impl Strategy<Value = EndReason> {
+    prop::sample::select(EndReason::ALL.to_vec())
+}
+
+fn media() -> impl Strategy<Value = Media> {
+    prop_oneof![Just(Media::Audio), Just(Media::Video)]
+}
+
+fn agent() -> impl Strategy<Value = Agent> {
+    prop_oneof![Just(Agent::Panel), Just(Agent::Browser)]
+}
+
+pub(super) fn early() -> impl Strategy<Value = EarlyMedia> {
+    prop_oneof![Just(EarlyMedia::Off), Just(EarlyMedia::Connect), Just(EarlyMedia::Preview)]
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let users = prop::collection::vec(prop::sample::select(vec!["anna", "door", "otto", "ida"]), 0..4);
+    let users = users.prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect());
+    prop_oneof![
+        2 => (users, media()).prop_map(|(users, media)| Action::Call { users, media }),
+        3 => Just(Action::Accept),
+        1 => Just(Action::Reject),
+        1 => Just(Action::Hangup),
+        1 => Just(Action::Toggle),
+        1 => any::<bool>().prop_map(Action::SetMicrophone),
+        1 => any::<bool>().prop_map(Action::SetCamera),
+    ]
+}
+
+fn event() -> impl Strategy<Value = LinkEvent> {
+    let failure = prop::sample::select(vec![
+        LinkFailure::Negotiation,
+        LinkFailure::Transport,
+        LinkFailure::WrongFingerprint,
+        LinkFailure::Pipeline,
+    ]);
+    prop_oneof![
+        1 => Just(LinkEvent::Offer("sdp".to_owned())),
+        1 => Just(LinkEvent::Answer("sdp".to_owned())),
+        1 => Just(LinkEvent::Candidate { candidate: String::new(), mline: 0 }),
+        1 => Just(LinkEvent::IceConnected),
+        3 => Just(LinkEvent::Secured),
+        1 => Just(LinkEvent::FirstAudio),
+        1 => Just(LinkEvent::FirstFrameSent),
+        1 => Just(LinkEvent::FirstFrameShown),
+        2 => Just(LinkEvent::Silent),
+        2 => failure.prop_map(LinkEvent::Failed),
+    ]
+}
+
+fn message() -> impl Strategy<Value = Message> {
+    prop_oneof![4 => call_message(), 3 => link_message(), 1 => hub_message()]
+}
+
+fn call_message() -> impl Strategy<Value = Message> {
+    let kind = prop_oneof![4 => Just(Kind::Single), 1 => Just(Kind::Group)];
+    let callees = prop::collection::vec(prop::sample::select(vec!["anna", "anna", "otto"]), 1..3);
+    let time = prop_oneof![Just(0), 1..60_000u32, Just(600_000)];
+    let invite = (call(), kind, media(), callees, time, agent(), early());
+    let by = prop::option::of(prop_oneof![peer(), Just(address(ME))]);
+    prop_oneof![
+        4 => invite.prop_map(|(call, kind, media, callees, remaining_ms, agent, early)| {
+            let callees = callees.into_iter().map(|user| user.parse().unwrap()).collect();
+            Message::Invite { call, kind, media, callees, remaining_ms, agent, early }
+        }),
+        2 => (call(), agent(), early()).prop_map(|(call, agent, early)| Message::Ringing { call, agent, early, link: 0 }),
+        2 => (call(), agent()).prop_map(|(call, agent)| Message::Accept { call, agent }),
+        3 => call().prop_map(|call| Message::Confirm { call }),
+        1 => (call(), reason()).prop_map(|(call, reason)| Message::Reject { call, reason }),
+        1 => (call(), reason(), by).prop_map(|(call, reason, by)| Message::Cancel { call, reason, by }),
+        1 => (call(), reason()).prop_map(|(call, reason)| Message::Hangup { call, reason }),
+    ]
+}
+
+fn link_message() -> impl Strategy<Value = Message> {
+    let number = || prop_oneof![0..4u32, Just(64), Just(65), Just(u32::MAX)];
+    let sdp = || "sdp".to_owned();
+    prop_oneof![
+        2 => (call(), number()).prop_map(move |(call, link)| Message::Offer { call, link, sdp: sdp() }),
+        2 => (call(), number()).prop_map(move |(call, link)| Message::Answer { call, link, sdp: sdp() }),
+        1 => (call(), number(), any::<u16>()).prop_map(|(call, link, mline)| {
+            Message::Candidate { call, link, candidate: String::new(), mline }
+        }),
+        1 => (call(), any::<bool>(), any::<bool>()).prop_map(|(call, audio, video)| Message::Media { call, audio, video }),
+    ]
+}
+
+fn hub_message() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (call(), peer(), media()).prop_map(|(call, caller, media)| Message::Missed { call, caller, media, ago_ms: 1 }),
+        call().prop_map(|call| Message::Result {
+            re: None,
+            code: ResultCode::Offline,
+            call: Some(call),
+            text: String::new()
+        }),
+        Just(Message::Bye { reason: Bye::Shutdown, code: None, text: String::new() }),
+        (peer(), any::<bool>()).prop_map(|(peer, online)| Message::Presence { user: peer.user, device: None, online }),
+        Just(Message::Ping {}),
+        Just(Message::Pong {}),
+    ]
+}
+
+/// Which input it is. A new variant does not compile until it has a place here and above.
+fn name(input: &Input) -> String {
+    match input {
+        Input::Heard { message, .. } => message.type_name().to_owned(),
+        Input::Pressed(action) => match action {
+            Action::Call { .. } => "call",
+            Action::Accept => "pick up",
+            Action::Reject => "decline",
+            Action::Hangup => "hang up",
+            Action::Toggle => "toggle",
+            Action::SetMicrophone(_) => "microphone",
+            Action::SetCamera(_) => "camera",
+        }
+        .to_owned(),
+        Input::SignalingUp => "signaling up".to_owned(),
+        Input::SignalingDown => "signaling down".to_owned(),
+        Input::Presence { .. } => "presence of a device".to_owned(),
+        Input::Link { event, .. } => match event {
+            LinkEvent::Offer(_) => "offer made",
+            LinkEvent::Answer(_) => "answer made",
+            LinkEvent::Candidate { .. } => "candidate found",
+            LinkEvent::IceConnected => "ice",
+            LinkEvent::Secured => "secured",
+            LinkEvent::FirstAudio => "first audio",
+            LinkEvent::FirstFrameSent => "first frame sent",
+            LinkEvent::FirstFrameShown => "first frame shown",
+            LinkEvent::Silent => "silent",
+            LinkEvent::Failed(LinkFailure::Negotiation) => "failed: negotiation",
+            LinkEvent::Failed(LinkFailure::Transport) => "failed: transport",
+            LinkEvent::Failed(LinkFailure::WrongFingerprint) => "failed: fingerprint",
+            LinkEvent::Failed(LinkFailure::Pipeline) => "failed: pipeline",
+        }
+        .to_owned(),
+        Input::Tick => "tick".to_owned(),
+    }
+}
+
+/// Every name above, and every message that travels between devices or that a careless edge could pass on.
+const NAMES: usize = 41;
+
+/// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
+pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {
+    match input {
+        Input::Heard { from, mut message } => {
+            set_call(&mut message, call);
+            Input::Heard { from: peer.cloned().unwrap_or(from), message }
+        }
+        Input::Link { link, event } => {
+            let peer = peer.cloned().unwrap_or(link.peer);
+            Input::Link { link: LinkId { call: call.clone(), peer, number: link.number }, event }
+        }
+        Input::Presence { peer: drawn, online } => Input::Presence { peer: peer.cloned().unwrap_or(drawn), online },
+        other => other,
+    }
+}
+
+fn set_call(message: &mut Message, to: &CallId) {
+    match message {
+        Message::Invite { call, .. }
+        | Message::Ringing { call, .. }
+        | Message::Accept { call, .. }
+        | Message::Confirm { call }
+        | Message::Reject { call, .. }
+        | Message::Cancel { call, .. }
+        | Message::Hangup { call, .. }
+        | Message::Offer { call, .. }
+        | Message::Answer { call, .. }
+        | Message::Candidate { call, .. }
+        | Message::Media { call, .. }
+        | Message::Missed { call, .. } => *call = to.clone(),
+        Message::Result { call, .. } => *call = Some(to.clone()),
+        Message::Login { .. }
+        | Message::Welcome { .. }
+        | Message::Watch { .. }
+        | Message::Presence { .. }
+        | Message::Bye { .. }
+        | Message::Ping {}
+        | Message::Pong {} => {}
+    }
+}
+
+#[test]
+fn every_input_is_drawn() {
+    use proptest::strategy::ValueTree as _;
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let drawn = || input().new_tree(&mut runner).unwrap().current();
+    let names: std::collections::BTreeSet<String> =
+        std::iter::repeat_with(drawn).take(5000).map(|i| name(&i)).collect();
+    assert_eq!(names.len(), NAMES, "{names:?}");
+}
