@@ -237,7 +237,7 @@ fn log_input(input: &Input) {
             debug!(session = session.0, r#type = envelope.message.type_name(), call = call_of(envelope), to, "in");
         }
         Frame::Foreign(foreign) => debug!(session = session.0, r#type = foreign.kind, "in, of a newer version"),
-        Frame::Unreadable(error) => info!(session = session.0, %error, "in, not understood"),
+        Frame::Unreadable(error) => debug!(session = session.0, %error, "in, not understood"),
     }
 }
 

@@ -71,7 +71,7 @@ fn check_rate(source: &Source<'_>, limits: &raw::Limits) -> Checked<Rate> {
     let burst = limits.messages_at_once.as_ref();
     Ok(Rate {
         per_second: number(source, "limits.messages_per_second", per_second, 50, 1..=10_000)?,
-        burst: number(source, "limits.messages_at_once", burst, 200, 1..=100_000)?,
+        burst: number(source, "limits.messages_at_once", burst, 200, 20..=100_000)?,
     })
 }
 

@@ -18,12 +18,12 @@ impl Bucket {
         Self { tokens: f64::from(burst), burst: f64::from(burst), per_second, filled_at: now }
     }
 
-    /// Takes one token, if there is one.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    /// Takes so many tokens, if they are there.
+    pub(super) fn take(&mut self, now: Instant, tokens: u32) -> bool {
         self.fill(now);
-        let there = self.tokens >= 1.0;
+        let there = self.tokens >= f64::from(tokens);
         if there {
-            self.tokens -= 1.0;
+            self.tokens -= f64::from(tokens);
         }
         there
     }
@@ -76,7 +76,7 @@ impl RefusedLogins {
             self.buckets.clear();
         }
         let bucket = || Bucket::full(now, REFUSED_BURST, REFUSED_PER_SECOND);
-        self.buckets.entry(network(address)).or_insert_with(bucket).take(now);
+        self.buckets.entry(network(address)).or_insert_with(bucket).take(now, 1);
     }
 }
 
@@ -98,9 +98,9 @@ mod tests {
     fn a_burst_passes_and_then_the_rate_rules() {
         let start = Instant::now();
         let mut bucket = Bucket::full(start, 3, 2.0);
-        assert_eq!((0..5).filter(|_| bucket.take(start)).count(), 3);
+        assert_eq!((0..5).filter(|_| bucket.take(start, 1)).count(), 3);
         let later = start + Duration::from_secs(1);
-        assert_eq!((0..5).filter(|_| bucket.take(later)).count(), 2);
+        assert_eq!((0..5).filter(|_| bucket.take(later, 1)).count(), 2);
     }
 
     #[test]

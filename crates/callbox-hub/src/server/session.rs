@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::ws::{Message as WsMessage, WebSocket};
-use callbox_core::protocol::Bye;
+use callbox_core::protocol::{Bye, Message};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -28,7 +28,12 @@ pub(super) async fn serve(mut socket: WebSocket, peer: IpAddr, house: &House, wa
         Ok(guest) => guest,
         Err(None) => return debug!(%peer, "left before login"),
         Err(Some(refusal)) => {
-            info!(%peer, code = refusal.code, reason = refusal.text, "login refused");
+            // One line for each guess would let a guesser fill the log: those beyond the limit come here unguessed.
+            if refusal.guessed {
+                info!(%peer, code = refusal.code, reason = refusal.text, "login refused");
+            } else {
+                debug!(%peer, reason = refusal.text, "not let in");
+            }
             let farewell = Farewell::new(house.envelope_id(), Bye::NotLoggedIn, refusal.code, refusal.text);
             let (outbox, drain) = queue();
             outbox.close(farewell);
@@ -97,20 +102,29 @@ async fn read(
             }
             Ok(Some(Ok(message))) => message,
         };
-        if !bucket.take(Instant::now()) {
+        let frame = match &message {
+            WsMessage::Text(text) => Some(Frame::read(text.as_bytes())),
+            WsMessage::Binary(bytes) => Some(Frame::read(bytes)),
+            WsMessage::Ping(_) | WsMessage::Pong(_) => None,
+            WsMessage::Close(_) => return "closed",
+        };
+        if !bucket.take(Instant::now(), frame.as_ref().map_or(1, cost)) {
             let text = format!("more than {} messages a second", limit.per_second);
             own_outbox.close(Farewell::new(house.envelope_id(), Bye::TooFast, None, text));
             return "too fast";
         }
-        let frame = match &message {
-            WsMessage::Text(text) => Frame::read(text.as_bytes()),
-            WsMessage::Binary(bytes) => Frame::read(bytes),
-            WsMessage::Ping(_) | WsMessage::Pong(_) => continue,
-            WsMessage::Close(_) => return "closed",
-        };
+        let Some(frame) = frame else { continue };
         if !house.tell(Event::Heard { session, frame }).await {
             return "hub stopped";
         }
+    }
+}
+
+/// A `watch` may be answered by a thousand messages.
+fn cost(frame: &Frame) -> u32 {
+    match frame {
+        Frame::Known(envelope) if matches!(envelope.message, Message::Watch { .. }) => 10,
+        Frame::Known(_) | Frame::Foreign(_) | Frame::Unreadable(_) => 1,
     }
 }
 
