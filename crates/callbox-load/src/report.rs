@@ -186,6 +186,9 @@ impl Point {
                 server.processor_seconds * of_calls(1) * 1e3
             )?;
         }
+        if let Some(own) = self.own_processor_seconds {
+            writeln!(out, "  this program: {own:.2} s of processor time")?;
+        }
         self.incidents.iter().try_for_each(|(text, count)| writeln!(out, "  {count} × {text}"))
     }
 
