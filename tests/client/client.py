@@ -1,0 +1,178 @@
+"""A Callbox client that knows docs/protocol.md and nothing else. It leaves out what a short test cannot need: it does not
+come back when its socket is gone, and does not watch for media silence."""
+
+import asyncio
+import json
+import secrets
+from collections import OrderedDict, deque
+from typing import NamedTuple
+
+import websockets
+
+from call import AGENT, Address, Incoming, Outgoing, Outcome
+
+VERSION = 1
+LOGIN_S = 10
+REMEMBERED = 200
+
+
+class Gear(NamedTuple):
+    """What the test camera and the test microphone carry."""
+
+    name: str
+    hz: int
+
+
+class Refused(Exception):
+    """The hub has said `bye`."""
+
+    def __init__(self, bye):
+        super().__init__(f"{bye['reason']} {bye.get('code', '')}: {bye.get('text', '')}")
+        self.reason, self.code = bye["reason"], bye.get("code")
+
+
+class Client:
+    """One login, in at most one call."""
+
+    def __init__(self, address, app, you, ticket, gear=Gear("client", 1000), early="connect"):
+        self.address, self.app, self.you, self.ticket = address, app, you, ticket
+        self.gear, self.early = gear, early
+        self.ice_servers = []
+        self.results = deque(maxlen=REMEMBERED)
+        self.call = None
+        self._over = OrderedDict()
+        self._seen = OrderedDict()
+        self._reading = None
+
+    async def __aenter__(self):
+        self.socket = await websockets.connect(self.address, proxy=None)
+        await self.send("login", app=self.app, **self.you._asdict(), ticket=self.ticket, agent=AGENT)
+        first = json.loads(await asyncio.wait_for(self.socket.recv(), LOGIN_S))
+        if first["type"] == "bye":
+            await self.socket.close()
+            raise Refused(first)
+        self._on_welcome(first)
+        self._reading = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_):
+        if self.call:
+            await self.call.end("network_lost")
+        await self.socket.close()
+        await self._reading
+
+    async def send(self, kind, **fields):
+        """Sends one message and returns its id."""
+        name = secrets.token_hex(16)
+        await self.socket.send(json.dumps({"v": VERSION, "id": name, "type": kind, **fields}))
+        return name
+
+    async def ring(self, *users, media="video", seconds=30):
+        """Calls somebody: the first to accept wins."""
+        self.call = Outgoing(self, list(users), media, seconds)
+        await self.call.invite()
+        return self.call
+
+    def remember(self, name, outcome):
+        """A call is over."""
+        self._over[name] = outcome
+        while len(self._over) > REMEMBERED:
+            self._over.popitem(last=False)
+        if self.call and self.call.name == name:
+            self.call = None
+
+    async def _read(self):
+        async for frame in self.socket:
+            message = json.loads(frame)
+            if "from" not in message:
+                await self._hear_hub(message)
+            elif self._is_new(message):
+                await self._hear_peer(Address(**message["from"]), message)
+
+    def _is_new(self, message):
+        key = (message["from"]["user"], message["from"]["device"], message["id"])
+        if key in self._seen:
+            return False
+        self._seen[key] = True
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return True
+
+    async def _hear_hub(self, message):
+        if message["type"] == "welcome":
+            self._on_welcome(message)
+        elif message["type"] == "bye":
+            raise Refused(message)
+        elif message["type"] == "result":
+            self.results.append(message)
+            if isinstance(self.call, Outgoing):
+                await self.call.hear_result(message)
+
+    def _on_welcome(self, message):
+        self.ice_servers = message["ice_servers"]
+
+    async def _hear_peer(self, sender, message):
+        name = message.get("call")
+        if message["v"] != VERSION:
+            await self._refuse_version(sender, message)
+        elif message["type"] == "invite":
+            await self._on_invite(sender, message)
+        elif self.call and self.call.name == name:
+            await self.call.take(sender, message)
+        elif name:
+            await self._answer_late(sender, message)
+
+    async def _on_invite(self, sender, message):
+        name = message["call"]
+        if sender.user == self.you.user or self.you.user not in message["callees"]:
+            return
+        if self.call and self.call.name == name:
+            if isinstance(self.call, Incoming) and sender == self.call.peer:
+                await self.call.repeat()
+        elif outcome := self._over.get(name):
+            if outcome.declined:
+                await self._reply(sender, "reject", name, outcome.reason)
+        elif message["kind"] != "single":
+            await self._decline(sender, name, "unsupported_version")
+        elif self.call:
+            await self._on_second_invite(sender, message)
+        else:
+            self.call = Incoming(self, sender, message)
+            await self.call.ring()
+
+    async def _on_second_invite(self, sender, message):
+        own = self.call
+        glare = isinstance(own, Outgoing) and own.phase == "calling" and sender.user in own.users
+        if not glare:
+            await self._decline(sender, message["call"], "busy")
+        elif message["call"] < own.name:
+            await own.cancel("answered_elsewhere", sender)
+            await own.end("answered_elsewhere", sender)
+            self.call = Incoming(self, sender, message)
+            await self.call.accept()
+
+    async def _decline(self, sender, name, reason):
+        await self._reply(sender, "reject", name, reason)
+        self.remember(name, Outcome(reason, declined=True))
+
+    async def _answer_late(self, sender, message):
+        kind, name = message["type"], message["call"]
+        outcome = self._over.get(name)
+        if outcome is None and kind == "cancel":
+            self.remember(name, Outcome(message["reason"]))
+            return
+        reason = outcome.reason if outcome else "network_lost"
+        if kind in ("ringing", "accept"):
+            by = {"by": outcome.by._asdict()} if outcome and outcome.by else {}
+            await self._reply(sender, "cancel", name, reason, **by)
+        elif kind in ("confirm", "offer", "media"):
+            await self._reply(sender, "hangup", name, reason)
+
+    async def _refuse_version(self, sender, message):
+        if message["type"] == "invite":
+            await self._reply(sender, "reject", message["call"], "unsupported_version")
+        elif message["type"] != "result":
+            await self.send("result", to=sender._asdict(), re=message["id"], code="unsupported_version")
+
+    async def _reply(self, sender, kind, name, reason, **fields):
+        await self.send(kind, to=sender._asdict(), call=name, reason=reason, **fields)
