@@ -170,8 +170,8 @@ level = "info,callbox=debug"
   }
 
   /** Asks it to end. */
-  stop() {
-    return this.#child.end();
+  async stop() {
+    return this.#child?.stop();
   }
 
   /** Ends it as a power cut would. */

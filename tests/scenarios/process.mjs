@@ -13,10 +13,14 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 /** One child process and the last lines it wrote. */
 export class Child {
   #lines = [];
+  /** What each stream has written of a line that is not ended. */
+  #begun = new Map();
   #process;
 
   constructor(command, args) {
-    this.#process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#process = spawn(command, args, { stdio: 'pipe' });
+    // A child that has gone is noticed by its exit, not by what could not be written to it.
+    this.#process.stdin.on('error', (error) => this.#keep(`standard input: ${error.message}`));
     for (const stream of [this.#process.stdout, this.#process.stderr]) this.#listen(stream);
     running.add(this.#process);
     this.exited = new Promise((done) => {
@@ -39,11 +43,16 @@ export class Child {
 
   /** Everything that is kept of its output. */
   get output() {
-    return this.#lines.join('\n');
+    return [...this.#lines, ...this.#begun.values()].join('\n');
+  }
+
+  /** Types something. */
+  type(text) {
+    this.#process.stdin.write(text);
   }
 
   /** Asks it to end, and makes it end when it does not. */
-  async end() {
+  async stop() {
     if (!this.alive) return;
     this.#process.kill('SIGTERM');
     const hard = setTimeout(() => this.#process.kill('SIGKILL'), END_MS);
@@ -58,15 +67,14 @@ export class Child {
     await this.exited;
   }
 
+  /** A carriage return ends a line as well: a live line is written over and over. */
   #listen(stream) {
-    let rest = '';
     stream.setEncoding('utf8');
     stream.on('data', (text) => {
-      const lines = (rest + text).split('\n');
-      rest = lines.pop();
+      const lines = ((this.#begun.get(stream) ?? '') + text).split(/[\r\n]+/);
+      this.#begun.set(stream, lines.pop());
       lines.forEach((line) => this.#keep(line));
     });
-    stream.on('end', () => rest && this.#keep(rest));
   }
 
   #keep(line) {

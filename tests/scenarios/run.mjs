@@ -28,12 +28,13 @@ process.exitCode = await main();
 
 async function main() {
   if (!TRANSPORTS.includes(options.transport)) return refuse(`--transport ${options.transport}: one of ${TRANSPORTS.join(', ')}`);
-  const chosen = choose();
-  if (!chosen.length) return refuse(`--only ${options.only}: one of\n  ${rows.map(({ name }) => name).join('\n  ')}`);
+  const { Transport, rows: own = [] } = await import(`./transports/${options.transport}.mjs`);
+  const all = [...rows, ...own];
+  const chosen = choose(all);
+  if (!chosen.length) return refuse(`--only ${options.only}: one of\n  ${all.map(({ name }) => name).join('\n  ')}`);
   const absent = [...missing(['gst-launch-1.0']), ...missing(['callbox', 'callbox-hub'], options.bin)];
   if (absent.length) return refuse(`not there: ${absent.join(', ')} (make setup, cargo build --release)`);
 
-  const { Transport } = await import(`./transports/${options.transport}.mjs`);
   const folder = await mkdtemp(join(tmpdir(), 'callbox-'));
   const chromium = await launch(await makeContent(folder));
   const street = new Street({ Transport, bin: resolve(options.bin), folder, chromium });
@@ -51,11 +52,11 @@ async function main() {
 }
 
 /** The rows that were asked for, in the table's order; `--times` repeats them, by default the first one. */
-function choose() {
+function choose(all) {
   const times = Number(options.times);
-  const named = options.only ? rows.filter(({ name }) => options.only.some((part) => name.includes(part))) : rows;
+  const named = options.only ? all.filter(({ name }) => options.only.some((part) => name.includes(part))) : all;
   if (!(times > 1)) return named;
-  return Array.from({ length: times }, () => (options.only ? named : rows.slice(0, 1))).flat();
+  return Array.from({ length: times }, () => (options.only ? named : all.slice(0, 1))).flat();
 }
 
 /** Which of these programs cannot be found. */

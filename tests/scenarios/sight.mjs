@@ -44,7 +44,8 @@ export async function stays(party, wanted, ms) {
   }
 }
 
-async function hears(what, party, tone) {
+/** Plays this tone. */
+export async function hears(what, party, tone) {
   await until(what, async () => {
     const hz = await party.hears();
     if (!isTone(hz, tone)) throw new Error(hz === null ? 'silence' : `${hz.toFixed(0)} Hz`);
@@ -53,7 +54,7 @@ async function hears(what, party, tone) {
 }
 
 /** Two different frames: a picture that stands still is not seen. */
-async function moves(what, frame) {
+export async function moves(what, frame) {
   const first = await until(what, frame);
   await until(`${what} and it moves`, async () => {
     const next = await frame();

@@ -6,16 +6,22 @@ import { Panel } from './panel.mjs';
 /** One transport, its parties, and a broom. */
 export class Street {
   #world;
+  /** Shared by the scenarios, until one of them fails. */
   #transport = null;
   #panel = null;
-  #own = [];
+  /** Of one scenario. */
   #pages = [];
-  #panels = [];
-  #transports = [];
+  #guests = [];
+  #calling = null;
 
   /** `world`: {Transport, bin, folder, chromium}. */
   constructor(world) {
     this.#world = world;
+  }
+
+  /** Where the programs are. */
+  get bin() {
+    return this.#world.bin;
   }
 
   /** Where files of this run go. */
@@ -25,25 +31,18 @@ export class Street {
 
   /** The transport everybody shares. */
   async transport() {
-    this.#transport ??= await this.#open({});
-    return this.#transport;
+    return this.#transport ?? this.#open({}, (transport) => (this.#transport = transport));
   }
 
   /** A transport of this scenario's own. */
-  async ownTransport(settings) {
-    const transport = await this.#open(settings);
-    this.#own.push(() => transport.stop());
-    return transport;
+  ownTransport(settings) {
+    return this.#open(settings, (transport) => this.adopt('transport', transport));
   }
 
   /** The panel everybody shares, as user `door`. */
   async panel() {
-    if (!this.#panel) {
-      this.#panel = await this.#make(await this.transport(), {});
-      this.#panels = [this.#panel];
-      await this.#panel.start();
-    }
-    this.#panels = [this.#panel];
+    if (this.#panel) this.#calling = this.#panel;
+    else await this.#start(await this.transport(), {}, (panel) => (this.#panel = panel));
     return this.#panel;
   }
 
@@ -51,11 +50,14 @@ export class Street {
   async ownPanel({ transport, ...settings }) {
     await this.#panel?.stop();
     this.#panel = null;
-    const panel = await this.#make(transport ?? (await this.transport()), settings);
-    this.#panels = [panel];
-    this.#own.push(() => panel.stop());
-    await panel.start();
-    return panel;
+    return this.#start(transport ?? (await this.transport()), settings, (panel) => this.adopt('panel', panel));
+  }
+
+  /** A page that nobody is signed in to. */
+  async emptyPage(name) {
+    const page = await Page.open(this.#world.chromium, name);
+    this.#pages.push(page);
+    return page;
   }
 
   /** A wire to the shared transport, to be given to a panel of one's own. */
@@ -65,53 +67,55 @@ export class Street {
 
   /** A page of this user, new and empty. */
   async page(user = 'anna', { transport, device = 'phone', query = {} } = {}) {
-    const page = await Page.open(this.#world.chromium, `${user}/${device}`);
-    this.#pages.push(page);
+    const page = await this.emptyPage(`${user}/${device}`);
     await page.enter(await (transport ?? (await this.transport())).page(user, device, query));
     return page;
   }
 
-  /** Ends somebody at the end of this scenario who is not part of the street. */
-  atEnd(work) {
-    this.#own.push(work);
+  /** Takes in a party of this scenario alone: it is stopped at the end, and its log is shown after a failure. */
+  adopt(name, party) {
+    this.#guests.push([name, party]);
   }
 
   /** When each step of the last call was reached, as the first page and the panel saw it. */
   async timings() {
     const page = this.#pages.find(({ alive }) => alive);
-    const panel = this.#panels.find(({ alive }) => alive);
+    const panel = this.#calling?.alive ? this.#calling : null;
     return { browser: (await page?.timing()) ?? {}, panel: (await panel?.timing()) ?? {} };
   }
 
   /** The last lines of every party's log. */
   tails(count) {
-    const parties = [...this.#transports.map((t) => ['transport', t]), ...this.#panels.map((p) => ['panel', p]), ...this.#pages.map((p) => [p.name, p])];
-    return parties.map(([name, party]) => ({ name, lines: party.tail(count) }));
+    const shared = [['transport', this.#transport], ['panel', this.#panel]].filter(([, party]) => party);
+    const pages = this.#pages.map((page) => [page.name, page]);
+    return [...shared, ...this.#guests, ...pages].map(([name, party]) => ({ name, lines: party.tail(count) }));
   }
 
   /** Ends what belongs to one scenario; after a failure, everything, so that the next one starts clean. */
   async sweep({ everything }) {
-    const pages = this.#pages.splice(0);
-    await Promise.all(pages.map((page) => page.close()));
-    for (const work of this.#own.splice(0).reverse()) await work();
-    this.#panels = [];
-    if (everything) {
-      await this.#panel?.stop();
-      await this.#transport?.stop();
-      this.#panel = this.#transport = null;
-    } else await this.#panel?.phase('idle');
-    this.#transports = this.#transport ? [this.#transport] : [];
+    this.#calling = null;
+    await Promise.all(this.#pages.splice(0).map((page) => page.close()));
+    for (const [, guest] of this.#guests.splice(0).reverse()) await guest.stop();
+    if (!everything) return this.#panel?.phase('idle');
+    await this.#panel?.stop();
+    await this.#transport?.stop();
+    this.#panel = this.#transport = null;
   }
 
-  #make(transport, settings) {
+  /** `keep` takes it in before it starts, so that it is ended even when it does not. */
+  async #start(transport, settings, keep) {
     const { bin, folder } = this.#world;
-    return Panel.make({ bin, folder, transport, user: 'door', ...settings });
+    const panel = await Panel.make({ bin, folder, transport, user: 'door', ...settings });
+    keep(panel);
+    this.#calling = panel;
+    await panel.start();
+    return panel;
   }
 
-  async #open(settings) {
+  async #open(settings, keep) {
     const { Transport, bin, folder } = this.#world;
     const transport = new Transport({ bin, folder, ...settings });
-    this.#transports.push(transport);
+    keep(transport);
     await transport.start();
     return transport;
   }

@@ -30,7 +30,7 @@ userdb=${join(own, 'turndb')}
 `);
   const server = new Child('turnserver', ['-c', config]);
   await until('the TURN server answers', () => answers(port), { ms: 5_000 });
-  return { url: `turn:127.0.0.1:${port}`, secretFile, stop: () => server.end(), tail: (count) => server.tail(count) };
+  return { url: `turn:127.0.0.1:${port}`, secretFile, stop: () => server.stop(), tail: (count) => server.tail(count) };
 }
 
 /** Whether a STUN binding request (RFC 8489) is answered. */

@@ -22,7 +22,7 @@ async function browserRejects(street) {
   await ended(page, panel, 'rejected');
 }
 
-/** A third party calls a panel that talks: told busy, and the first call goes on. */
+/** A third party calls a panel that talks: told busy, and the first call goes on. Nobody is called back for it later. */
 async function busy(street) {
   const [panel, page] = await both(street);
   await page.call('door');
@@ -33,6 +33,11 @@ async function busy(street) {
   await third.call('door');
   await endedAt(third, 'busy');
   await talking(page, panel);
+  await page.press('hangup');
+  await ended(page, panel, 'hangup');
+  await panel.stop();
+  await panel.start();
+  await stays(panel, 'idle', 1_000);
 }
 
 async function noAnswer(street) {

@@ -62,7 +62,7 @@ async function noCamera(street) {
 /** Both sides may use the TURN server's addresses alone. */
 async function relayOnly(street) {
   const turn = await startTurn(street.folder);
-  street.atEnd(() => turn.stop());
+  street.adopt('turnserver', turn);
   const transport = await street.ownTransport({ turn });
   const panel = await street.ownPanel({ transport, relay: true });
   const page = await street.page('anna', { transport, query: { relay: 1 } });

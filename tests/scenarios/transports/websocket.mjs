@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+export { default as rows } from '../scenarios/demo.mjs';
 import { Child, freePort, run, Settled, until } from '../process.mjs';
 import { Wire } from './wire.mjs';
 
@@ -52,7 +53,7 @@ export class Transport {
   /** Ends, and everything in between with it. */
   async stop() {
     await Promise.all(this.#wires.map((wire) => wire.close()));
-    await this.#hub?.end();
+    await this.#hub?.stop();
   }
 
   /** The address a browser opens to be this user. `query` holds the page's switches. */

@@ -1,0 +1,37 @@
+// The first minute: `callbox demo` in a terminal, a browser beside it, and a key that acts as the button.
+
+import { join } from 'node:path';
+
+import { TONES } from '../content.mjs';
+import { Child, freePort, until } from '../process.mjs';
+import { endedAt, hears, moves } from '../sight.mjs';
+
+/** What the demonstration's microphone plays. */
+const DEMO_HZ = 440;
+
+async function answeredByAKey(street) {
+  // script(1) gives it a terminal.
+  const command = `stty cols 100 rows 30; exec ${join(street.bin, 'callbox')} demo --port ${await freePort()}`;
+  const demo = new Child('script', ['-q', '-e', '-f', '-c', command, '/dev/null']);
+  street.adopt('demo', demo);
+  const shows = (text) => until(`the terminal shows ${text}`, () => demo.output.match(text));
+  const [address] = await shows(/http:\S+/);
+
+  const page = await street.emptyPage('anna in a demo');
+  await page.comeIn(address, 'anna');
+  await page.call('door');
+  await shows(/RINGING +anna/);
+  demo.type('a');
+  await page.phase('talking');
+  await Promise.all([
+    moves('the page shows the panel’s picture', () => page.frame()),
+    hears('the page plays the panel’s tone', page, DEMO_HZ),
+    shows(new RegExp(`sees you +hears ${TONES.browser / 100}\\d\\d Hz`)),
+  ]);
+  demo.type('h');
+  await endedAt(page, 'hangup');
+  demo.type('q');
+  await until('the demonstration has ended', () => !demo.alive);
+}
+
+export default [{ name: 'answered by a key in the demonstration', run: answeredByAKey, needs: ['script'] }];
