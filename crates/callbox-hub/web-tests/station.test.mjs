@@ -435,3 +435,36 @@ function check(s, name, seed) {
   if (state === 'idle') assert.equal(links.size, 0, `seed ${seed}: idle with links`);
   assert.equal(tone === 'ring', state === 'ringing', `seed ${seed}: ${tone} in ${state}`);
 }
+
+test('a device that was restarted while it rang gets a new link', () => {
+  const s = street('anna/phone');
+  s.press('anna/phone', 'call', { users: ['door'], media: 'video' });
+  const { call } = s.at('anna/phone').station.view();
+  const rings = (link) => door(s, { type: 'ringing', call, agent: 'panel', early: 'connect', link });
+  rings(0);
+  assert.deepEqual(rings(1).filter(({ do: what }) => what !== 'show'), [], 'it still knows its link');
+  assert.deepEqual(rings(0).filter(({ link }) => link).map(({ do: what, link }) => [what, link.number]).slice(0, 2), [['close', 1], ['open', 1]]);
+});
+
+test('two invites of one device: the later one rings as soon as its inviter says that the first is over', () => {
+  const s = street('anna/phone');
+  door(s, invite('one'));
+  door(s, invite('two'));
+  assert.equal(s.at('anna/phone').station.view().call, 'one');
+  assert.equal(sent(s, 'anna/phone', 'reject').length, 0);
+  assert.deepEqual(sent(s, 'anna/phone', 'ringing').map(({ call }) => call), ['one', 'one']);
+  door(s, { type: 'cancel', call: 'one', reason: 'cancelled' });
+  assert.equal(s.at('anna/phone').station.view().call, 'two');
+  door(s, { type: 'cancel', call: 'two', reason: 'cancelled' });
+  assert.equal(s.states()['anna/phone'], 'idle');
+});
+
+test('when everybody has refused, the devices that come later are told not to ring', () => {
+  const s = street('anna/phone');
+  s.press('anna/phone', 'call', { users: ['door'], media: 'video' });
+  const { call } = s.at('anna/phone').station.view();
+  door(s, { type: 'reject', call, reason: 'busy' });
+  s.pass(2_000);
+  assert.deepEqual(sent(s, 'anna/phone', 'cancel').map(({ reason }) => reason), ['busy']);
+  assert.equal(last(s, 'anna/phone').reason, 'busy');
+});

@@ -1,6 +1,7 @@
 // The links of one call, from open to close. A pure part of the station.
 
-const same = (a, b) => a.user === b.user && a.device === b.device;
+import { same, target } from './facts.js';
+
 /** The most links one peer may use up in a call; one that wants more is broken or hostile. */
 const MOST = 64;
 
@@ -50,8 +51,8 @@ export class Lines {
   }
 
   /** Sets one up: ICE and DTLS, all gates closed. */
-  open(out, { user, device }, number, offerer) {
-    const link = { peer: { user, device }, number, offerer, connected: false, seen: false, failed: false, flow: null };
+  open(out, peer, number, offerer) {
+    const link = { peer: target(peer), number, offerer, connected: false, seen: false, failed: false, flow: null };
     this.#links.push(link);
     out.push({ do: 'open', link: this.id(link), media: this.#media, offerer });
     return link;
@@ -82,6 +83,30 @@ export class Lines {
     if (!link || (m.type === 'offer' && link.offerer) || (m.type === 'answer' && !link.offerer)) return;
     const { type, sdp, candidate, mline } = m;
     out.push(type === 'candidate' ? { do: type, link: this.id(link), candidate, mline } : { do: type, link: this.id(link), sdp });
+  }
+
+  /** Something happened on a link: sends what is to be sent, and says what it means: `[up|down|seen|nothing, link]`. */
+  event(out, { link: id, event, sdp, candidate, mline }, mark) {
+    const link = this.find(id);
+    if (!link) return ['nothing', null];
+    const send = (more) => out.push({ do: 'send', to: link.peer, message: { type: event, call: id.call, link: link.number, ...more } });
+    switch (event) {
+      case 'offer': case 'answer': send({ sdp }); break;
+      case 'candidate': send({ candidate, mline }); break;
+      case 'ice': case 'first_audio': case 'first_frame_sent': case 'first_frame_shown':
+        link.seen ||= event === 'first_frame_shown';
+        mark(`${event}_ms`);
+        return [link.seen ? 'seen' : 'nothing', link];
+      case 'connected':
+        link.connected = true;
+        mark('dtls_ms');
+        return ['up', link];
+      case 'disconnected': case 'failed':
+        link.connected = false;
+        link.failed ||= event === 'failed';
+        return ['down', link];
+    }
+    return ['nothing', link];
   }
 
   /** Opens and closes the gates: `flowOf(link)` says what may pass. */

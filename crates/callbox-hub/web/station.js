@@ -6,24 +6,16 @@
 //          {do:'prepare', media} {do:'release'} {do:'tone', tone} {do:'record', record} {do:'show'}
 
 import { Callees } from './callees.js';
+import { Decided } from './decided.js';
+import { factsOf, least, mark, recordOf, same, target, told } from './facts.js';
+import { LIMITS, closingTone, deadlineOf, flowOf, overdue, sentOf, toneOf, viewOf } from './follow.js';
 import { Lines } from './lines.js';
-
-/** Every wait, in milliseconds, and every bound. */
-export const LIMITS = { resendAccept: 1_000, accept: 10_000, backstop: 5_000, gone: 5_000, lost: 5_000, setup: 15_000, swap: 2_000, decided: 128 };
-
-const EARLY = ['off', 'connect', 'preview'];
-const SAID_NO = ['rejected', 'busy', 'no_answer', 'unsupported_version'];
-const least = (a, b) => EARLY[Math.max(0, Math.min(EARLY.indexOf(a), EARLY.indexOf(b)))];
-const same = (a, b) => a.user === b.user && a.device === b.device;
-const target = ({ user, device }) => ({ user, device });
-const first = (...times) => times.reduce((a, b) => (b == null ? a : a == null ? b : Math.min(a, b)), null);
-const after = (time, wait) => (time == null ? null : time + wait);
 
 /** The pure state machine of this browser: everything it knows about calls. */
 export class Station {
   #me; #ids; #early; #ring;
   #state = { name: 'idle' };
-  #decided = new Map();
+  #decided = new Decided();
   #now = 0;
   #out = [];
   #tone = 'silence';
@@ -47,26 +39,10 @@ export class Station {
   }
 
   /** When to hand in `{type:'tick'}`, or null. */
-  deadline() {
-    const s = this.#state;
-    switch (s.name) {
-      case 'inviting': return first(s.until, s.callees.deadline);
-      case 'ringing': return s.until;
-      case 'accepting': return first(s.until, s.resend);
-      case 'talking': return first(s.setup, s.swap, after(s.lost, LIMITS.lost), s.lines.connected ? null : after(s.gone, LIMITS.gone));
-      default: return null;
-    }
-  }
+  deadline() { return deadlineOf(this.#state); }
 
   /** What a person, or a test, may see of it. */
-  view() {
-    const { name, facts, lines, until, early, peer, mic, camera, remote, lost, since, callees } = this.#state;
-    if (name === 'idle') return { state: 'idle', call: null, links: [], timing: {} };
-    return {
-      state: name, ...facts, until, early, mic, camera, remote, since, lost: lost != null, peer: peer ?? null,
-      links: lines.view, waiting: callees?.waiting ?? [], rings: callees?.rings ?? true,
-    };
-  }
+  view() { return viewOf(this.#state); }
 
   #next(s, input) {
     if (input.type === 'heard') return this.#heard(s, input.from, input.message);
@@ -102,15 +78,12 @@ export class Station {
 
   #invited(s, from, m) {
     if (from.user === this.#me.user) return s;
-    const decided = this.#decided.get(m.call);
-    if (decided) {
-      if (SAID_NO.includes(decided.reason)) this.#send(from, { type: 'reject', call: m.call, reason: decided.reason });
-      return s;
-    }
+    if (this.#decided.has(m.call)) return this.#stray(s, from, m);
     if (s.facts?.call === m.call) return this.#invitedAgain(s, from, m);
     if (m.kind !== 'single') return this.#refuse(s, from, m, 'unsupported_version');
     if (s.name === 'idle') return this.#ringFor(from, m);
     if (s.name === 'inviting' && s.callees.has(from.user)) return this.#glare(s, from, m);
+    if (s.name === 'ringing' && same(from, s.facts.caller)) return this.#waits(s, from, m);
     return this.#refuse(s, from, m, 'busy');
   }
 
@@ -120,34 +93,36 @@ export class Station {
     return { ...s, until: Math.min(s.until, this.#now + m.remaining_ms) };
   }
 
+  /** Two invites of one device: one of them is over, and our `ringing` asks its inviter which. */
+  #waits(s, from, m) {
+    this.#rings(s);
+    return { ...s, next: { from, m, until: this.#now + m.remaining_ms } };
+  }
+
   #refuse(s, from, m, reason) {
-    this.#decide(m.call, { reason });
+    this.#decided.insert(m.call, { reason });
     this.#send(from, { type: 'reject', call: m.call, reason });
-    this.#record(this.#facts('incoming', m.call, m.media, target(from), m.callees), { reason });
+    this.#out.push(recordOf(this.#now, factsOf(this.#now, 'incoming', m.call, m.media, target(from), m.callees), { reason }));
     return s;
   }
 
   /** Both ring each other: the smaller call id stays, and the loser of its own call accepts the other at once. */
   #glare(s, from, m) {
     if (s.facts.call < m.call) {
-      this.#decide(m.call, { reason: 'answered_elsewhere', by: this.#me });
+      this.#decided.insert(m.call, { reason: 'answered_elsewhere', by: this.#me });
       return s;
     }
     const [reason, by] = ['answered_elsewhere', target(from)];
     for (const user of s.facts.callees) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason, by });
     s.lines.close(this.#out);
-    this.#decide(s.facts.call, { reason, by });
+    this.#decided.insert(s.facts.call, { reason, by });
     return this.#pickUp({ ...this.#ringFor(from, m), mic: s.mic, camera: s.camera, captured: s.captured }, m.media);
   }
 
   /** A message of a call that is not (or no longer) ours changes nothing here, but its sender may wait for us in vain. */
   #stray(s, from, m) {
-    const known = this.#decided.get(m.call);
-    // A cancel may overtake its invite, which then must not ring.
-    if (!known && m.type === 'cancel') this.#decide(m.call, { reason: m.reason, by: m.by });
-    const { reason = 'network_lost', by } = known ?? {};
-    if (m.type === 'ringing' || m.type === 'accept') this.#send(from, { type: 'cancel', call: m.call, reason, ...(by && { by }) });
-    else if (['confirm', 'offer', 'media'].includes(m.type)) this.#send(from, { type: 'hangup', call: m.call, reason });
+    const answer = this.#decided.answer(m);
+    if (answer) this.#send(from, answer);
     return s;
   }
 
@@ -156,7 +131,7 @@ export class Station {
   #invite(s, { users, media }) {
     const callees = [...new Set(users)].filter((user) => user !== this.#me.user);
     if (!callees.length) return s;
-    const facts = this.#facts('outgoing', this.#ids(), media, this.#me, callees);
+    const facts = factsOf(this.#now, 'outgoing', this.#ids(), media, this.#me, callees);
     this.#out.push({ do: 'prepare', media });
     const until = this.#now + this.#ring + LIMITS.backstop;
     const lines = new Lines(facts.call, media);
@@ -176,7 +151,9 @@ export class Station {
     if (m.type === 'ringing') {
       const early = least(m.early, this.#early);
       if (!s.callees.rang(from, early)) return s;
-      this.#mark(s.facts, 'ringing_ms');
+      mark(s.facts, this.#now, 'ringing_ms');
+      // It was restarted while it rang, and counts from 1 again.
+      if (!m.link) s.lines.close(this.#out, (link) => same(link.peer, from));
       if (early !== 'off' && !s.lines.has(from)) s.lines.open(this.#out, from, 1, false);
     }
     if (m.type !== 'reject') return s;
@@ -187,13 +164,13 @@ export class Station {
 
   #settle(s) {
     const reason = s.callees.settle(this.#now);
-    return reason ? this.#end(s, reason) : s;
+    return reason ? this.#giveUp(s, told(reason), reason) : s;
   }
 
   /** This accept wins: confirm it, and tell everybody else who answered. */
   #award(s, by) {
-    this.#mark(s.facts, 'accept_ms');
-    this.#mark(s.facts, 'confirm_ms');
+    mark(s.facts, this.#now, 'accept_ms');
+    mark(s.facts, this.#now, 'confirm_ms');
     this.#send(by, { type: 'confirm', call: s.facts.call });
     for (const user of s.facts.callees) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: 'answered_elsewhere', by });
     s.lines.close(this.#out, (link) => !same(link.peer, by));
@@ -213,7 +190,7 @@ export class Station {
   }
 
   #giveUp(s, said, reason) {
-    for (const user of s.callees.open) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: said });
+    for (const user of s.facts.callees) this.#send({ user }, { type: 'cancel', call: s.facts.call, reason: said });
     return this.#end(s, reason);
   }
 
@@ -221,18 +198,18 @@ export class Station {
 
   #ringFor(from, m) {
     const early = least(m.early, this.#early);
-    const facts = this.#facts('incoming', m.call, m.media, target(from), m.callees);
+    const facts = factsOf(this.#now, 'incoming', m.call, m.media, target(from), m.callees);
     const lines = new Lines(m.call, m.media);
     const until = this.#now + m.remaining_ms;
     const s = { name: 'ringing', facts, lines, agent: m.agent, early, until, mic: true, camera: m.media === 'video' };
-    this.#mark(facts, 'ringing_ms');
+    mark(facts, this.#now, 'ringing_ms');
     this.#rings(s);
     if (early !== 'off') lines.open(this.#out, from, 1, m.agent === 'browser');
     return s;
   }
 
   #rings(s) {
-    this.#send(s.facts.caller, { type: 'ringing', call: s.facts.call, agent: 'browser', early: s.early });
+    this.#send(s.facts.caller, { type: 'ringing', call: s.facts.call, agent: 'browser', early: s.early, link: s.lines.newest?.number ?? 0 });
   }
 
   #ringing(s, input) {
@@ -252,21 +229,19 @@ export class Station {
 
   #pickUp(s, media) {
     const camera = s.camera && media === 'video' && s.facts.media === 'video';
-    this.#mark(s.facts, 'accept_ms');
+    mark(s.facts, this.#now, 'accept_ms');
     this.#out.push({ do: 'prepare', media: camera ? 'video' : 'audio' });
     this.#accept(s);
     return { ...s, name: 'accepting', camera, until: this.#now + LIMITS.accept, resend: this.#now + LIMITS.resendAccept };
   }
 
-  #accept(s) {
-    this.#send(s.facts.caller, { type: 'accept', call: s.facts.call, agent: 'browser' });
-  }
+  #accept(s) { this.#send(s.facts.caller, { type: 'accept', call: s.facts.call, agent: 'browser' }); }
 
   // ---- accepting: picked up here, not confirmed yet ----
 
   #acceptingHeard(s, m) {
     if (m.type === 'confirm' || (m.type === 'cancel' && m.reason === 'answered_elsewhere' && m.by && same(m.by, this.#me))) {
-      this.#mark(s.facts, 'confirm_ms');
+      mark(s.facts, this.#now, 'confirm_ms');
       return this.#talk(s, s.facts.caller, { inviter: false, offerer: s.agent === 'browser' });
     }
     return m.type === 'cancel' || m.type === 'hangup' ? this.#end(s, m.reason, m.by) : s;
@@ -330,11 +305,9 @@ export class Station {
   }
 
   #watch(s) {
-    const past = (time) => time != null && this.#now >= time;
-    if (past(s.setup)) return this.#hangUp(s, 'media_failed');
-    if (past(after(s.lost, LIMITS.lost))) return this.#hangUp(s, 'network_lost');
-    if (!s.lines.connected && past(after(s.gone, LIMITS.gone))) return this.#hangUp(s, 'network_lost');
-    return past(s.swap) ? this.#dropOld(s) : s;
+    const reason = overdue(s, this.#now);
+    if (reason) return this.#hangUp(s, reason);
+    return s.swap != null && this.#now >= s.swap ? this.#dropOld(s) : s;
   }
 
   #hangUp(s, reason) {
@@ -354,34 +327,21 @@ export class Station {
   /** Tells the peer what is sent from here, once at the start and on every change. */
   #tell(s) {
     if (s.name !== 'talking') return s;
-    const audio = s.mic && s.captured?.audio !== false;
-    const video = s.camera && s.captured?.video !== false;
-    if (s.said?.audio === audio && s.said?.video === video) return s;
-    this.#send(s.peer, { type: 'media', call: s.facts.call, audio, video });
-    return { ...s, said: { audio, video } };
+    const said = sentOf(s);
+    if (s.said?.audio === said.audio && s.said?.video === said.video) return s;
+    this.#send(s.peer, { type: 'media', call: s.facts.call, ...said });
+    return { ...s, said };
   }
 
   // ---- what happens on the links ----
 
-  #linked(s, { link: id, event, sdp, candidate, mline }) {
-    const link = s.lines.find(id);
-    if (!link) return s;
-    const about = { call: id.call, link: link.number };
-    switch (event) {
-      case 'offer': case 'answer': this.#send(link.peer, { type: event, ...about, sdp }); return s;
-      case 'candidate': this.#send(link.peer, { type: event, ...about, candidate, mline }); return s;
-      case 'ice': case 'first_audio': case 'first_frame_sent': case 'first_frame_shown':
-        link.seen ||= event === 'first_frame_shown';
-        this.#mark(s.facts, `${event}_ms`);
-        return s.name === 'talking' && link.seen ? this.#dropOld(s) : s;
-      case 'connected':
-        link.connected = true;
-        this.#mark(s.facts, 'dtls_ms');
-        return s.name === 'talking' ? this.#recovered(s, link) : s;
-      case 'disconnected': case 'failed':
-        link.connected = false;
-        link.failed ||= event === 'failed';
-        return s.name === 'talking' ? this.#troubled(s, link) : s;
+  #linked(s, input) {
+    const [news, link] = s.lines.event(this.#out, input, (step) => mark(s.facts, this.#now, step));
+    if (s.name !== 'talking') return s;
+    switch (news) {
+      case 'up': return this.#recovered(s, link);
+      case 'down': return this.#troubled(s, link);
+      case 'seen': return this.#dropOld(s);
       default: return s;
     }
   }
@@ -407,22 +367,12 @@ export class Station {
   // ---- what follows from the state alone: gates, the picture, the tone ----
 
   #follow(s) {
-    s.lines?.gate(this.#out, (link) => this.#flow(s, link));
+    s.lines?.gate(this.#out, (link) => flowOf(s, link));
     const used = s.name === 'idle' || s.name === 'inviting' ? null : s.lines.best;
     if (used !== this.#used) this.#out.push({ do: 'use', link: used && s.lines.id(used) });
     this.#used = used;
-    if (s.name === 'ringing') this.#play('ring');
-    else if (s.name === 'inviting') this.#play(s.callees.rings ? 'ring_back' : 'silence');
-    else if (s.name !== 'idle') this.#play('silence');
+    this.#play(toneOf(s) ?? this.#tone);
     this.#out.push({ do: 'show' });
-  }
-
-  /** Before accept nothing passes but the inviter's picture, and that only as a preview. */
-  #flow(s, link) {
-    if (s.name === 'talking') return { sendAudio: s.mic, sendVideo: s.camera, playAudio: true, playVideo: true };
-    const inviter = s.name === 'inviting';
-    const preview = (inviter ? s.callees.early(link.peer) : s.early) === 'preview';
-    return { sendAudio: false, sendVideo: inviter && preview && s.camera, playAudio: false, playVideo: !inviter && preview };
   }
 
   #play(tone) {
@@ -435,28 +385,13 @@ export class Station {
 
   #end(s, reason, by) {
     s.lines.close(this.#out);
-    this.#decide(s.facts.call, { reason, by });
+    this.#decided.insert(s.facts.call, { reason, by });
     this.#out.push({ do: 'release' });
-    this.#record(s.facts, { reason, answeredBy: by, peer: s.peer, talked: s.since == null ? 0 : this.#now - s.since });
-    this.#play(s.facts.direction === 'outgoing' && !['hangup', 'cancelled'].includes(reason) ? 'busy' : 'silence');
-    return { name: 'idle' };
-  }
-
-  #record({ startedAt, ...facts }, more) {
-    this.#out.push({ do: 'record', record: { ...facts, lasted: this.#now - startedAt, talked: 0, ...more } });
-  }
-
-  #facts(direction, call, media, caller, callees) {
-    return { call, direction, media, caller, callees, startedAt: this.#now, timing: {} };
-  }
-
-  #mark(facts, step) {
-    facts.timing[step] ??= Math.round(this.#now - facts.startedAt);
-  }
-
-  #decide(call, verdict) {
-    this.#decided.set(call, verdict);
-    if (this.#decided.size > LIMITS.decided) this.#decided.delete(this.#decided.keys().next().value);
+    this.#out.push(recordOf(this.#now, s.facts, { reason, answeredBy: by, peer: s.peer, talked: s.since == null ? 0 : this.#now - s.since }));
+    this.#play(closingTone(s.facts, reason));
+    const { next } = s;
+    if (!next || this.#now >= next.until || this.#decided.has(next.m.call)) return { name: 'idle' };
+    return this.#ringFor(next.from, { ...next.m, remaining_ms: next.until - this.#now });
   }
 
   #send(to, message) {

@@ -1,0 +1,27 @@
+// What every state of a call knows of it, and what is written down at its end. A pure part of the station.
+
+const EARLY = ['off', 'connect', 'preview'];
+
+/** The smaller of two wishes for early media. */
+export const least = (a, b) => EARLY[Math.max(0, Math.min(EARLY.indexOf(a), EARLY.indexOf(b)))];
+/** Whether two addresses are the same device. */
+export const same = (a, b) => a.user === b.user && a.device === b.device;
+/** The bare address in anything that has one. */
+export const target = ({ user, device }) => ({ user, device });
+/** What a callee is told when the call ends for this reason. */
+export const told = (reason) => ({ rejected: 'rejected_elsewhere', offline: 'no_answer' })[reason] ?? reason;
+
+/** A call that starts now. */
+export function factsOf(now, direction, call, media, caller, callees) {
+  return { call, direction, media, caller, callees, startedAt: now, timing: {} };
+}
+
+/** A step of the set-up is reached, in milliseconds since the call started; the first time counts. */
+export function mark(facts, now, step) {
+  facts.timing[step] ??= Math.round(now - facts.startedAt);
+}
+
+/** The effect that writes a call down. */
+export function recordOf(now, { startedAt, ...facts }, more) {
+  return { do: 'record', record: { ...facts, lasted: now - startedAt, talked: 0, ...more } };
+}

@@ -1,0 +1,60 @@
+// What follows from a state alone: its deadline, its view, the tone, and what may pass on a link. A pure part of the station.
+
+/** Every wait, in milliseconds. */
+export const LIMITS = { resendAccept: 1_000, accept: 10_000, backstop: 5_000, gone: 5_000, lost: 5_000, setup: 15_000, swap: 2_000 };
+
+const after = (time, wait) => (time == null ? null : time + wait);
+const first = (...times) => times.reduce((a, b) => (b == null ? a : a == null ? b : Math.min(a, b)), null);
+
+/** When the next tick is due, or null. */
+export function deadlineOf({ name, until, callees, resend, setup, swap, lost, gone, lines }) {
+  switch (name) {
+    case 'inviting': return first(until, callees.deadline);
+    case 'ringing': return until;
+    case 'accepting': return first(until, resend);
+    case 'talking': return first(setup, swap, after(lost, LIMITS.lost), lines.connected ? null : after(gone, LIMITS.gone));
+    default: return null;
+  }
+}
+
+/** What a person, or a test, may see of it. */
+export function viewOf({ name, facts, lines, until, early, peer, mic, camera, remote, lost, since, callees }) {
+  if (name === 'idle') return { state: 'idle', call: null, links: [], timing: {} };
+  return {
+    state: name, ...facts, until, early, mic, camera, remote, since, lost: lost != null, peer: peer ?? null,
+    links: lines.view, waiting: callees?.waiting ?? [], rings: callees?.rings ?? true,
+  };
+}
+
+/** The tone of a state, or null when it leaves the tone as it is. */
+export function toneOf({ name, callees }) {
+  if (name === 'idle') return null;
+  if (name === 'ringing') return 'ring';
+  return name === 'inviting' && callees.rings ? 'ring_back' : 'silence';
+}
+
+/** The tone with which a call ends: who rang hears that it failed, who was rung hears silence. */
+export function closingTone({ direction }, reason) {
+  return direction === 'outgoing' && !['hangup', 'cancelled'].includes(reason) ? 'busy' : 'silence';
+}
+
+/** Before accept nothing passes but the inviter's picture, and that only as a preview. */
+export function flowOf({ name, mic, camera, callees, early }, link) {
+  if (name === 'talking') return { sendAudio: mic, sendVideo: camera, playAudio: true, playVideo: true };
+  const inviter = name === 'inviting';
+  const preview = (inviter ? callees.early(link.peer) : early) === 'preview';
+  return { sendAudio: false, sendVideo: inviter && preview && camera, playAudio: false, playVideo: !inviter && preview };
+}
+
+/** What is let out: what the person wants, as far as there is a device for it. */
+export function sentOf({ mic, camera, captured }) {
+  return { audio: mic && captured?.audio !== false, video: camera && captured?.video !== false };
+}
+
+/** Why a talk must end now, or null. */
+export function overdue({ setup, lost, gone, lines }, now) {
+  const past = (time) => time != null && now >= time;
+  if (past(setup)) return 'media_failed';
+  if (past(after(lost, LIMITS.lost))) return 'network_lost';
+  return !lines.connected && past(after(gone, LIMITS.gone)) ? 'network_lost' : null;
+}
