@@ -4,18 +4,17 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-export { default as rows } from '../scenarios/demo.mjs';
 import { Child, freePort, run, Settled, until } from '../process.mjs';
 import { Wire } from './wire.mjs';
+
+/** What only this transport has: the demonstration speaks it. */
+export { default as rows } from '../scenarios/demo.mjs';
 
 const APP = 1400000001;
 const TICKET_SECONDS = 3600;
 
 /** The hub, and everything a party has to know of it. */
 export class Transport {
-  /** How a row of the table names it. */
-  static name = 'websocket';
-
   #bin;
   #folder;
   #turn;
@@ -77,7 +76,7 @@ url = "ws://127.0.0.1:${wire?.port ?? this.port}/ws"
 `;
   }
 
-  /** A wire between one panel and the hub that a scenario can delay, alter or cut. */
+  /** A wire between one panel and the hub on which a scenario can delay or alter what is said. */
   async wire() {
     const wire = await Wire.open(`ws://127.0.0.1:${this.port}/ws`);
     this.#wires.push(wire);

@@ -1,4 +1,4 @@
-// A wire between one party and the hub: every envelope passes, unless a scenario delays, alters or cuts it.
+// A wire between one party and the hub: every envelope passes, unless a scenario delays or alters it.
 
 import { once } from 'node:events';
 
@@ -8,7 +8,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 export class Wire {
   #server;
   #target;
-  #edits = new Set();
+  #edit = null;
   #open = new Set();
 
   /** Opens one on a free port. */
@@ -27,11 +27,10 @@ export class Wire {
 
   /**
    * From now on every envelope goes through `edit(envelope, way)`, `way` being `out` (from the party) or `in`: it may change the
-   * envelope, and what it returns is awaited before the envelope goes on. Returns what takes the edit away again.
+   * envelope, and what it returns is awaited before the envelope goes on.
    */
   edit(edit) {
-    this.#edits.add(edit);
-    return () => this.#edits.delete(edit);
+    this.#edit = edit;
   }
 
   /** Cuts every connection, and refuses new ones. */
@@ -68,9 +67,9 @@ export class Wire {
   }
 
   async #edited(data, isBinary, way) {
-    if (isBinary || this.#edits.size === 0) return data;
+    if (isBinary || !this.#edit) return data;
     const envelope = JSON.parse(data.toString());
-    for (const edit of this.#edits) await edit(envelope, way);
+    await this.#edit(envelope, way);
     return JSON.stringify(envelope);
   }
 }
