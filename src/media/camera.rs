@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::AppSink;
 use gstreamer_utils::StreamProducer;
@@ -11,6 +12,7 @@ use super::inbox::{Inbox, Note};
 use super::join::{count_buffers, on_first_buffer, producer};
 use super::pipeline::{Pipeline, PipelineError};
 use super::settings::{Camera, Settings};
+use super::testcard;
 
 /// How long a camera may say nothing before it counts as lost.
 const STALL_MS: u32 = 3000;
@@ -34,7 +36,8 @@ impl Capture {
             Camera::V4l2 { device } => pipeline.element("camera")?.set_property("device", device),
             Camera::Libcamera { name: Some(name) } => pipeline.element("camera")?.set_property("camera-name", name),
             Camera::Rtsp { url } => pipeline.element("camera")?.set_property("location", url),
-            Camera::Libcamera { name: None } | Camera::Test { .. } | Camera::None => {}
+            Camera::Test { name } => testcard::write_codes(&sink_pad(&pipeline)?, name, settings),
+            Camera::Libcamera { name: None } | Camera::None => {}
         }
         let sink: AppSink = pipeline.typed("raw")?;
         let frames = Arc::default();
@@ -52,6 +55,10 @@ impl Capture {
     pub(crate) fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
+}
+
+fn sink_pad(pipeline: &Pipeline) -> Result<gst::Pad, PipelineError> {
+    pipeline.element("raw")?.static_pad("sink").ok_or_else(|| PipelineError::new("camera", "no pad"))
 }
 
 /// The raw picture between camera, placeholder and encoder.
@@ -83,34 +90,7 @@ fn source(settings: &Settings) -> Option<String> {
             "rtspsrc name=camera latency=100 drop-on-latency=true protocols=tcp ! application/x-rtp,media=video \
              ! decodebin ! watchdog timeout={STALL_MS} ! {shape}"
         ),
-        Camera::Test { name } => format!(
-            "videotestsrc name=camera is-live=true pattern=ball motion=sweep ! {raw} \
-             ! debugqroverlay name={code} case-sensitive=true pixel-size={pixel} x=50 y=50",
-            raw = raw_caps(settings),
-            code = code_name(name),
-            pixel = if height >= 360 { 5 } else { 3 },
-        ),
+        Camera::Test { .. } => "videotestsrc name=camera is-live=true pattern=ball motion=wavy".to_owned(),
         Camera::None => return None,
     })
-}
-
-/// The QR element writes its own name into the code: only what JSON and a description both take as it is, and none of ours.
-fn code_name(name: &str) -> String {
-    let kept: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(32).collect();
-    match kept.as_str() {
-        "" | "raw" | "camera" => format!("{kept}_"),
-        _ => kept,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_test_picture_cannot_be_named_into_the_description() {
-        assert_eq!(code_name("door ! fakesink"), "doorfakesink");
-        assert_eq!(code_name("raw"), "raw_");
-        assert_eq!(code_name("flat-3"), "flat-3");
-    }
 }

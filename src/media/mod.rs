@@ -26,6 +26,7 @@ mod screen;
 mod sdp;
 mod settings;
 mod snapshot;
+mod testcard;
 mod tone;
 mod warm;
 mod watch;
