@@ -3,8 +3,10 @@
 mod config;
 mod documents;
 mod layers;
+mod media_cycles;
 mod media_degraded;
 mod media_loopback;
+mod media_timing;
 mod media_wire;
 mod shell;
 mod control;
