@@ -1,6 +1,6 @@
 //! Two things at once, and things that come late: each has one outcome, and everybody is told it.
 
-use callbox_core::protocol::EndReason;
+use callbox_core::protocol::{EndReason, Message};
 use callbox_core::station::{Phase, Tone};
 
 use super::{the_door_rings_anna, the_door_talks_with_anna};
@@ -310,4 +310,34 @@ fn on_a_slow_line_all_is_only_later() {
         street.assert_talk("door/panel", &winner);
         street.assert_ended(loser, EndReason::AnsweredElsewhere);
     }
+}
+
+#[test]
+fn a_device_that_missed_the_cancel_learns_who_won_when_it_picks_up() {
+    let mut street = the_door_rings_anna(&["anna/phone", "anna/desk"]);
+    street.lose("cancel", "door/panel", "anna/desk");
+    street.accepts("anna/phone");
+    street.pass(secs(2));
+    assert_eq!(street.phase("anna/desk"), Phase::Ringing);
+    street.lose_nothing();
+    street.accepts("anna/desk");
+    street.pass(secs(1));
+    street.assert_ended("anna/desk", EndReason::AnsweredElsewhere);
+    street.assert_talk("door/panel", "anna/phone");
+}
+
+#[test]
+fn the_first_outcome_of_a_call_stands() {
+    let mut street = the_door_rings_anna(&["anna/phone"]);
+    let invite = street.sent("door/panel")[0].clone();
+    let call = street.call_of("door/panel");
+    street.rejects("anna/phone");
+    street.pass(secs(1));
+    let reason = EndReason::AnsweredElsewhere;
+    street.post("door/panel", "anna/phone", Message::Cancel { call: call.clone(), reason, by: None });
+    street.pass(secs(1));
+    street.post("door/panel", "anna/phone", invite);
+    street.pass(secs(1));
+    street.assert_ended("anna/phone", EndReason::Rejected);
+    assert_eq!(street.sent("anna/phone").last(), Some(&Message::Reject { call, reason: EndReason::Rejected }));
 }

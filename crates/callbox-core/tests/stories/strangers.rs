@@ -130,3 +130,22 @@ fn a_cancel_is_known_by_its_call_alone() {
         street.assert_ended("anna/phone", reason);
     }
 }
+
+#[test]
+fn only_the_inviter_confirms_or_ends_what_was_picked_up() {
+    let mut street = the_door_rings_anna(&["anna/phone", "anna/desk"]);
+    street.phone("eve/phone");
+    let call = street.call_of("door/panel");
+    street.lose("confirm", "door/panel", "anna/phone");
+    street.lose("cancel", "door/panel", "anna/phone");
+    street.accepts("anna/phone");
+    street.pass(ms(100));
+    let mut words = street.every_ending(&call);
+    words.push(Message::Confirm { call });
+    for word in words {
+        street.post("eve/phone", "anna/phone", word.clone());
+        street.post("anna/desk", "anna/phone", word.clone());
+        street.pass(ms(50));
+        assert_eq!(street.phase("anna/phone"), Phase::Accepting, "{word:?}");
+    }
+}
