@@ -15,6 +15,8 @@ BACKSTOP_S = 5
 MOST_LINKS = 64
 # Why everybody refused: the kindest reason counts.
 KINDNESS = ["rejected", "busy", "no_answer"]
+# What a callee is told where it is not the reason itself.
+TOLD = {"rejected": "rejected_elsewhere", "offline": "no_answer"}
 
 
 class Address(NamedTuple):
@@ -55,11 +57,11 @@ class Call:
             await hear(sender, message)
 
     async def hangup(self):
-        """Ends what is talked."""
-        await self.say("hangup", self.peer, reason="hangup")
-        await self.end("hangup")
+        """Ends it, or gives it up while it rings."""
+        async with self.client.turn:
+            await self._hang_up()
 
-    async def say(self, kind, to, **fields):
+    async def say(self, kind, to, /, **fields):
         """Sends a message of this call to a device, or to a user, and returns its id."""
         address = to._asdict() if isinstance(to, Address) else {"user": to}
         return await self.client.send(kind, to=address, call=self.name, **fields)
@@ -74,16 +76,24 @@ class Call:
         for task in self._tasks:
             if task is not own:
                 task.cancel()
-        await asyncio.gather(*(link.close() for links in self.links.values() for link in links))
+        for device in list(self.links):
+            await self.close_links(device)
+        await self.client.ring_next(self)
 
     def later(self, seconds, work):
         """Does this after a while, unless the call is over by then."""
 
         async def wait():
             await asyncio.sleep(seconds)
-            await work()
+            async with self.client.turn:
+                await work()
 
         self._tasks.append(asyncio.create_task(wait()))
+
+    async def close_links(self, device):
+        """Closes what was set up with a device."""
+        for link in self.links.pop(device, []):
+            await link.close()
 
     def is_party(self, sender):
         """Whether this device may set up links with us now."""
@@ -93,8 +103,7 @@ class Call:
         """The call is confirmed: the gates open."""
         self.phase = "talking"
         for device in [device for device in self.links if device != self.peer]:
-            for link in self.links.pop(device):
-                await link.close()
+            await self.close_links(device)
         for link in self.links.get(self.peer, []):
             link.open()
         await self.say("media", self.peer, audio=True, video=self.media == "video")
@@ -103,6 +112,10 @@ class Call:
         """Offers the next link to the peer."""
         link = self._new_link(self.peer, self._newest(self.peer) + 1)
         await self.say("offer", self.peer, link=link.number, sdp=await link.offer())
+
+    async def _hang_up(self):
+        await self.say("hangup", self.peer, reason="hangup")
+        await self.end("hangup")
 
     async def _on_offer(self, sender, message):
         number = message["link"]
@@ -141,10 +154,11 @@ class Call:
         """Closes the older links at the first sound or frame on this one."""
         while not link.flows:
             await asyncio.sleep(0.05)
-        links = self.links[device]
-        for old in [old for old in links if old.number < link.number]:
-            links.remove(old)
-            await old.close()
+        async with self.client.turn:
+            links = self.links.get(device, [])
+            for old in [old for old in links if old.number < link.number]:
+                links.remove(old)
+                await old.close()
 
 
 class Incoming(Call):
@@ -173,26 +187,37 @@ class Incoming(Call):
 
     async def accept(self):
         """Picks up. It counts once the inviter has confirmed it."""
-        self.phase = "accepting"
-        self._tasks.append(asyncio.create_task(self._insist()))
+        async with self.client.turn:
+            await self.pick_up()
 
-    async def reject(self, reason="rejected"):
+    async def reject(self):
         """Declines."""
-        await self.say("reject", self.peer, reason=reason)
-        await self.end(reason, declined=True)
+        async with self.client.turn:
+            await self._decline("rejected")
 
-    async def _insist(self):
-        until = time.monotonic() + ACCEPT_FOR_S
-        while self.phase == "accepting" and time.monotonic() < until:
+    async def pick_up(self):
+        """Says `accept` until it is confirmed."""
+        if self.phase == "ringing":
+            self.phase = "accepting"
+            await self._insist(time.monotonic() + ACCEPT_FOR_S)
+
+    async def _insist(self, until):
+        if self.phase != "accepting":
+            return
+        if time.monotonic() < until:
             await self.say("accept", self.peer, agent=AGENT)
-            await asyncio.sleep(ACCEPT_EVERY_S)
-        if self.phase == "accepting":
+            self.later(ACCEPT_EVERY_S, lambda: self._insist(until))
+        else:
             await self.say("hangup", self.peer, reason="network_lost")
             await self.end("network_lost")
 
-    async def _give_up(self):
+    async def _decline(self, reason):
         if self.phase == "ringing":
-            await self.reject("no_answer")
+            await self.say("reject", self.peer, reason=reason)
+            await self.end(reason, declined=True)
+
+    async def _give_up(self):
+        await self._decline("no_answer")
 
     async def _on_confirm(self, sender, _message):
         if sender != self.peer or self.phase != "accepting":
@@ -202,10 +227,10 @@ class Incoming(Call):
             await self.make_offer()
 
     async def _on_cancel(self, sender, message):
-        if sender != self.peer or self.phase == "talking":
+        if sender != self.peer:
             return
         by = Address(**message["by"]) if message.get("by") else None
-        if by == self.client.you and self.phase == "accepting":
+        if by == self.client.you:
             await self._on_confirm(sender, message)
         else:
             await self.end(message["reason"], by)
@@ -214,13 +239,14 @@ class Incoming(Call):
 class Outgoing(Call):
     """We ring somebody, and are the arbiter of it."""
 
-    def __init__(self, client, users, media, seconds):
-        super().__init__(client, secrets.token_hex(16), media, client.early, "calling")
+    def __init__(self, client, users, media="video", seconds=30, name=None):
+        super().__init__(client, name or secrets.token_hex(16), media, client.early, "calling")
         self.users = users
         self.rings_s = seconds
         self.ringing = set()
+        self.left = set()
         self.refused = {}
-        self._invites = set()
+        self._invites = {}
         self.later(seconds + BACKSTOP_S, self._give_up)
 
     async def invite(self):
@@ -230,73 +256,97 @@ class Outgoing(Call):
                 "invite", user, kind="single", media=self.media, callees=self.users,
                 remaining_ms=self.rings_s * 1000, agent=AGENT, early=self.early,
             )
-            self._invites.add(name)
+            self._invites[name] = user
 
     async def cancel(self, reason="cancelled", by=None):
         """Stops the ringing everywhere."""
         for user in self.users:
             await self.say("cancel", user, reason=reason, **({"by": by._asdict()} if by else {}))
 
-    async def hangup(self):
-        """Ends it, or gives it up while it rings."""
-        if self.phase == "talking":
-            await super().hangup()
-        else:
-            await self.cancel()
-            await self.end("cancelled")
-
     def is_party(self, sender):
         return sender == self.peer if self.peer else sender in self.ringing
 
     async def hear_result(self, result):
-        """The hub tells what became of a message; an invite that it does not pass on ends the call."""
-        if self.phase == "calling" and result.get("re") in self._invites and result["code"] not in ("ok", "queued"):
-            await self.end("offline")
+        """The hub tells what became of a message; whose invite it has not passed on is out."""
+        user = self._invites.get(result.get("re"))
+        if user and self.phase == "calling" and result["code"] not in ("ok", "queued"):
+            await self._refuse(user, "offline")
+
+    async def _hang_up(self):
+        if self.phase == "talking":
+            await super()._hang_up()
+        else:
+            await self.cancel()
+            await self.end("cancelled")
 
     async def _give_up(self):
         if self.phase == "calling":
             await self.cancel("no_answer")
             await self.end("no_answer" if self.ringing else "offline")
 
-    async def _on_ringing(self, sender, _message):
+    async def _on_ringing(self, sender, message):
         if sender.user not in self.users:
             return
-        if self.phase == "calling":
-            self.ringing.add(sender)
-        elif sender != self.peer:
+        if self.phase != "calling":
             await self._tell_late(sender)
+        elif self._is_out(sender):
+            await self.say("cancel", sender, reason="cancelled")
+        else:
+            self.ringing.add(sender)
+            if message.get("link", 0) == 0:
+                await self.close_links(sender)
 
     async def _on_accept(self, sender, _message):
         if sender.user not in self.users:
             return
-        if self.phase == "calling":
+        if self.phase != "calling":
+            await self._tell_late(sender)
+        elif self._is_out(sender):
+            await self.say("cancel", sender, reason="cancelled")
+        else:
             self.peer = sender
             await self.say("confirm", sender)
             await self.cancel("answered_elsewhere", sender)
             await self.start_talking()
-        elif sender == self.peer:
-            await self.say("confirm", sender)
-        else:
-            await self._tell_late(sender)
 
     async def _on_reject(self, sender, message):
         if sender.user not in self.users or self.phase != "calling":
             return
+        reason = message["reason"]
+        self.left.add(sender)
         self.ringing.discard(sender)
-        if message["reason"] == "busy":
-            self.later(BUSY_WAIT_S, lambda: self._refuse(sender.user, "busy"))
+        if reason == "rejected":
+            await self.say("cancel", sender.user, reason="rejected_elsewhere")
+            await self._refuse(sender.user, reason)
+        elif reason == "no_answer":
+            await self._settle(sender.user, reason)
         else:
-            await self._refuse(sender.user, message["reason"])
+            self.later(BUSY_WAIT_S, lambda: self._settle(sender.user, reason))
+
+    async def _on_hangup(self, sender, message):
+        if self.phase == "calling":
+            await self._on_reject(sender, message)
+        else:
+            await super()._on_hangup(sender, message)
+
+    async def _settle(self, user, reason):
+        """One device said so; for the user it counts when no other device of the user rings."""
+        if not any(device.user == user for device in self.ringing):
+            await self._refuse(user, reason)
 
     async def _refuse(self, user, reason):
-        if reason == "busy" and any(device.user == user for device in self.ringing):
+        self.refused.setdefault(user, reason)
+        if len(self.refused) < len(self.users) or self.phase != "calling":
             return
-        if reason == "rejected":
-            await self.say("cancel", user, reason="rejected_elsewhere")
-        self.refused[user] = reason
-        if len(self.refused) == len(self.users):
-            await self.cancel("cancelled")
-            await self.end(min(self.refused.values(), key=lambda why: KINDNESS.index(why) if why in KINDNESS else len(KINDNESS)))
+        why = next((kind for kind in KINDNESS if kind in self.refused.values()), reason)
+        await self.cancel(TOLD.get(why, why))
+        await self.end(why)
+
+    def _is_out(self, sender):
+        return sender in self.left or sender.user in self.refused
 
     async def _tell_late(self, sender):
-        await self.say("cancel", sender, reason="answered_elsewhere", by=self.peer._asdict())
+        if sender == self.peer:
+            await self.say("confirm", sender)
+        else:
+            await self.say("cancel", sender, reason="answered_elsewhere", by=self.peer._asdict())

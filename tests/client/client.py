@@ -2,8 +2,10 @@
 come back when its socket is gone, and does not watch for media silence."""
 
 import asyncio
+import contextlib
 import json
 import secrets
+import time
 from collections import OrderedDict, deque
 from typing import NamedTuple
 
@@ -40,9 +42,13 @@ class Client:
         self.ice_servers = []
         self.results = deque(maxlen=REMEMBERED)
         self.call = None
+        # One thing at a time happens to a call: a message, a press, or a timer.
+        self.turn = asyncio.Lock()
         self._over = OrderedDict()
         self._seen = OrderedDict()
         self._reading = None
+        # A later invite of the device that rings us, and when it came.
+        self._next = None
 
     async def __aenter__(self):
         self.socket = await websockets.connect(self.address, proxy=None)
@@ -56,38 +62,57 @@ class Client:
         return self
 
     async def __aexit__(self, *_):
-        if self.call:
-            await self.call.end("network_lost")
+        self._next = None
+        async with self.turn:
+            if self.call:
+                await self.call.end("network_lost")
         await self.socket.close()
         await self._reading
 
-    async def send(self, kind, **fields):
+    async def send(self, kind, /, **fields):
         """Sends one message and returns its id."""
         name = secrets.token_hex(16)
         await self.socket.send(json.dumps({"v": VERSION, "id": name, "type": kind, **fields}))
         return name
 
-    async def ring(self, *users, media="video", seconds=30):
+    async def ring(self, *users, **wishes):
         """Calls somebody: the first to accept wins."""
-        self.call = Outgoing(self, list(users), media, seconds)
-        await self.call.invite()
-        return self.call
+        async with self.turn:
+            return await self.begin(Outgoing(self, list(users), **wishes))
+
+    async def begin(self, call):
+        """The same for who has the turn already."""
+        self.call = call
+        await call.invite()
+        return call
 
     def remember(self, name, outcome):
         """A call is over."""
         self._over[name] = outcome
         while len(self._over) > REMEMBERED:
             self._over.popitem(last=False)
-        if self.call and self.call.name == name:
-            self.call = None
+
+    async def ring_next(self, ended):
+        """A call has ended: an invite that waited for this rings with the time that is left."""
+        if self.call is not ended:
+            return
+        self.call, waiting, self._next = None, self._next, None
+        if waiting is None:
+            return
+        sender, message, until = waiting
+        message["remaining_ms"] = int((until - time.monotonic()) * 1000)
+        if message["remaining_ms"] > 0:
+            await self._on_invite(sender, message)
 
     async def _read(self):
-        async for frame in self.socket:
-            message = json.loads(frame)
-            if "from" not in message:
-                await self._hear_hub(message)
-            elif self._is_new(message):
-                await self._hear_peer(Address(**message["from"]), message)
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async for frame in self.socket:
+                message = json.loads(frame)
+                async with self.turn:
+                    if "from" not in message:
+                        await self._hear_hub(message)
+                    elif self._is_new(message):
+                        await self.hear_peer(Address(**message["from"]), message)
 
     def _is_new(self, message):
         key = (message["from"]["user"], message["from"]["device"], message["id"])
@@ -111,7 +136,8 @@ class Client:
     def _on_welcome(self, message):
         self.ice_servers = message["ice_servers"]
 
-    async def _hear_peer(self, sender, message):
+    async def hear_peer(self, sender, message):
+        """Hears a message that comes from another device, and is no duplicate."""
         name = message.get("call")
         if message["v"] != VERSION:
             await self._refuse_version(sender, message)
@@ -141,15 +167,19 @@ class Client:
             await self.call.ring()
 
     async def _on_second_invite(self, sender, message):
-        own = self.call
-        glare = isinstance(own, Outgoing) and own.phase == "calling" and sender.user in own.users
-        if not glare:
-            await self._decline(sender, message["call"], "busy")
-        elif message["call"] < own.name:
+        own, name = self.call, message["call"]
+        if isinstance(own, Incoming) and own.phase == "ringing" and sender == own.peer:
+            self._next = sender, message, time.monotonic() + message["remaining_ms"] / 1000
+            await own.ring()
+        elif not (isinstance(own, Outgoing) and own.phase == "calling" and sender.user in own.users):
+            await self._decline(sender, name, "busy")
+        elif own.name < name:
+            self.remember(name, Outcome("answered_elsewhere", self.you))
+        else:
             await own.cancel("answered_elsewhere", sender)
             await own.end("answered_elsewhere", sender)
             self.call = Incoming(self, sender, message)
-            await self.call.accept()
+            await self.call.pick_up()
 
     async def _decline(self, sender, name, reason):
         await self._reply(sender, "reject", name, reason)

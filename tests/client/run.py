@@ -11,7 +11,7 @@ import traceback
 import stories
 from street import Hub, Panel
 
-STORY_S = 150
+STORY_S = 240
 
 
 async def try_one(story, hub, panel):

@@ -1,13 +1,16 @@
 """The calls that are tried, each with a new client against the same hub and panel."""
 
-from call import Address
+import json
+import secrets
+
+from call import Address, Outgoing
 from client import Gear, Refused
 from street import PANEL, PANEL_HZ, until
 
 ANNA = Gear("anna", 1000)
 NEAR_HZ = 25
 # Media on a busy machine: generous, as nothing here measures speed.
-MEDIA_S = 30
+MEDIA_S = 45
 SIGNAL_S = 15
 
 
@@ -15,7 +18,7 @@ async def the_panel_calls_and_the_client_hangs_up(hub, panel):
     """Early connect, nothing before the confirm, both pictures and both tones after it."""
     async with hub.client("anna", gear=ANNA) as anna:
         await panel.press("call", "anna")
-        call = await rung(anna)
+        call = await rung(anna, panel)
         await until("ICE and DTLS finish while it rings", lambda: call.link and call.link.stage == "connected", MEDIA_S)
         assert call.phase == "ringing" and not call.link.flows, "media passed before the confirm"
         await call.accept()
@@ -52,7 +55,7 @@ async def the_client_declines(hub, panel):
     """A person at the client says no."""
     async with hub.client("anna") as anna:
         await panel.press("call", "anna")
-        await (await rung(anna)).reject()
+        await (await rung(anna, panel)).reject()
         await panel.has_ended("rejected")
 
 
@@ -75,7 +78,6 @@ async def the_client_is_busy(hub, panel):
         own = await anna.ring("ben")
         await until("the invite waits at the hub", lambda: [r for r in anna.results if r["code"] == "queued"], SIGNAL_S)
         await panel.press("call", "anna")
-        await panel.is_in("calling")
         await panel.has_ended("busy")
         assert anna.call is own, "the panel's invite has ended the client's own call"
         await own.hangup()
@@ -85,7 +87,7 @@ async def the_panel_gives_up(hub, panel):
     """It hangs up while the client still rings."""
     async with hub.client("anna") as anna:
         await panel.press("call", "anna")
-        call = await rung(anna)
+        call = await rung(anna, panel)
         await panel.press("hangup")
         await over(call, "cancelled")
         await panel.has_ended("cancelled")
@@ -95,7 +97,7 @@ async def one_of_two_devices_answers(hub, panel):
     """The other one falls silent, and hears who it was."""
     async with hub.client("anna", "desk", gear=ANNA) as desk, hub.client("anna", "phone") as phone:
         await panel.press("call", "anna")
-        at_desk, at_phone = await rung(desk), await rung(phone)
+        at_desk, at_phone = await rung(desk, panel), await rung(phone, panel)
         await at_desk.accept()
         await over(at_phone, "answered_elsewhere")
         assert at_phone.outcome.by == Address("anna", "desk"), at_phone.outcome
@@ -104,13 +106,91 @@ async def one_of_two_devices_answers(hub, panel):
         await panel.has_ended("hangup")
 
 
+async def the_panel_loses_its_power_while_it_rings(hub, panel):
+    """It rings again after its restart: the first ring ends, the second one is answered."""
+    # Nobody else's name: until its deadline the hub tells every new device of this user of the first call.
+    async with hub.client("carl", gear=ANNA) as carl:
+        await panel.press("call", "carl")
+        first = await rung(carl, panel)
+        await panel.kill()
+        await panel.start()
+        await panel.press("call", "carl")
+        await over(first, "network_lost")
+        second = await rung(carl, panel)
+        await second.accept()
+        await talking(second, panel)
+        await second.hangup()
+        await panel.has_ended("hangup")
+
+
+async def both_ring_and_the_clients_call_wins(hub, panel):
+    """Its id is the smaller one: the panel's press counts as picking up."""
+    await cross(hub, panel, "-")
+
+
+async def both_ring_and_the_panels_call_wins(hub, panel):
+    """Its id is the smaller one: the client's press counts as picking up."""
+    await cross(hub, panel, "z")
+
+
+async def cross(hub, panel, first_letter):
+    """The two invites cross; letters before and after hexadecimal digits make sure of the winner."""
+    async with hub.client("anna", gear=ANNA) as anna:
+        # Nothing is heard before the own invite is out.
+        async with anna.turn:
+            await panel.press("call", "anna")
+            theirs = await panel.call_name()
+            own = await anna.begin(Outgoing(anna, [PANEL.user], name=first_letter + secrets.token_hex(16)))
+        winner = min(own.name, theirs)
+        call = await until("one call is left", lambda: anna.call and anna.call.name == winner and anna.call, SIGNAL_S)
+        await talking(call, panel)
+        assert await panel.call_name() == winner, "the two ends talk in different calls"
+        await call.hangup()
+        await panel.has_ended("hangup")
+
+
+async def a_lost_link_is_replaced(hub, panel):
+    """The call goes on over the next one."""
+    async with hub.client("anna", gear=ANNA) as anna:
+        call = await anna.ring(PANEL.user)
+        await panel.is_in("ringing")
+        await panel.press("accept")
+        await talking(call, panel)
+        await call.link.close()
+        await until("the panel offers the next link", lambda: call.link.number == 2, MEDIA_S)
+        await talking(call, panel)
+        await call.hangup()
+        await panel.has_ended("hangup")
+
+
+async def another_version_is_answered(hub, panel):
+    """By the hub with `result`, and with `reject` in the name of the callee."""
+    async with hub.client("anna") as anna:
+        name = secrets.token_hex(16)
+        later = {"v": 2, "id": name, "to": {"user": PANEL.user}, "type": "invite", "call": name}
+        heard = []
+        take = anna.hear_peer
+
+        async def listen(sender, message):
+            heard.append((sender, message["type"], message["call"], message["reason"]))
+            await take(sender, message)
+
+        anna.hear_peer = listen
+        await anna.socket.send(json.dumps(later))
+        await until("the hub answers", lambda: [r["code"] for r in anna.results if r.get("re") == name], SIGNAL_S)
+        assert anna.results[-1]["code"] == "unsupported_version", anna.results
+        await until("the callee's answer comes", lambda: heard, SIGNAL_S)
+        assert heard == [(Address(PANEL.user, "hub"), "reject", name, "unsupported_version")], heard
+        await panel.is_in("idle")
+
+
 async def h264_and_a_picture_before_the_answer(hub, panel):
     """The other codec, and `preview`: the visitor is seen, not heard, while it rings."""
     await panel.stop()
     await panel.start(codec="h264", early="preview")
     async with hub.client("anna", gear=ANNA, early="preview") as anna:
         await panel.press("call", "anna")
-        call = await rung(anna)
+        call = await rung(anna, panel)
         await until("the visitor is seen while it rings", lambda: call.link and call.link.eye.code(), MEDIA_S)
         assert call.phase == "ringing" and call.link.ear.hz() is None, "sound passed before the confirm"
         await call.accept()
@@ -139,14 +219,20 @@ ALL = [
     the_client_is_busy,
     the_panel_gives_up,
     one_of_two_devices_answers,
+    the_panel_loses_its_power_while_it_rings,
+    both_ring_and_the_clients_call_wins,
+    both_ring_and_the_panels_call_wins,
+    a_lost_link_is_replaced,
     a_bad_ticket_is_refused,
+    another_version_is_answered,
     h264_and_a_picture_before_the_answer,
 ]
 
 
-async def rung(client):
-    """Waits until it rings."""
-    return await until("the client is rung", lambda: client.call, SIGNAL_S)
+async def rung(client, panel):
+    """Waits until the client rings with the call that the panel makes; the hub may have kept an older one for it."""
+    name = await panel.call_name()
+    return await until("the client is rung", lambda: client.call and client.call.name == name and client.call, SIGNAL_S)
 
 
 async def over(call, reason):

@@ -18,7 +18,7 @@ TICKET_S = 3600
 # What the panel saw or heard longer ago is not what is there now.
 FRESH_MS = 1_000
 END_S = 8
-TAIL = 40
+TAIL = 20
 
 CONFIG = """
 [user]
@@ -100,6 +100,11 @@ class Program:
             self._process.kill()
             await self._process.wait()
 
+    async def kill(self):
+        """Ends it as a power cut would."""
+        self._process.kill()
+        await self._process.wait()
+
     def tail(self):
         """The last lines it wrote."""
         with self.log.open(errors="replace") as log:
@@ -148,6 +153,7 @@ class Panel(Program):
     def __init__(self, folder, bin_dir, hub):
         self._callbox, self._folder, self._hub = bin_dir / "callbox", folder, hub
         self._config = folder / "panel.toml"
+        self._ended = None
         super().__init__(folder, "panel", self._callbox, "run", "--config", self._config)
 
     async def start(self, codec="vp8", early="connect"):
@@ -155,6 +161,7 @@ class Panel(Program):
         self._config.write_text(
             CONFIG.format(app=APP, you=PANEL, folder=self._folder, address=self._hub.address, hz=PANEL_HZ, codec=codec, early=early)
         )
+        self._ended = None
         await super().start()
         await until("the panel is connected", self._connected, 30)
 
@@ -179,11 +186,21 @@ class Panel(Program):
 
         await until(f"the panel is {phase}", reached, seconds)
 
-    async def has_ended(self, reason):
-        """Waits until it is idle, and checks why the last call ended."""
-        await self.is_in("idle")
-        found = (await self.status())["view"]["last"]["reason"]
-        assert found == reason, f"the panel says {found} where {reason} was to be"
+    async def call_name(self):
+        """The id of the call it is in."""
+        return (await self.status())["view"]["call"]["call"]
+
+    async def has_ended(self, reason, seconds=20):
+        """Waits for the end of one more call, and checks why it ended."""
+
+        async def ended():
+            view = (await self.status())["view"]
+            last = view.get("last")
+            return last if view["phase"] == "idle" and last and last["call"] != self._ended else None
+
+        last = await until("the panel's call is over", ended, seconds)
+        self._ended = last["call"]
+        assert last["reason"] == reason, f"the panel says {last['reason']} where {reason} was to be"
 
     async def sees(self):
         """Name and number of the code on its screen now, or nothing."""
