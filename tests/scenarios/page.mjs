@@ -55,7 +55,12 @@ export class Page {
 
   /** Goes to this address and waits until it can call and be called. */
   async enter(address) {
-    await this.#page.goto(address);
+    try {
+      await this.#page.goto(address);
+    } catch (error) {
+      // The fragment holds a ticket.
+      throw new Error(error.message.replaceAll(/#\S+/g, '#…'));
+    }
     await this.phase('idle');
   }
 

@@ -159,14 +159,16 @@ level = "info,callbox=debug"
 
   /** The number of the frame of a browser's picture that its screen shows now, or null. */
   async frame() {
-    const { seen, at_ms: now } = (await this.status()).media;
-    return isFresh(seen, now) && seen.name === NAMES.browser ? seen.frame : null;
+    const status = await this.status();
+    const { seen } = status.media;
+    return isOfNow(seen, status) && seen.name === NAMES.browser ? seen.frame : null;
   }
 
   /** The loudest frequency its speaker plays now, in Hz, or null. */
   async hears() {
-    const { heard, at_ms: now } = (await this.status()).media;
-    return isFresh(heard, now) ? heard.hz : null;
+    const status = await this.status();
+    const { heard } = status.media;
+    return isOfNow(heard, status) ? heard.hz : null;
   }
 
   /** Asks it to end. */
@@ -185,4 +187,8 @@ level = "info,callbox=debug"
   }
 }
 
-const isFresh = (sense, now) => Boolean(sense) && now - sense.at_ms <= FRESH_MS;
+/** Whether a sense is of this moment, and of this call: not of the one before. */
+function isOfNow(sense, { media, view }) {
+  const most = Math.min(FRESH_MS, view.call?.talk_ms ?? FRESH_MS);
+  return Boolean(sense) && media.at_ms - sense.at_ms <= most;
+}

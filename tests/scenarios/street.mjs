@@ -8,6 +8,7 @@ export class Street {
   #world;
   /** Shared by the scenarios, until one of them fails. */
   #transport = null;
+  #opened = null;
   #panel = null;
   /** Of one scenario. */
   #pages = [];
@@ -30,8 +31,9 @@ export class Street {
   }
 
   /** The transport everybody shares. */
-  async transport() {
-    return this.#transport ?? this.#open({}, (transport) => (this.#transport = transport));
+  transport() {
+    this.#opened ??= this.#open({}, (transport) => (this.#transport = transport));
+    return this.#opened;
   }
 
   /** A transport of this scenario's own. */
@@ -99,7 +101,7 @@ export class Street {
     if (!everything) return this.#panel?.phase('idle');
     await this.#panel?.stop();
     await this.#transport?.stop();
-    this.#panel = this.#transport = null;
+    this.#panel = this.#transport = this.#opened = null;
   }
 
   /** `keep` takes it in before it starts, so that it is ended even when it does not. */
