@@ -1,46 +1,42 @@
 """The board's image and its saved states: made once, kept under build/board, known by a hash of what they are made from."""
 
-import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import qemu
 from machine import Machine
+from qemu import CACHE, RECIPE, hash_of
 
-HERE = Path(__file__).resolve().parent
-CACHE = HERE.parent.parent / "build" / "board"
-RECIPE = HERE / "image"
 BOOT_PATIENCE = 600
 RESUME_PATIENCE = 180
 
 
 def folder():
     """Where the image of the present recipe lies."""
-    return CACHE / f"image-{_hash(sorted(path for path in RECIPE.rglob('*') if path.is_file()))}"
+    return CACHE / f"image-{hash_of(sorted(path for path in RECIPE.rglob('*') if path.is_file()))}"
 
 
 def make():
     """Makes what is not there yet. Needs the network; nothing later does."""
-    qemu, image = _qemu_folder(), folder()
-    if qemu and not qemu.exists():
-        _made(qemu, lambda place: subprocess.run([RECIPE / "qemu", place], check=True, timeout=600))
+    image, binaries = folder(), qemu.folder()
+    if binaries and not binaries.exists():
+        _made(binaries, lambda place: subprocess.run([RECIPE / "qemu", place], check=True, timeout=600))
     if not image.exists():
-        for old in CACHE.glob("image-*"):
-            shutil.rmtree(old)
+        _forget(CACHE, "image")
         _made(image, lambda place: subprocess.run([RECIPE / "build", place], check=True, timeout=1800, stdout=sys.stderr))
 
 
 def booted():
     """The state after a boot: a folder with disk and memory."""
     image = folder()
-    state = image / "booted"
+    state = image / f"booted-{hash_of([qemu.DEFINITION])}"
     if not state.exists():
+        _forget(image, "booted")
         def boot(place):
             _overlay(image / "disk.ext4", "raw", place / "disk.qcow2")
-            machine = Machine(_qemu(), image, f"file={place}/disk.qcow2,format=qcow2")
+            machine = Machine(image, f"file={place}/disk.qcow2,format=qcow2")
             _settle_and_save(machine, place, BOOT_PATIENCE, _wait_for_boot)
         _made(state, boot)
     return state
@@ -49,14 +45,13 @@ def booted():
 def prepared(name, ingredients, prepare):
     """The state after `prepare(machine)` on a booted board; `ingredients` are the files that it depends on."""
     image, base = folder(), booted()
-    state = image / f"{name}-{_hash(ingredients)}"
+    state = image / f"{name}-{hash_of([qemu.DEFINITION, *ingredients])}"
     if not state.exists():
-        for old in image.glob(f"{name}-*"):
-            shutil.rmtree(old)
+        _forget(image, name)
 
         def settle(place):
             _overlay(base / "disk.qcow2", "qcow2", place / "disk.qcow2")
-            machine = Machine(_qemu(), image, f"file={place}/disk.qcow2,format=qcow2", base / "memory")
+            machine = Machine(image, f"file={place}/disk.qcow2,format=qcow2", base / "memory")
             _settle_and_save(machine, place, RESUME_PATIENCE, prepare)
         _made(state, settle)
     return state
@@ -65,13 +60,18 @@ def prepared(name, ingredients, prepare):
 def resume(state):
     """A board that goes on from a saved state; the state itself stays as it is."""
     drive = f"file={state}/disk.qcow2,format=qcow2,snapshot=on"
-    machine = Machine(_qemu(), folder(), drive, state / "memory")
+    machine = Machine(folder(), drive, state / "memory")
     try:
         machine.wait(RESUME_PATIENCE)
     except BaseException:
         machine.stop()
         raise
     return machine
+
+
+def _forget(place, name):
+    for old in place.glob(f"{name}-*"):
+        shutil.rmtree(old)
 
 
 def _settle_and_save(machine, place, patience, prepare):
@@ -93,20 +93,6 @@ def _overlay(base, kind, target):
     subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", base, "-F", kind, target], check=True, timeout=30)
 
 
-def _qemu_folder():
-    """Where qemu is unpacked; none where the machine has one."""
-    return None if shutil.which("qemu-system-x86_64") else CACHE / f"qemu-{_hash([RECIPE / 'qemu'])}"
-
-
-def _qemu():
-    unpacked = _qemu_folder()
-    if unpacked is None:
-        return ["qemu-system-x86_64"]
-    os.environ["QEMU_MODULE_DIR"] = str(unpacked / "usr/lib/x86_64-linux-gnu/qemu")
-    share = unpacked / "usr/share"
-    return [str(unpacked / "usr/bin/qemu-system-x86_64"), "-L", str(share / "qemu"), "-L", str(share / "seabios")]
-
-
 def _made(target, make_in):
     """Makes a folder elsewhere and moves it into place when it is whole."""
     began = time.monotonic()
@@ -116,11 +102,3 @@ def _made(target, make_in):
     make_in(partial)
     partial.rename(target)
     print(f"board: made {target.name} in {time.monotonic() - began:.0f} s", file=sys.stderr)
-
-
-def _hash(paths):
-    whole = hashlib.sha256()
-    for path in paths:
-        whole.update(f"{path.name} {path.stat().st_mode & 0o111}\n".encode())
-        whole.update(path.read_bytes())
-    return whole.hexdigest()[:12]

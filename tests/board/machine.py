@@ -8,14 +8,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from network import BOARD, TAP
+import qemu
+from network import BOARD
 from picture import Picture
 from qmp import Qmp
 
-KERNEL = (
-    "console=ttyS0 root=/dev/vda rw quiet mitigations=off nokaslr audit=0 net.ifnames=0 "
-    "systemd.show_status=0 tsc=reliable"
-)
 LOAD_PATIENCE = 60
 
 
@@ -24,13 +21,13 @@ class CommandFailed(Exception):
 
 
 class Machine:
-    def __init__(self, qemu, image, drive, saved=None):
+    def __init__(self, image, drive, saved=None):
         """`drive`: what qemu is told about the disk. `saved`: a file with the memory to go on from."""
         self._place = Path(tempfile.mkdtemp(prefix="board-"))
         self._key = image / "key"
         try:
             self._qemu = subprocess.Popen(
-                _command(qemu, image, drive, saved, self._place),
+                qemu.command(image, drive, saved, self._place),
                 stdin=subprocess.DEVNULL, stdout=open(self._place / "qemu.log", "wb"), stderr=subprocess.STDOUT,
             )
             self._qmp = Qmp(self._place / "qmp", LOAD_PATIENCE)
@@ -152,19 +149,3 @@ class Machine:
     def _hang_up(self):
         if (self._place / "ssh").exists():
             subprocess.run([*self._ssh()[:-1], "-O", "exit", f"root@{BOARD}"], capture_output=True, timeout=10)
-
-
-def _command(qemu, image, drive, saved, place):
-    command = [
-        *qemu, "-M", "q35", "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "Nehalem", "-m", "1024", "-smp", "2",
-        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-rtc", "base=utc",
-        "-kernel", str(image / "vmlinuz"), "-initrd", str(image / "initrd.img"), "-append", KERNEL,
-        "-drive", f"{drive},if=virtio,cache=unsafe",
-        "-netdev", f"tap,id=street,ifname={TAP},script=no,downscript=no", "-device", "virtio-net-pci,netdev=street,romfile=",
-        "-device", "virtio-rng-pci", "-device", "bochs-display",
-        "-chardev", f"file,id=serial,path={place}/serial.log", "-serial", "chardev:serial",
-        "-qmp", f"unix:{place}/qmp,server=on,wait=off",
-    ]
-    if saved:
-        command += ["-incoming", f"exec:cat {shlex.quote(str(saved))}"]
-    return command

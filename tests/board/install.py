@@ -1,0 +1,97 @@
+"""The board with the daemon's package on it: installed, configured, started, and saved."""
+
+from pathlib import Path
+
+import image
+from machine import CommandFailed
+from network import HOST
+from rows import Skip
+from street import APP, BUILT, CALLER, HUB_PORT, KEY, TARGET
+
+
+def running():
+    """The saved state in which the service runs and nobody has called yet."""
+    package = _package()
+    if not (TARGET / "callbox-hub").exists():
+        raise Skip("no target/release/callbox-hub: `cargo build --release`")
+    return image.prepared("service", [package, Path(__file__).resolve()], lambda board: _install(board, package))
+
+
+def _package():
+    packages = sorted(BUILT.glob("debian/callbox_*_amd64.deb"), key=lambda path: path.stat().st_mtime)
+    if not packages:
+        raise Skip("no target/debian/callbox_*_amd64.deb: `cargo deb`")
+    return packages[-1]
+
+
+def _install(board, package):
+    board.put(package, "/tmp/callbox.deb")
+    board.run("dpkg -i /tmp/callbox.deb", patience=120)
+    board.write("/etc/callbox/key", KEY, mode="600")
+    board.write("/etc/callbox/callbox.toml", BOARD_TOML)
+    # It emulates every instruction: the first start takes longer than on any board.
+    board.write("/etc/systemd/system/callbox.service.d/slow.conf", "[Service]\nTimeoutStartSec=300\nWatchdogSec=120\n")
+    board.run("systemd-tmpfiles --create /usr/lib/tmpfiles.d/callbox.conf; systemctl daemon-reload")
+    board.run("v4l2-ctl -d /dev/video0 -c horizontal_movement=4")
+    try:
+        board.run("systemctl enable --now callbox", patience=330)
+    except CommandFailed as error:
+        raise RuntimeError(f"{error}\n" + board.run("journalctl -u callbox --no-pager -n 60")) from error
+
+
+BOARD_TOML = f"""
+[user]
+app = {APP}
+user = "door"
+device = "board"
+key_file = "/run/credentials/callbox.service/key"
+
+[signaling.websocket]
+url = "ws://{HOST}:{HUB_PORT}/ws"
+
+[call]
+ring_seconds = 120
+
+[camera]
+kind = "v4l2"
+device = "/dev/video0"
+
+[microphone]
+kind = "alsa"
+device = "plughw:CARD=Microphone,DEV=1"
+echo_cancellation = false
+
+[speaker]
+kind = "alsa"
+device = "plughw:CARD=Speaker,DEV=0"
+
+[screen]
+kind = "kms"
+driver = "bochs-drm"
+size = "640x480"
+fps = 5
+
+[video]
+size = "320x180"
+fps = 10
+bitrate = {{ min = 100, start = 300, max = 500 }}
+
+[network]
+jitter = 100
+
+[[buttons]]
+device = "board-keypad"
+key = "KEY_ENTER"
+action = "toggle"
+
+[[buttons]]
+device = "board-keypad"
+key = "KEY_1"
+action = "call:{CALLER}"
+
+[records]
+path = "/var/lib/callbox/calls.jsonl"
+
+[log]
+level = "info,callbox=debug"
+"""
