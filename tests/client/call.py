@@ -112,6 +112,8 @@ class Call:
         """Offers the next link to the peer."""
         link = self._new_link(self.peer, self._newest(self.peer) + 1)
         await self.say("offer", self.peer, link=link.number, sdp=await link.offer())
+        if self.phase == "talking":
+            link.open()
 
     async def _hang_up(self):
         await self.say("hangup", self.peer, reason="hangup")

@@ -1,5 +1,5 @@
 """A Callbox client that knows docs/protocol.md and nothing else. It leaves out what a short test cannot need: it does not
-come back when its socket is gone, and does not watch for media silence."""
+come back when its socket is gone, does not watch for media silence, and offers no second link where it is the one to offer."""
 
 import asyncio
 import contextlib

@@ -7,7 +7,7 @@ from call import Address, Outgoing
 from client import Gear, Refused
 from street import PANEL, PANEL_HZ, until
 
-ANNA = Gear("anna", 1000)
+ANNA, BEN = Gear("anna", 1000), Gear("ben", 770)
 NEAR_HZ = 25
 # Media on a busy machine: generous, as nothing here measures speed.
 MEDIA_S = 45
@@ -163,6 +163,22 @@ async def a_lost_link_is_replaced(hub, panel):
         await panel.has_ended("hangup")
 
 
+async def two_clients_without_a_panel(hub, _panel):
+    """Both answer offers of panels; between them the callee's device offers."""
+    async with hub.client("anna", gear=ANNA) as anna, hub.client("ben", gear=BEN) as ben:
+        own = await anna.ring("ben")
+        await until("ben is rung", lambda: ben.call, SIGNAL_S)
+        theirs = ben.call
+        await until("ICE and DTLS finish while it rings", lambda: theirs.link.stage == "connected", MEDIA_S)
+        await theirs.accept()
+        for end, other in ((own, BEN), (theirs, ANNA)):
+            name, _ = await until(f"{other.name} is seen", lambda: end.link and end.link.eye.code(), MEDIA_S)
+            assert name == other.name, f"{name} is seen where {other.name} was to be"
+            await until(f"{other.name} is heard", lambda: is_tone(end.link.ear.hz(), other.hz), MEDIA_S)
+        await own.hangup()
+        await over(theirs, "hangup")
+
+
 async def another_version_is_answered(hub, panel):
     """By the hub with `result`, and with `reject` in the name of the callee."""
     async with hub.client("anna") as anna:
@@ -223,6 +239,7 @@ ALL = [
     both_ring_and_the_clients_call_wins,
     both_ring_and_the_panels_call_wins,
     a_lost_link_is_replaced,
+    two_clients_without_a_panel,
     a_bad_ticket_is_refused,
     another_version_is_answered,
     h264_and_a_picture_before_the_answer,
