@@ -121,6 +121,11 @@ level = "info,callbox=debug"
     return (await this.status()).signaling.state === 'up';
   }
 
+  /** How long the daemon runs, in milliseconds. */
+  async uptime() {
+    return (await this.status()).uptime_ms;
+  }
+
   /** The call it is in. */
   async callId() {
     return (await this.status()).view.call?.call;

@@ -45,12 +45,12 @@ export async function stays(party, wanted, ms) {
 }
 
 /** Plays this tone. */
-export async function hears(what, party, tone) {
+export async function hears(what, party, tone, ms = 10_000) {
   await until(what, async () => {
     const hz = await party.hears();
     if (!isTone(hz, tone)) throw new Error(hz === null ? 'silence' : `${hz.toFixed(0)} Hz`);
     return true;
-  });
+  }, { ms });
 }
 
 /** Two different frames: a picture that stands still is not seen. */

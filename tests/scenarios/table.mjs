@@ -22,7 +22,7 @@ export class Table {
   /** Prints what the columns mean. */
   head() {
     const steps = Object.values(STEPS).map((step) => step.padStart(7)).join('');
-    console.log(`${`over ${this.#transport}`.padEnd(40)}${'result'.padEnd(8)}${'s'.padStart(5)}   side   ${steps}   (ms since the invite)`);
+    console.log(`${`over ${this.#transport}`.padEnd(44)}${'result'.padEnd(8)}${'s'.padStart(5)}   side   ${steps}   (ms since the invite)`);
   }
 
   /** Runs one scenario; `missing` names what this machine lacks for it. */
@@ -76,7 +76,7 @@ async function within(ms, what, work) {
 }
 
 function print(row) {
-  const head = `${row.name.padEnd(40)}${row.result.padEnd(8)}${row.seconds.toFixed(1).padStart(5)}`;
+  const head = `${row.name.padEnd(44)}${row.result.padEnd(8)}${row.seconds.toFixed(1).padStart(5)}`;
   const sides = Object.entries(row.timings).filter(([, steps]) => Object.keys(steps).length);
   const lines = sides.map(([side, steps]) => `   ${side.padEnd(7)}${Object.keys(STEPS).map((step) => String(steps[step] ?? '–').padStart(7)).join('')}`);
   console.log(`${head}${lines[0] ?? ''}`);

@@ -3,11 +3,15 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { TONES } from '../content.mjs';
+import { until } from '../process.mjs';
+import { ended, hears, talking } from '../sight.mjs';
 import { startTurn } from '../turn.mjs';
-import { ended, talking } from '../sight.mjs';
 
 /** Longer than a link may be silent. */
 const LIVENESS_MS = 8_000;
+const A_WHILE_MS = 20_000;
+const AT_ONCE_MS = 1_000;
 
 /** A browser calls the panel; a person there presses the button. */
 async function browserCallsPanel(street) {
@@ -38,6 +42,17 @@ async function oneLink(street) {
   await talking(page, panel);
   assert.deepEqual(await panel.links(), links);
   assert.match(links.join(), /#1 with/);
+}
+
+/** A panel that has run for a while is not late: what reaches it is heard at once. */
+async function heardAtOnce(street) {
+  const [panel, page] = await both(street);
+  await until('the panel has run for a while', async () => (await panel.uptime()) >= A_WHILE_MS, { ms: A_WHILE_MS });
+  await page.call('door', 'audio');
+  await panel.phase('ringing');
+  await panel.press('accept');
+  await until('sound reaches the panel', async () => (await panel.timing()).first_audio_ms !== undefined);
+  await hears('it is heard at once', panel, TONES.browser, AT_ONCE_MS);
 }
 
 async function voiceOnly(street) {
@@ -99,6 +114,7 @@ export default [
   { name: 'browser calls panel', run: browserCallsPanel },
   { name: 'panel calls browser', run: panelCallsBrowser },
   { name: 'one link for the whole call', run: oneLink },
+  { name: 'heard at once by a panel that has run long', run: heardAtOnce },
   { name: 'voice only', run: voiceOnly },
   { name: 'no camera on the panel', run: noCamera },
   { name: 'relay only', run: relayOnly, needs: ['turnserver'] },
