@@ -59,7 +59,7 @@ impl Pipeline {
         let id = PipelineId(NEXT.fetch_add(1, Ordering::Relaxed));
         inner.use_clock(Some(&world.clock));
         inner.set_start_time(gst::ClockTime::NONE);
-        inner.set_base_time(world.base_time);
+        inner.set_base_time(world.base_time());
         let bus = inner.bus().ok_or_else(|| PipelineError::new(name, "no bus"))?;
         bus.set_sync_handler({
             let inbox = inbox.clone();
