@@ -1,4 +1,6 @@
 //! The command line.
+//!
+//! Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
@@ -9,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{AppId, UserId};
 use callbox_core::ticket::{self, SecretKey};
-use callbox_hub::config::{DEFAULTS, Flags, Settings, random_key};
+use callbox_hub::config::{ConfigError, DEFAULTS, Flags, Settings, random_key};
 use callbox_hub::hub;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,6 +61,9 @@ struct Run {
     /// Where undecided invites outlive a restart: a file, or `:memory:`, which is the default without a configuration file
     #[arg(long)]
     store: Option<String>,
+    /// Devices that may be connected at once, in all apps [default: what the limit of file descriptors allows, at most 10000]
+    #[arg(long)]
+    sessions: Option<u32>,
     /// Hand out tickets to whoever asks on this machine (loopback address only)
     #[arg(long)]
     demo: bool,
@@ -102,7 +107,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => {
             // Nothing can be done when standard error is closed.
             drop(writeln!(io::stderr(), "callbox-hub: {error}"));
-            ExitCode::FAILURE
+            ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
         }
     }
 }
@@ -126,8 +131,8 @@ fn run(command: Command) -> Result<(), Box<dyn Error>> {
 }
 
 fn serve(run: Run) -> Result<(), Box<dyn Error>> {
-    let Run { config, listen, app, key_file, store, demo } = run;
-    let settings = Flags { config, listen, app, key_file, store, demo }.settings()?;
+    let Run { config, listen, app, key_file, store, sessions, demo } = run;
+    let settings = Flags { config, listen, app, key_file, store, sessions, demo }.settings()?;
     let filter = EnvFilter::try_from_env("CALLBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

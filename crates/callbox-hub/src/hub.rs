@@ -13,7 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::config::Settings;
-use crate::server::{self, Event, Farewell, House, Outbox};
+use crate::server::{self, Event, Farewell, House, Outbox, TooFewDescriptors};
 use crate::store::{Store, StoreError};
 use crate::switchboard::{Change, Effect, Frame, Input, Now, SessionId, Switchboard};
 use crate::turn;
@@ -37,6 +37,9 @@ pub enum HubError {
         /// What the system says.
         source: io::Error,
     },
+    /// The limit of file descriptors.
+    #[error(transparent)]
+    Descriptors(#[from] TooFewDescriptors),
     /// Randomness or threads.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
@@ -54,6 +57,7 @@ pub async fn run(
     ready: impl FnOnce(std::net::SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), HubError> {
+    let seats = server::seats(settings.server.max_sessions)?;
     let store = Store::open(&settings.store)?;
     let (remembered, unreadable) = store.remembered()?;
     if unreadable > 0 {
@@ -68,7 +72,7 @@ pub async fn run(
     let (events, inbox) = mpsc::channel(MAX_EVENTS);
     let (shut, shutting) = oneshot::channel();
     let (stop_server, server_stops) = watch::channel(false);
-    let house = Arc::new(House::new(settings.server, events, IdSource::new(seed()?)));
+    let house = Arc::new(House::new(settings.server, seats, events, IdSource::new(seed()?)));
     let ids = IdSource::new(seed()?);
     let turn = settings.turn;
     let heartbeat = settings.heartbeat;
@@ -82,7 +86,7 @@ pub async fn run(
         let _ = done.send(());
     })?;
     let serving = tokio::spawn(server::serve(listener, house.clone(), server_stops));
-    info!(%address, "listening");
+    info!(sessions = seats, %address, "listening");
     ready(address);
 
     let mut looped = looped;

@@ -11,6 +11,7 @@ use callbox_core::ticket::SecretKey;
 
 use super::Settings;
 use super::error::{ConfigError, Place};
+use super::settings::SESSIONS;
 use crate::server::{self, Rate};
 use crate::switchboard::TenantSettings;
 use crate::{store, turn};
@@ -31,6 +32,8 @@ pub struct Flags {
     pub key_file: Option<PathBuf>,
     /// `--store`.
     pub store: Option<String>,
+    /// `--sessions`.
+    pub sessions: Option<u32>,
     /// `--demo`.
     pub demo: bool,
 }
@@ -52,6 +55,13 @@ impl Flags {
             Some(":memory:") => settings.store = store::Place::Memory,
             Some(path) => settings.store = store::Place::File(path.into()),
             None => {}
+        }
+        if let Some(sessions) = self.sessions {
+            if !SESSIONS.contains(&sessions) {
+                let text = format!("found {sessions}, allowed is {} to {}", SESSIONS.start(), SESSIONS.end());
+                return Err(wrong("--sessions", text));
+            }
+            settings.server.max_sessions = Some(sessions);
         }
         if self.demo {
             if !settings.listen.ip().is_loopback() {
@@ -99,7 +109,7 @@ impl Flags {
                 origins: Vec::new(),
                 behind_proxy: false,
                 heartbeat,
-                max_sessions: 2000,
+                max_sessions: None,
                 rate: Rate { per_second: 50, burst: 200 },
                 demo: None,
             },

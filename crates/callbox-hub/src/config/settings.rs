@@ -16,6 +16,9 @@ use crate::store::Place;
 use crate::switchboard::TenantSettings;
 use crate::turn::{self, Turn};
 
+/// What `limits.sessions` may be.
+pub(super) const SESSIONS: RangeInclusive<u32> = 1..=100_000;
+
 type Checked<T> = Result<T, ConfigError>;
 
 pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
@@ -55,7 +58,7 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         origins: server.origins.iter().map(|origin| check_origin(source, origin)).collect::<Checked<_>>()?,
         behind_proxy: server.behind_proxy,
         heartbeat,
-        max_sessions: number(source, "limits.sessions", limits.sessions.as_ref(), 2000, 1..=100_000)?,
+        max_sessions: check_sessions(source, limits.sessions.as_ref())?,
         rate: check_rate(source, &limits)?,
         demo: None,
     };
@@ -64,6 +67,11 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         path => Place::File(source.path(path.unwrap_or("hub.db"))),
     };
     Ok(Settings { listen, heartbeat, tenants, server, store, turn })
+}
+
+fn check_sessions(source: &Source<'_>, found: Option<&Spanned<i64>>) -> Checked<Option<u32>> {
+    let most = |found| number(source, "limits.sessions", Some(found), 0, SESSIONS);
+    found.map(most).transpose()
 }
 
 fn check_rate(source: &Source<'_>, limits: &raw::Limits) -> Checked<Rate> {

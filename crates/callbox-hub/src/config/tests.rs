@@ -69,6 +69,15 @@ fn a_demo_stays_on_this_machine() {
 }
 
 #[test]
+fn the_number_of_sessions_stands_in_the_file_or_in_a_flag() {
+    assert_eq!(parse(APP).unwrap().server.max_sessions, None);
+    assert_eq!(parse(&format!("[limits]\nsessions = 6000\n{APP}")).unwrap().server.max_sessions, Some(6000));
+    let flags = |sessions| Flags { demo: true, sessions: Some(sessions), ..Flags::default() };
+    assert_eq!(flags(500).settings().unwrap().server.max_sessions, Some(500));
+    assert_eq!(flags(0).settings().unwrap_err().to_string(), "--sessions: found 0, allowed is 1 to 100000");
+}
+
+#[test]
 fn flags_alone_need_an_app_and_its_key() {
     let error = |flags: Flags| flags.settings().unwrap_err().to_string();
     assert!(error(Flags::default()).contains("--config FILE"));

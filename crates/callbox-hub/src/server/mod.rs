@@ -6,6 +6,7 @@ mod limits;
 mod origin;
 mod outbox;
 mod page;
+mod seats;
 mod session;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
 
 pub use outbox::{Farewell, Full, Outbox};
+pub use seats::{TooFewDescriptors, seats};
 
 use crate::switchboard::{Frame, SessionId};
 use limits::RefusedLogins;
@@ -46,8 +48,8 @@ pub struct Settings {
     pub behind_proxy: bool,
     /// How often a session is pinged.
     pub heartbeat: Duration,
-    /// The most sessions at once.
-    pub max_sessions: u32,
+    /// The most sessions at once. None: as many as fit, see [`seats`].
+    pub max_sessions: Option<u32>,
     /// How fast one session may talk.
     pub rate: Rate,
     /// Hand out tickets of this app to whoever asks on this machine.
@@ -100,6 +102,7 @@ pub enum Event {
 pub struct House {
     settings: Settings,
     events: mpsc::Sender<Event>,
+    seats: u32,
     sessions: Arc<Semaphore>,
     /// Sockets that have not logged in: they never take a session's place.
     door: Arc<Semaphore>,
@@ -118,12 +121,16 @@ const LOOP_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_AT_DOOR: usize = 256;
 /// Connections that fetch the page.
 const MAX_FETCHING: usize = 256;
+/// Every socket has it from its first read on (tungstenite's own 128 KiB would be nine tenths of a session); a longer message
+/// makes it grow.
+const READ_BUFFER: usize = 4096;
 
 impl House {
-    /// A house whose visitors are announced on `events`.
-    pub fn new(settings: Settings, events: mpsc::Sender<Event>, ids: IdSource) -> Self {
+    /// A house with so many [`seats`], whose visitors are announced on `events`.
+    pub fn new(settings: Settings, seats: u32, events: mpsc::Sender<Event>, ids: IdSource) -> Self {
         Self {
-            sessions: Arc::new(Semaphore::new(settings.max_sessions as usize)),
+            seats,
+            sessions: Arc::new(Semaphore::new(seats as usize)),
             door: Arc::new(Semaphore::new(MAX_AT_DOOR)),
             settings,
             events,
@@ -135,7 +142,7 @@ impl House {
 
     /// Waits until every session is over, but no longer than this. False: some are not.
     pub async fn empty(&self, at_most: Duration) -> bool {
-        timeout(at_most, self.sessions.acquire_many(self.settings.max_sessions)).await.is_ok()
+        timeout(at_most, self.sessions.acquire_many(self.seats)).await.is_ok()
     }
 
     /// Tells the loop. False when the loop is gone, or stuck.
@@ -172,7 +179,8 @@ impl House {
 
 /// Accepts connections until told to stop.
 pub async fn serve(listener: TcpListener, house: Arc<House>, mut stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(house.settings.max_sessions as usize + MAX_AT_DOOR + MAX_FETCHING));
+    // A connection that becomes a WebSocket leaves these and stands at the door.
+    let connections = Arc::new(Semaphore::new(MAX_AT_DOOR + MAX_FETCHING));
     let router = router(house);
     loop {
         let accepted = tokio::select! {
@@ -245,8 +253,13 @@ async fn upgrade(
         return page::plain(StatusCode::SERVICE_UNAVAILABLE, "too many are logging in, try again later");
     };
     let peer = house.peer(socket, &headers);
-    // Somewhat more than allowed is read, so that it can be refused in words; far more ends the socket.
-    let upgrade = upgrade.max_message_size(4 * MAX_BYTES).max_frame_size(4 * MAX_BYTES);
+    let upgrade = upgrade
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(2 * MAX_BYTES)
+        // Somewhat more than allowed is read, so that it can be refused in words; far more ends the socket.
+        .max_message_size(4 * MAX_BYTES)
+        .max_frame_size(4 * MAX_BYTES);
     upgrade.on_upgrade(move |socket| async move {
         session::serve(socket, peer, &house, waiting).await;
     })
