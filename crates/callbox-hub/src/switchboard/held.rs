@@ -7,6 +7,7 @@ use callbox_core::ids::Address;
 use callbox_core::protocol::Envelope;
 
 use super::Now;
+use super::deadlines::Deadlines;
 
 /// A device that is away for longer hears nothing of it.
 const HELD: Duration = Duration::from_secs(10);
@@ -18,7 +19,10 @@ const PER_APP: usize = 4 * 1024 * 1024;
 /// What is held for the devices of one app.
 #[derive(Debug, Default)]
 pub(super) struct Held {
+    /// Of each device at least one, the oldest first.
     messages: BTreeMap<Address, Vec<Message>>,
+    /// When the oldest one of a device is dropped.
+    due: Deadlines<Address>,
     bytes: usize,
 }
 
@@ -37,7 +41,12 @@ impl Held {
         if full || self.bytes + size > PER_APP {
             return false;
         }
-        self.messages.entry(to).or_default().push(Message { until: now.steady + HELD, size, envelope });
+        let until = now.steady + HELD;
+        let of_device = self.messages.entry(to.clone()).or_default();
+        if of_device.is_empty() {
+            self.due.set(to, until);
+        }
+        of_device.push(Message { until, size, envelope });
         self.bytes += size;
         true
     }
@@ -45,25 +54,38 @@ impl Held {
     /// Takes out what is held for a device that is back.
     pub(super) fn take(&mut self, now: Now, device: &Address) -> Vec<Envelope> {
         let held = self.messages.remove(device).unwrap_or_default();
+        self.due.remove(device);
         self.bytes -= held.iter().map(|message| message.size).sum::<usize>();
         held.into_iter().filter(|message| message.until > now.steady).map(|message| message.envelope).collect()
     }
 
     /// Drops what has been held for too long.
     pub(super) fn expire(&mut self, now: Now) {
-        let bytes = &mut self.bytes;
-        self.messages.retain(|_, held| {
+        for device in self.due.take_due(now.steady) {
+            let Some(held) = self.messages.get_mut(&device) else { continue };
+            let bytes = &mut self.bytes;
             held.retain(|message| {
                 let stays = message.until > now.steady;
                 *bytes -= if stays { 0 } else { message.size };
                 stays
             });
-            !held.is_empty()
-        });
+            match held.first() {
+                Some(oldest) => self.due.set(device, oldest.until),
+                None => drop(self.messages.remove(&device)),
+            }
+        }
     }
 
     /// When the next one is dropped.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.messages.values().flatten().map(|message| message.until).min()
+        self.due.next()
+    }
+}
+
+#[cfg(test)]
+impl Held {
+    /// Every deadline, one by one.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        self.messages.values().flatten().map(|message| message.until)
     }
 }

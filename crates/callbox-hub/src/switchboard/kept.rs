@@ -1,17 +1,19 @@
 //! Undecided invites of one app: who is still to be rung, and until when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, CallId, UserId};
 use callbox_core::protocol::{Envelope, Message};
 
 use super::Now;
+use super::deadlines::Deadlines;
 
 /// The most invites that wait for one user, decided ones included until their deadline.
-pub(super) const PER_USER: usize = 64;
-/// The most invites that wait in one app.
-pub(super) const PER_APP: usize = 4096;
+const PER_USER: usize = 64;
+/// The most invites that wait in one app: 666 a second that ring for 30 s. An ordinary one takes 2 KiB, one with as many
+/// and as long names as may be 4 KiB.
+const PER_APP: usize = 20_000;
 
 /// One invite to one user.
 #[derive(Clone, Debug)]
@@ -56,34 +58,37 @@ fn remaining(deadline: Instant, now: Now) -> Option<u32> {
 /// Every invite of one app, by callee and call.
 #[derive(Debug, Default)]
 pub(super) struct KeptInvites {
-    invites: BTreeMap<(UserId, CallId), Kept>,
+    invites: BTreeMap<UserId, BTreeMap<CallId, Kept>>,
+    callees: BTreeMap<CallId, BTreeSet<UserId>>,
+    due: Deadlines<(UserId, CallId)>,
 }
 
 impl KeptInvites {
     pub(super) fn find(&self, user: &UserId, call: &CallId) -> Option<&Kept> {
-        self.invites.get(&(user.clone(), call.clone()))
+        self.invites.get(user)?.get(call)
     }
 
     /// Whether one more fits.
     pub(super) fn has_room(&self, user: &UserId) -> bool {
-        self.invites.len() < PER_APP && self.of(user).count() < PER_USER
+        self.due.len() < PER_APP && self.invites.get(user).is_none_or(|calls| calls.len() < PER_USER)
     }
 
+    /// Keeps an invite; another one to the same user with the same call makes way.
     pub(super) fn put(&mut self, user: UserId, call: CallId, kept: Kept) {
-        self.invites.insert((user, call), kept);
+        drop(self.take(&user, &call));
+        self.due.set((user.clone(), call.clone()), kept.deadline);
+        self.callees.entry(call.clone()).or_default().insert(user.clone());
+        self.invites.entry(user).or_default().insert(call, kept);
     }
 
     /// Notes that a device has it. True when that is news.
     pub(super) fn reached(&mut self, user: &UserId, call: &CallId) -> bool {
-        match self.invites.get_mut(&(user.clone(), call.clone())) {
-            Some(kept) => !std::mem::replace(&mut kept.reached, true),
-            None => false,
-        }
+        self.find_mut(user, call).is_some_and(|kept| !std::mem::replace(&mut kept.reached, true))
     }
 
     /// Decides one invite. The invite comes back when it was undecided.
     pub(super) fn decide(&mut self, user: &UserId, call: &CallId, decision: Decision) -> Option<Kept> {
-        let kept = self.invites.get_mut(&(user.clone(), call.clone()))?;
+        let kept = self.find_mut(user, call)?;
         if kept.decided.is_some() {
             return None;
         }
@@ -93,33 +98,45 @@ impl KeptInvites {
 
     /// The undecided ones of a user.
     pub(super) fn undecided(&self, user: &UserId) -> Vec<(CallId, Kept)> {
-        self.of(user)
-            .filter(|(_, kept)| kept.decided.is_none())
-            .map(|(call, kept)| (call.clone(), kept.clone()))
-            .collect()
+        let of_user = self.invites.get(user).into_iter().flatten();
+        of_user.filter(|(_, kept)| kept.decided.is_none()).map(|(call, kept)| (call.clone(), kept.clone())).collect()
     }
 
     /// Everybody an inviter still rings with this call.
     pub(super) fn rung_by(&self, inviter: &Address, call: &CallId) -> Vec<UserId> {
-        let same = |(key, kept): &(&(UserId, CallId), &Kept)| key.1 == *call && kept.inviter == *inviter;
-        self.invites.iter().filter(same).map(|(key, _)| key.0.clone()).collect()
+        let callees = self.callees.get(call).into_iter().flatten();
+        callees.filter(|user| self.find(user, call).is_some_and(|kept| kept.inviter == *inviter)).cloned().collect()
     }
 
     /// Takes out whatever has expired.
     pub(super) fn expire(&mut self, now: Now) -> Vec<(UserId, CallId, Kept)> {
-        let (over, on): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            std::mem::take(&mut self.invites).into_iter().partition(|(_, kept)| kept.deadline <= now.steady);
-        self.invites = on;
-        over.into_iter().map(|((user, call), kept)| (user, call, kept)).collect()
+        let due = self.due.take_due(now.steady);
+        due.into_iter().filter_map(|(user, call)| self.take(&user, &call).map(|kept| (user, call, kept))).collect()
     }
 
     /// When the next one expires.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.invites.values().map(|kept| kept.deadline).min()
+        self.due.next()
     }
 
-    fn of<'a>(&'a self, user: &'a UserId) -> impl Iterator<Item = (&'a CallId, &'a Kept)> {
-        self.invites.iter().filter(move |(key, _)| key.0 == *user).map(|(key, kept)| (&key.1, kept))
+    fn find_mut(&mut self, user: &UserId, call: &CallId) -> Option<&mut Kept> {
+        self.invites.get_mut(user)?.get_mut(call)
+    }
+
+    fn take(&mut self, user: &UserId, call: &CallId) -> Option<Kept> {
+        let of_user = self.invites.get_mut(user)?;
+        let kept = of_user.remove(call)?;
+        if of_user.is_empty() {
+            self.invites.remove(user);
+        }
+        if let Some(callees) = self.callees.get_mut(call) {
+            callees.remove(user);
+            if callees.is_empty() {
+                self.callees.remove(call);
+            }
+        }
+        self.due.remove(&(user.clone(), call.clone()));
+        Some(kept)
     }
 }
 
@@ -129,4 +146,12 @@ impl KeptInvites {
 pub(super) fn deadline_after_restart(sent_unix_ms: u64, sent_with: u32, now: Now) -> Instant {
     let waited = now.unix_ms.saturating_sub(sent_unix_ms);
     now.steady + Duration::from_millis(u64::from(sent_with).saturating_sub(waited))
+}
+
+#[cfg(test)]
+impl KeptInvites {
+    /// Every deadline, one by one.
+    pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
+        self.invites.values().flat_map(BTreeMap::values).map(|kept| kept.deadline)
+    }
 }

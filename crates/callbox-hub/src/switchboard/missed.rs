@@ -8,7 +8,7 @@ use callbox_core::ids::{AppId, UserId};
 use super::effect::{Change, MissedCall};
 
 /// The most kept for one user: the newest.
-pub(super) const PER_USER: usize = 50;
+const PER_USER: usize = 50;
 /// The most kept for one app.
 const PER_APP: usize = 10_000;
 /// Older ones are not told.

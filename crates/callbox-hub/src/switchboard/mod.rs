@@ -1,5 +1,6 @@
 //! The hub's decisions without a socket, a clock or a file: inputs in, effects out.
 
+mod deadlines;
 mod effect;
 mod held;
 mod input;

@@ -8,6 +8,7 @@ use callbox_core::protocol::{Bye, Message, ResultCode};
 
 use super::Now;
 use super::SessionId;
+use super::deadlines::Deadlines;
 use super::effect::Change;
 use super::held::Held;
 use super::kept::KeptInvites;
@@ -49,6 +50,13 @@ pub(super) struct Session {
     renew_at: Option<Instant>,
 }
 
+impl Session {
+    /// When something is to be done about it.
+    pub(super) fn due(&self) -> Instant {
+        self.renew_at.map_or(self.ticket_until, |at| at.min(self.ticket_until))
+    }
+}
+
 /// The user has as many devices as it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoRoom;
@@ -62,6 +70,7 @@ pub(super) struct Tenant {
     pub(super) kept: KeptInvites,
     pub(super) missed: Missed,
     pub(super) held: Held,
+    due: Deadlines<SessionId>,
     present: BTreeMap<UserId, BTreeMap<DeviceId, SessionId>>,
     seen: BTreeSet<UserId>,
     watchers: Watchers,
@@ -76,6 +85,7 @@ impl Tenant {
             kept: KeptInvites::default(),
             missed: Missed::default(),
             held: Held::default(),
+            due: Deadlines::default(),
             present: BTreeMap::new(),
             seen: BTreeSet::new(),
             watchers: Watchers::default(),
@@ -104,12 +114,15 @@ impl Tenant {
         devices.insert(address.device.clone(), session);
         if let Some(older) = older {
             self.sessions.remove(&older);
+            self.due.remove(&older);
             self.watchers.remove(older);
             out.close(older, Bye::Replaced, None, "the same device logged in again, the newer login stays");
         }
         let renew_at = self.settings.renew_welcome.map(|every| now.steady + every);
         let ticket_until = now.steady + ticket_left;
-        self.sessions.insert(session, Session { address: address.clone(), ticket_until, renew_at });
+        let known = Session { address: address.clone(), ticket_until, renew_at };
+        self.due.set(session, known.due());
+        self.sessions.insert(session, known);
         out.welcome(session, &address);
         self.mark_seen(&address.user, out);
         if older.is_none() {
@@ -125,6 +138,7 @@ impl Tenant {
     /// A device left.
     pub(super) fn leave(&mut self, session: SessionId, out: &mut Outbox) {
         let Some(Session { address: Address { user, device }, .. }) = self.sessions.remove(&session) else { return };
+        self.due.remove(&session);
         self.watchers.remove(session);
         let Some(devices) = self.present.get_mut(&user) else { return };
         devices.remove(&device);
@@ -142,16 +156,17 @@ impl Tenant {
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) -> Vec<SessionId> {
         self.expire(now, out);
         self.held.expire(now);
-        let over = |session: &Session| session.ticket_until <= now.steady;
-        let expired: Vec<SessionId> = self.sessions.iter().filter(|(_, s)| over(s)).map(|(id, _)| *id).collect();
-        for session in &expired {
-            out.close(*session, Bye::TicketExpired, Some(EXPIRED), "the ticket has run out: log in with a new one");
-            self.leave(*session, out);
-        }
-        for (id, session) in &mut self.sessions {
-            if session.renew_at.is_some_and(|at| at <= now.steady) {
+        let mut expired = Vec::new();
+        for id in self.due.take_due(now.steady) {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            if session.ticket_until <= now.steady {
+                out.close(id, Bye::TicketExpired, Some(EXPIRED), "the ticket has run out: log in with a new one");
+                self.leave(id, out);
+                expired.push(id);
+            } else {
                 session.renew_at = self.settings.renew_welcome.map(|every| now.steady + every);
-                out.welcome(*id, &session.address);
+                self.due.set(id, session.due());
+                out.welcome(id, &session.address);
             }
         }
         expired
@@ -159,8 +174,7 @@ impl Tenant {
 
     /// When `tick` has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let of_session = |s: &Session| s.renew_at.map_or(s.ticket_until, |at| at.min(s.ticket_until));
-        self.sessions.values().map(of_session).chain(self.kept.deadline()).chain(self.held.deadline()).min()
+        [self.due.next(), self.kept.deadline(), self.held.deadline()].into_iter().flatten().min()
     }
 
     /// Answers a `watch`: the state now, then `ok`, then every change.

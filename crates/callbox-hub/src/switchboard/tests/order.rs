@@ -1,28 +1,14 @@
 //! Any order of anything: what must hold, holds.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use callbox_core::protocol::{EndReason, Message};
+use callbox_core::protocol::{Bye, EndReason, Message};
 
+use super::chance::Chance;
 use super::desk::*;
-use crate::switchboard::SessionId;
-
-/// A small generator of chance (xorshift), so that a failure can be repeated.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % n as u64).unwrap()
-    }
-
-    fn of<'a>(&mut self, list: &[&'a str]) -> &'a str {
-        list[self.below(list.len())]
-    }
-}
+use crate::switchboard::tenant::{Session, Tenant};
+use crate::switchboard::{SessionId, Switchboard, TenantSettings};
 
 const DEVICES: [&str; 6] = ["anna/phone", "anna/desk", "bert/phone", "door/panel", "door/second", "carl/phone"];
 const USERS: [&str; 4] = ["anna", "bert", "door", "carl"];
@@ -31,11 +17,13 @@ const CALLS: [&str; 4] = ["c1", "c2", "c3", "c4"];
 #[test]
 fn whatever_happens_in_whatever_order_senders_are_true_and_time_only_shrinks() {
     for seed in 1..=150_u64 {
-        let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        let mut desk = Desk::new();
+        let mut chance = Chance::new(seed);
+        let renew_welcome = Some(Duration::from_secs(7));
+        let mut desk = Desk::with(TenantSettings { renew_welcome, ..TenantSettings::default() });
         let mut live: BTreeMap<SessionId, &str> = BTreeMap::new();
         for _ in 0..120 {
             step(&mut desk, &mut live, &mut chance);
+            live.retain(|session, _| !desk.closed.contains(&(*session, Bye::TicketExpired)));
             check(&mut desk, &live, seed);
         }
         // Everything ends: after the longest deadline nothing waits any more.
@@ -57,7 +45,7 @@ where
     match roll {
         0 | 1 => {
             let who = chance.of(&DEVICES);
-            let session = desk.log_in(who);
+            let session = desk.log_in_to(APP, who, Duration::from_secs(1 + chance.below(90) as u64));
             live.retain(|_, other| *other != who);
             live.insert(session, who);
         }
@@ -97,6 +85,9 @@ fn garbled(chance: &mut Chance) -> String {
 
 fn check(desk: &mut Desk, live: &BTreeMap<SessionId, &str>, seed: u64) {
     assert_eq!(desk.switchboard.sessions(), live.len(), "seed {seed}");
+    let naive = naive_deadline(&desk.switchboard);
+    assert_eq!(desk.switchboard.deadline(), naive, "seed {seed}");
+    assert!(naive.is_none_or(|deadline| deadline > desk.now.steady), "seed {seed}: what is due stays due");
     let known: Vec<_> = DEVICES.iter().map(|device| address(device)).collect();
     for session in live.keys() {
         for envelope in desk.heard(*session) {
@@ -108,4 +99,13 @@ fn check(desk: &mut Desk, live: &BTreeMap<SessionId, &str>, seed: u64) {
             }
         }
     }
+}
+
+/// The smallest of all deadlines there are.
+fn naive_deadline(switchboard: &Switchboard) -> Option<Instant> {
+    let of_tenant = |tenant: &Tenant| {
+        let sessions = tenant.sessions.values().map(Session::due);
+        sessions.chain(tenant.kept.deadlines()).chain(tenant.held.deadlines()).min()
+    };
+    switchboard.tenants.values().filter_map(of_tenant).min()
 }
