@@ -10,9 +10,16 @@ use crate::protocol::{EndReason, Message};
 /// How many decided calls are remembered; far more than can be rung within one deadline.
 const REMEMBERED: usize = 256;
 
+/// How many cancels may wait for an invite that they overtook.
+const OVERTAKEN: usize = 32;
+
 /// The memory of decided calls, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Decided(VecDeque<Ended>);
+pub(super) struct Decided {
+    ended: VecDeque<Ended>,
+    /// Calls that their inviter took back before we heard of them; kept apart, so that strangers cannot fill the memory.
+    taken_back: VecDeque<(CallId, Address)>,
+}
 
 impl Decided {
     /// Remembers how a call ended; the first outcome stands.
@@ -20,15 +27,31 @@ impl Decided {
         if self.find(&ended.call).is_some() {
             return;
         }
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
+        if self.ended.len() == REMEMBERED {
+            self.ended.pop_front();
         }
-        self.0.push_back(ended);
+        self.ended.push_back(ended);
     }
 
     /// How this call ended, if it is one of ours and over.
     pub(super) fn find(&self, call: &CallId) -> Option<&Ended> {
-        self.0.iter().rev().find(|ended| ended.call == *call)
+        self.ended.iter().rev().find(|ended| ended.call == *call)
+    }
+
+    /// A cancel of a call that nobody here knows: its invite may come later, and then must not ring.
+    pub(super) fn take_back(&mut self, call: &CallId, inviter: &Address) {
+        if self.find(call).is_some() || self.was_taken_back(call, inviter) {
+            return;
+        }
+        if self.taken_back.len() == OVERTAKEN {
+            self.taken_back.pop_front();
+        }
+        self.taken_back.push_back((call.clone(), inviter.clone()));
+    }
+
+    /// Whether this inviter cancelled this call before its invite came.
+    pub(super) fn was_taken_back(&self, call: &CallId, inviter: &Address) -> bool {
+        self.taken_back.iter().any(|(known, by)| known == call && by == inviter)
     }
 
     /// Answers a message of a call that is not the current one, so that nobody waits for us in vain.

@@ -133,7 +133,7 @@ impl Desk {
         let for_us = |callees: &[_]| callees.contains(&self.me.user) && from.user != self.me.user;
         match &message {
             Message::Invite { call, callees, .. } if self.decided.find(call).is_none() => {
-                if for_us(callees) {
+                if for_us(callees) && !self.decided.was_taken_back(call, from) {
                     self.busy(from, message);
                 }
             }
@@ -143,8 +143,8 @@ impl Desk {
 
     /// Answers a message of a call that is not the current one. A cancel that overtook its invite is remembered.
     pub(super) fn answer(&mut self, from: &Address, message: &Message) {
-        if let Message::Cancel { call, reason, by } = message {
-            self.decided.insert(Ended { call: call.clone(), reason: *reason, by: by.clone() });
+        if let Message::Cancel { call, .. } = message {
+            self.decided.take_back(call, from);
         }
         self.decided.answer(from, message, &mut self.out);
     }

@@ -62,7 +62,8 @@ impl Idle {
 pub(super) fn incoming(now: Instant, from: &Address, message: &Message, desk: &mut Desk) -> Option<Ringing> {
     let Message::Invite { call, kind, media, callees, remaining_ms, agent, early } = message else { return None };
     let ours = callees.contains(&desk.me.user) && from.user != desk.me.user;
-    if !ours || *remaining_ms == 0 || desk.decided.find(call).is_some() {
+    let over = desk.decided.find(call).is_some() || desk.decided.was_taken_back(call, from);
+    if !ours || *remaining_ms == 0 || over {
         return None;
     }
     if *kind == Kind::Group {

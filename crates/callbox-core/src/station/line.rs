@@ -25,6 +25,8 @@ pub(super) struct Line {
     current: Option<Link>,
     next: Option<Link>,
     flow: Flow,
+    /// How the talk was set up, while no link stands.
+    carried: Option<Timing>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +34,13 @@ struct Link {
     number: u32,
     path: Path,
     timing: Timing,
+}
+
+impl Link {
+    /// The peer was heard or seen on it.
+    fn carried(&self) -> bool {
+        self.timing.first_frame_shown_ms.is_some() || self.timing.first_audio_ms.is_some()
+    }
 }
 
 /// How one link stands.
@@ -60,7 +69,7 @@ impl Line {
     /// A line without a link.
     pub(super) fn new(call: &Call, peer: Address, we_offer: bool) -> Self {
         let (current, next, flow) = (None, None, Flow::default());
-        Self { call: call.id.clone(), peer, media: call.media, we_offer, newest: 0, current, next, flow }
+        Self { call: call.id.clone(), peer, media: call.media, we_offer, newest: 0, current, next, flow, carried: None }
     }
 
     pub(super) fn peer(&self) -> &Address {
@@ -169,7 +178,7 @@ impl Line {
 
     /// The set-up times of the link that carries the call, beside those of the call itself.
     pub(super) fn timing(&self, of_call: Timing) -> Timing {
-        let of_link = self.current.as_ref().map(|link| link.timing).unwrap_or_default();
+        let of_link = self.current.as_ref().map(|link| link.timing).or(self.carried).unwrap_or_default();
         Timing {
             ice_ms: of_link.ice_ms,
             dtls_ms: of_link.dtls_ms,
@@ -183,7 +192,7 @@ impl Line {
     fn open(&mut self, number: u32, out: &mut Outbox) {
         let id = self.id(number);
         self.newest = number;
-        let link = Link { number, path: Path::Coming, timing: Timing::default() };
+        let link = Link { number, path: Path::Coming, timing: self.carried.take().unwrap_or_default() };
         if self.current.is_none() {
             self.current = Some(link);
         } else {
@@ -211,9 +220,7 @@ impl Line {
             }
             // It cannot: whatever is on its way takes its place.
             _ => {
-                if let Some(link) = std::mem::replace(&mut self.current, self.next.take()) {
-                    out.media(MediaOrder::Close { link: self.id(link.number) });
-                }
+                self.replace_current(out);
             }
         }
         News::Path
@@ -240,13 +247,23 @@ impl Line {
     /// Make before break: the old link goes when the new one is seen or heard, or is up while the old one is not.
     fn take_over(&mut self, out: &mut Outbox) {
         let Some(next) = &self.next else { return };
-        let lives = next.timing.first_frame_shown_ms.is_some() || next.timing.first_audio_ms.is_some();
+        let lives = next.carried();
         let old_is_up = self.current.as_ref().is_some_and(|old| old.path == Path::Up);
         if !lives && (old_is_up || next.path != Path::Up) {
             return;
         }
-        if let Some(old) = std::mem::replace(&mut self.current, self.next.take()) {
-            out.media(MediaOrder::Close { link: self.id(old.number) });
+        self.replace_current(out);
+    }
+
+    /// The next link, if there is one, takes the place of the current one, and inherits how the talk was set up.
+    fn replace_current(&mut self, out: &mut Outbox) {
+        let Some(old) = std::mem::replace(&mut self.current, self.next.take()) else { return };
+        out.media(MediaOrder::Close { link: self.id(old.number) });
+        if old.carried() {
+            match &mut self.current {
+                Some(new) => new.timing = old.timing,
+                None => self.carried = Some(old.timing),
+            }
         }
     }
 

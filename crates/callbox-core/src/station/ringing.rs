@@ -116,7 +116,9 @@ impl Ringing {
     fn heard_foreign(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
         match &message {
             Message::Invite { call, remaining_ms, .. }
-                if *from == self.call.caller && desk.decided.find(call).is_none() =>
+                if *from == self.call.caller
+                    && desk.decided.find(call).is_none()
+                    && !desk.decided.was_taken_back(call, from) =>
             {
                 let until = now + Duration::from_millis(u64::from(*remaining_ms));
                 self.next = Some(Next { invite: message, until });
