@@ -161,7 +161,9 @@ impl Keys {
 
     /// Replaces the live line.
     fn show(&mut self, line: &str) {
-        let width = terminal::size().map_or(100, |(columns, _)| usize::from(columns)).saturating_sub(3);
+        // Serial consoles and pseudo-terminals may report 0 columns: unknown.
+        let columns = terminal::size().map_or(0, |(columns, _)| usize::from(columns));
+        let width = if columns == 0 { 100 } else { columns }.saturating_sub(3);
         let line: String = line.chars().take(width).collect();
         if line == self.shown {
             return;
