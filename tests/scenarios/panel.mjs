@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { NAMES, TONES } from './content.mjs';
 import { Child, run, Settled, until } from './process.mjs';
 
-/** What was seen or heard longer ago than this is not what is there now. */
+/** A sense that has not been renewed for so long is not of this moment. */
 const FRESH_MS = 1_000;
 
 /** One panel. */
@@ -17,6 +17,8 @@ export class Panel {
   #child = null;
   #folder;
   #socket;
+  /** How often each sense was renewed when it was last looked at: {call, count, at}. */
+  #senses = new Map();
 
   /** Makes a panel of this user. `wire` is what lies between it and the transport; the rest is configuration. */
   static async make({ bin, folder, transport, user, wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false }) {
@@ -164,16 +166,25 @@ level = "info,callbox=debug"
 
   /** The number of the frame of a browser's picture that its screen shows now, or null. */
   async frame() {
-    const status = await this.status();
-    const { seen } = status.media;
-    return isOfNow(seen, status) && seen.name === NAMES.browser ? seen.frame : null;
+    const seen = await this.#sense('seen');
+    return seen?.name === NAMES.browser ? seen.frame : null;
   }
 
   /** The loudest frequency its speaker plays now, in Hz, or null. */
   async hears() {
-    const status = await this.status();
-    const { heard } = status.media;
-    return isOfNow(heard, status) ? heard.hz : null;
+    return (await this.#sense('heard'))?.hz ?? null;
+  }
+
+  /** What it sees or hears, if that was renewed a moment ago and within this call: looked at for the first time, it was not. */
+  async #sense(name) {
+    const { view, media } = await this.status();
+    const { [name]: sense } = media;
+    const count = sense?.count ?? 0;
+    const call = view.call?.call;
+    const known = this.#senses.get(name);
+    if (known?.call !== call) this.#senses.set(name, { call, count, at: -Infinity });
+    else if (known.count !== count) this.#senses.set(name, { call, count, at: performance.now() });
+    return performance.now() - this.#senses.get(name).at <= FRESH_MS ? sense : null;
   }
 
   /** Asks it to end. */
@@ -190,10 +201,4 @@ level = "info,callbox=debug"
   tail(count) {
     return this.#child?.tail(count) ?? [];
   }
-}
-
-/** Whether a sense is of this moment, and of this call: not of the one before. */
-function isOfNow(sense, { media, view }) {
-  const most = Math.min(FRESH_MS, view.call?.talk_ms ?? FRESH_MS);
-  return Boolean(sense) && media.at_ms - sense.at_ms <= most;
 }

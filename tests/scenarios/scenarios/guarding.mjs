@@ -1,6 +1,7 @@
 // What must not pass: media of a stranger, and media of somebody who has not picked up.
 
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { isTone, TONES } from '../content.mjs';
 import { endedAt, ended, stays, talking } from '../sight.mjs';
@@ -8,6 +9,7 @@ import { until } from '../process.mjs';
 
 /** How long it rings with every link ready while nothing may pass. */
 const WATCH_MS = 3_000;
+const LOOK_MS = 150;
 
 /** A link that cannot come up is tried again, but not in a flood. */
 const MOST_OFFERS = 8;
@@ -60,11 +62,9 @@ async function pageNotHeardBeforeAccept(street) {
   await panel.press('call', 'anna');
   await page.phase('ringing');
   await secured(page, panel);
-  await stays(page, 'ringing', WATCH_MS);
+  await Promise.all([stays(page, 'ringing', WATCH_MS), nothingComes(panel, WATCH_MS)]);
   const { sent } = await page.carried();
   assert.deepEqual(sent, { audio: 0, video: 0 }, 'nothing left the page');
-  assert.equal(await panel.frame(), null);
-  assert.equal(isTone(await panel.hears(), TONES.browser), false);
   await page.press('accept-video');
   await talking(page, panel);
 }
@@ -81,6 +81,16 @@ async function preview(street) {
   assert.equal(await page.hears(), null);
   await page.press('decline');
   await endedAt(panel, 'rejected');
+}
+
+/** For so long the panel shows no picture of a browser and plays no tone of one. */
+async function nothingComes(panel, ms) {
+  const end = performance.now() + ms;
+  while (performance.now() < end) {
+    assert.equal(await panel.frame(), null, 'a picture of the page');
+    assert.equal(isTone(await panel.hears(), TONES.browser), false, 'the tone of the page');
+    await sleep(LOOK_MS);
+  }
 }
 
 async function secured(page, panel) {
