@@ -144,8 +144,8 @@ impl Wire {
             side.edge.order(MediaOrder::Close { link: side.link.clone() });
             side.edge.order(MediaOrder::Release);
         }
-        // The status is brought up to date four times a second.
-        self.rest(Duration::from_millis(300)).await;
+        // The orders are on their way; the pipelines are still there.
+        self.rest(Duration::from_millis(150)).await;
         self.until("the end", Duration::from_secs(6), |wire| {
             [&wire.a, &wire.b].iter().all(|side| side.edge.status().pipeline_count == 0)
         })

@@ -1,6 +1,7 @@
 //! The audio pipeline: microphone to Opus, and a mixer with fixed inputs to the speaker. One pipeline, for the echo canceller's sake.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -11,6 +12,7 @@ use gstreamer_utils::streamproducer::ProducerSettings;
 use super::inbox::Inbox;
 use super::join::prepare_slot;
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
+use super::playout;
 use super::settings::{Microphone, Settings, Speaker};
 use super::tone::TonePlayer;
 use super::warm::world;
@@ -44,7 +46,15 @@ impl Audio {
         let sink: AppSink = pipeline.typed("opus")?;
         let opus = StreamProducer::with(&sink, ProducerSettings { sync: false });
         let slots = (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
-        slots.iter().for_each(prepare_slot);
+        let margin = latency(settings).min(Duration::from_millis(10));
+        let allowed = (upstream(settings) + latency(settings) - margin).as_nanos() as u64;
+        let allowed = gst::ClockTime::from_nseconds(allowed);
+        for slot in &slots {
+            prepare_slot(slot);
+            if let Some(pad) = slot.static_pad("src") {
+                playout::watch(&pad, allowed);
+            }
+        }
         let tone: AppSrc = pipeline.typed("tone")?;
         prepare_slot(&tone);
         tone.set_caps(Some(&RAW.parse().map_err(|_| PipelineError::new("audio", "raw caps"))?));
@@ -52,24 +62,40 @@ impl Audio {
     }
 }
 
+/// `audiorate` fills what a busy machine skipped: the encoder counts samples, and every gap would move all that follows
+/// further behind the clock, until the peer's mixer takes it for late and plays nothing.
 fn describe(settings: &Settings) -> String {
     let (probe, dsp) = echo(settings);
     let mut text = format!(
         "{microphone} ! audioconvert ! audioresample ! {RAW} {dsp} \
-         ! queue leaky=downstream max-size-time=100000000 max-size-buffers=0 max-size-bytes=0 \
-         ! opusenc bitrate=32000 frame-size=20 audio-type=voice perfect-timestamp=true inband-fec=true \
+         ! queue leaky=downstream max-size-time=200000000 max-size-buffers=0 max-size-bytes=0 \
+         ! audiorate skip-to-first=true tolerance=20000000 ! opusenc bitrate=32000 frame-size=20 audio-type=voice perfect-timestamp=true inband-fec=true \
            packet-loss-percentage=10 ! appsink name=opus async=false \
-         audiomixer name=mixer force-live=true ignore-inactive-pads=true latency=20000000 min-upstream-latency={upstream} \
+         audiomixer name=mixer force-live=true ignore-inactive-pads=true latency={latency} min-upstream-latency={upstream} \
            start-time-selection=set ! {RAW} {probe} ! {speaker} \
          appsrc name=tone ! mixer. ",
         microphone = microphone(&settings.microphone),
         speaker = speaker(&settings.speaker),
-        upstream = (settings.jitter_buffer + std::time::Duration::from_millis(20)).as_nanos(),
+        latency = latency(settings).as_nanos(),
+        upstream = upstream(settings).as_nanos(),
     );
     for slot in 0..SLOTS {
         text += &format!("appsrc name=slot{slot} ! mixer. ");
     }
     text
+}
+
+/// What a peer's sound has waited before it comes here: the jitter buffer, and one Opus frame.
+fn upstream(settings: &Settings) -> Duration {
+    settings.jitter_buffer + Duration::from_millis(20)
+}
+
+/// How much longer the mixer waits. Where nobody listens, long enough for a machine that does too much at once.
+fn latency(settings: &Settings) -> Duration {
+    match settings.speaker {
+        Speaker::Test | Speaker::None => Duration::from_millis(300),
+        Speaker::Alsa { .. } | Speaker::Pulse { .. } | Speaker::Pipewire => Duration::from_millis(20),
+    }
 }
 
 fn microphone(from: &Microphone) -> String {

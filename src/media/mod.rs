@@ -22,6 +22,7 @@ mod mdns;
 mod outbox;
 mod owner;
 mod pipeline;
+mod playout;
 mod screen;
 mod sdp;
 mod settings;
@@ -104,7 +105,10 @@ impl Media {
     /// The media edge as it is now.
     pub fn status(&self) -> Status {
         let now = warm::world().map(|world| world.running_time().mseconds()).unwrap_or(0);
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone().with_process(now)
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        status.pipeline_count = self.inbox.pipelines();
+        status.notes_lost = self.inbox.lost();
+        status.with_process(now)
     }
 
     /// One picture as JPEG.

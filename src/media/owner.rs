@@ -16,6 +16,7 @@ use super::devices::{Devices, Rebuilt};
 use super::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
 use super::link::{Link, Parts};
 use super::outbox::{Event, Outbox};
+use super::playout;
 use super::sdp::Remote;
 use super::settings::{Settings, VideoCodec};
 use super::snapshot::{self, SnapshotError};
@@ -328,12 +329,10 @@ impl Owner {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.gstreamer = gst::version_string().to_string();
         status.pipelines = self.devices.pipelines();
-        status.pipeline_count = self.inbox.pipelines();
         status.encoders = self.devices.encoder_names();
         status.capture_frames = self.devices.capture_frames();
         status.links = self.links.iter().map(Link::status).collect();
         status.faults = self.devices.faults();
-        status.notes_lost = self.inbox.lost();
     }
 
     /// Ends everything; waits until the pipelines are gone, but not for ever.
@@ -359,6 +358,9 @@ impl Owner {
         let link = &mut self.links[at];
         let slot = link.slot;
         if let Some(audio) = &self.devices.audio {
+            if let Some(pad) = src_pad(&audio.slots[slot]) {
+                playout::reset(&pad);
+            }
             if let Err(error) = link.audio_in.attach(&audio.slots[slot]) {
                 tracing::error!(%error, "peer not joined to the mixer");
             }

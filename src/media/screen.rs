@@ -133,6 +133,8 @@ fn configure(pipeline: &Pipeline, screen: &Screen) -> Result<(), PipelineError> 
     let sink = pipeline.element("screen")?;
     set_if_there(&sink, "async", "false");
     if let Screen::Kms { driver, connector } = screen {
+        // An atomic driver waits for the display itself, and many small ones have no other way: kmssink's own wait fails there.
+        set_if_there(&sink, "skip-vsync", "true");
         if let Some(driver) = driver {
             sink.set_property("driver-name", driver);
         }

@@ -106,7 +106,7 @@ impl Link {
         webrtc.set_property("latency", settings.jitter_buffer.as_millis() as u32);
         transport::configure(&webrtc, settings, parts.servers);
         let stream = random_name()?;
-        negotiate::hide_names(&webrtc, &stream);
+        negotiate::tune_rtp(&webrtc, &stream);
         let activity = Arc::new(AtomicU64::new(0));
         negotiate::count_authenticated(pipeline.inner(), &activity);
         pipeline.inner().add(&webrtc).map_err(|error| PipelineError::new("link", error))?;

@@ -339,11 +339,18 @@ pub(super) fn link_incoming(webrtc: &gst::Element, entry: &gst::Pad, kind: &'sta
     });
 }
 
-/// webrtcbin would send user and host name as CNAME, and report RTCP too rarely to tell a living peer by it.
-pub(super) fn hide_names(webrtc: &gst::Element, name: &str) {
+/// webrtcbin would send user and host name as CNAME; and its jitter buffers would hold the very first packets back for
+/// the whole latency, though the sinks wait for it anyway. Two packets in a row are enough to start with.
+pub(super) fn tune_rtp(webrtc: &gst::Element, name: &str) {
     let Some(rtpbin) = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin")) else { return };
     let sdes = gst::Structure::builder("application/x-rtp-source-sdes").field("cname", name).build();
     rtpbin.set_property("sdes", sdes);
+    rtpbin.connect("new-jitterbuffer", false, |values| {
+        if let Some(Ok(buffer)) = values.get(1).map(gst::glib::Value::get::<gst::Element>) {
+            buffer.set_property("faststart-min-packets", 2u32);
+        }
+        None
+    });
 }
 
 /// Counts packets that passed SRTP's authentication, RTP and RTCP alike: the sign of life nobody else can give.

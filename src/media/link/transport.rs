@@ -50,11 +50,12 @@ pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[I
         IceTransportPolicy::Relay => WebRTCICETransportPolicy::Relay,
     };
     webrtc.set_property("ice-transport-policy", policy);
+    let ice = webrtc.property::<gst::glib::Object>("ice-agent");
     if let Some((first, last)) = settings.ports {
-        let agent = webrtc.property::<gst::glib::Object>("ice-agent");
-        agent.set_property("min-rtp-port", u32::from(first));
-        agent.set_property("max-rtp-port", u32::from(last));
+        ice.set_property("min-rtp-port", u32::from(first));
+        ice.set_property("max-rtp-port", u32::from(last));
     }
+    leave_router_alone(&ice);
     for server in servers {
         for url in &server.urls {
             match uri(url, server.username.as_deref(), server.credential.as_deref()) {
@@ -66,6 +67,18 @@ pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[I
                 }
                 None => tracing::warn!(url, "no stun:, turn: or turns: address: left out"),
             }
+        }
+    }
+}
+
+/// libnice would look for a router and ask it for ports by UPnP: slow, chatty, and not ours to open.
+fn leave_router_alone(ice: &gst::glib::Object) {
+    if !ice.has_property("agent") {
+        return;
+    }
+    if let Some(agent) = ice.property::<Option<gst::glib::Object>>("agent") {
+        if agent.has_property("upnp") {
+            agent.set_property("upnp", false);
         }
     }
 }
