@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use callbox::config::{DEFAULTS, Settings};
 use callbox::media::{Camera, Microphone, Screen, Speaker};
+use callbox::signaling::{BrokerUrl, Server};
 
 const HEAD: &str = r#"
 [user]
@@ -81,6 +82,43 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
             assert!(said.contains(part), "`{part}` is not in: {said}");
         }
     }
+}
+
+/// The head without a hub, for a broker in its place: the first line after it is line 6.
+fn mqtt(text: &str) -> Result<Settings, String> {
+    let head = HEAD.split("[signaling.websocket]").next().unwrap();
+    parse(&format!("{head}[signaling.mqtt]\n{text}"))
+}
+
+#[test]
+fn a_broker_may_stand_in_place_of_a_hub() {
+    let settings = mqtt("brokers = [\"mqtts://b:8884\", \"mqtt://c\"]\nca_file = \"ca\"").unwrap();
+    let Server::Brokers(brokers) = settings.signaling.server else { panic!("no brokers") };
+    assert_eq!(brokers.urls.iter().map(BrokerUrl::as_str).collect::<Vec<_>>(), ["mqtts://b:8884", "mqtt://c"]);
+    assert_eq!((brokers.ca_file, brokers.identity), (Some(PathBuf::from("/base/ca")), None));
+    assert_eq!(brokers.keep_alive.as_secs(), 15);
+}
+
+#[test]
+fn mistakes_about_brokers_are_told_as_any_other() {
+    let secure = "brokers = [\"mqtts://b\"]";
+    let cases: &[(&str, &[&str])] = &[
+        ("", &["signaling.mqtt.brokers: missing", "mqtts://broker.example"]),
+        ("brokers = []", &["c.toml:7", "signaling.mqtt.brokers", "found 0 addresses", "1 to 8"]),
+        ("brokers = [\"tcp://b\"]", &["c.toml:7", "signaling.mqtt.brokers", "found \"tcp://b\"", "mqtt://HOST"]),
+        ("brokers = [\"mqtt://b\"]\nca_file = \"ca\"", &["c.toml:8", "signaling.mqtt.ca_file", "without TLS"]),
+        (&format!("{secure}\nclient_cert = \"c\""), &["c.toml:8", "client_cert", "one without the other"]),
+        (&format!("{secure}\nkeep_alive_s = 4"), &["c.toml:8", "signaling.mqtt.keep_alive_s", "5 to 300"]),
+        (&format!("{secure}\nwill = 4"), &["c.toml:8", "unknown field `will`"]),
+    ];
+    for (text, expected) in cases {
+        let said = mqtt(text).unwrap_err();
+        for part in *expected {
+            assert!(said.contains(part), "`{part}` is not in: {said}");
+        }
+    }
+    let both = complaint("[signaling.mqtt]\nbrokers = [\"mqtt://b\"]");
+    assert!(both.contains("c.toml:8: signaling.mqtt: found it beside signaling.websocket.url"), "{both}");
 }
 
 #[test]

@@ -12,3 +12,5 @@ mod shell;
 mod control;
 mod fake_hub;
 mod signaling;
+mod mosquitto;
+mod mqtt;

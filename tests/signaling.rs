@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use callbox::signaling::{Event, Settings, Signaling, State, TicketSource};
+use callbox::signaling::{Event, Server, Settings, Signaling, State, TicketSource};
 use callbox_core::ids::{AppId, UserId};
 use callbox_core::protocol::{Agent, EndReason, Message};
 use tokio::io::AsyncWriteExt;
@@ -18,7 +18,7 @@ fn start(url: &str) -> (Signaling, mpsc::Receiver<Event>) {
         user: "door".parse().unwrap(),
         device: "panel".parse().unwrap(),
         ticket: TicketSource::Ticket("token".to_owned()),
-        url: url.parse().unwrap(),
+        server: Server::Hub(url.parse().unwrap()),
     };
     (Signaling::start(settings, events), inbox)
 }

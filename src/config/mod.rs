@@ -9,6 +9,7 @@ mod devices;
 mod error;
 mod network;
 mod raw;
+mod server;
 mod user;
 
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub const DEFAULT_PATH: &str = "/etc/callbox/callbox.toml";
 /// Everything the daemon needs, valid.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who we are and where the hub is.
+    /// Who we are and where the hub, or a broker, is.
     pub signaling: signaling::Settings,
     /// Devices, sizes, codecs.
     pub media: media::Settings,

@@ -55,12 +55,23 @@ pub(super) struct User {
 pub(super) struct Signaling {
     #[serde(default)]
     pub(super) websocket: WebSocket,
+    pub(super) mqtt: Option<Spanned<Mqtt>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebSocket {
     pub(super) url: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mqtt {
+    pub(super) brokers: Option<Spanned<Vec<Text>>>,
+    pub(super) ca_file: Option<Text>,
+    pub(super) client_cert: Option<Text>,
+    pub(super) client_key: Option<Text>,
+    pub(super) keep_alive_s: Option<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,4 +1,4 @@
-//! `[user]` and `[signaling]`: who we are, what proves it, and where the hub is.
+//! `[user]`: who we are and what proves it; with `[signaling]`, all that this edge needs.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,10 @@ use callbox_core::ids::{AppId, DeviceId};
 use callbox_core::ticket;
 
 use super::check::Check;
-use super::raw;
-use crate::signaling::{HubUrl, Settings, TicketSource};
+use super::{raw, server};
+use crate::signaling::{Settings, TicketSource};
 
 const ID: &str = "1 to 32 of A-Z a-z 0-9 _ -";
-const URL: &str = "the hub's address, such as \"ws://192.168.1.10:8080/ws\" or \"wss://hub.example/ws\"";
 const SOURCES: &str = "one of user.ticket, user.ticket_file, user.key_file";
 
 /// Reads both tables.
@@ -34,14 +33,8 @@ pub(super) fn signaling(check: &mut Check<'_>, user: &raw::User, signaling: &raw
         None => "panel".parse::<DeviceId>().ok(),
     };
     let ticket = ticket_source(check, user);
-    let url = match &signaling.websocket.url {
-        Some(text) => check.parse::<HubUrl>("signaling.websocket.url", text, URL),
-        None => {
-            check.missing("signaling.websocket.url", URL);
-            None
-        }
-    };
-    Some(Settings { app: app?, user: name?, device: device?, ticket: ticket?, url: url? })
+    let server = server::server(check, signaling);
+    Some(Settings { app: app?, user: name?, device: device?, ticket: ticket?, server: server? })
 }
 
 fn ticket_source(check: &mut Check<'_>, user: &raw::User) -> Option<TicketSource> {

@@ -3,10 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use callbox_core::ids::{EnvelopeId, IdSource, Target, UserId};
-use callbox_core::protocol::{Agent, Bye, DecodeError, EndReason, Envelope, Message, ResultCode};
+use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target, UserId};
+use callbox_core::protocol::{Agent, Bye, DecodeError, EndReason, Envelope, IceServer, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::opened::{Opened, is_between_peers, is_for};
 use super::outbox::Outbox;
 use super::presence::Presence;
 use super::seen::Seen;
@@ -91,19 +92,31 @@ impl Exchange {
 
     /// The next frame to send, once logged in.
     pub(super) fn next_frame(&mut self, now: Instant) -> Option<String> {
-        if std::mem::take(&mut self.watch_due) {
-            if let Some(users) = &self.watched {
-                let users = users.iter().map(ToString::to_string).collect();
-                let message = Message::Watch { users };
-                return Some(Envelope { id: self.ids.envelope(), from: None, to: None, message }.encode());
-            }
+        if let Some(users) = self.next_watch() {
+            let users = users.iter().map(ToString::to_string).collect();
+            return Some(self.envelope(Message::Watch { users }).encode());
         }
+        self.next_envelope(now).map(|envelope| envelope.encode())
+    }
+
+    /// Whom to watch from now on, when that has to be said (again).
+    pub(super) fn next_watch(&mut self) -> Option<Vec<UserId>> {
+        if std::mem::take(&mut self.watch_due) { self.watched.clone() } else { None }
+    }
+
+    /// The next message for a peer.
+    pub(super) fn next_envelope(&mut self, now: Instant) -> Option<Envelope> {
         let envelope = self.outbox.next(now)?;
         self.sent.push_back((envelope.id.clone(), envelope.message.type_name(), envelope.to.clone()));
         if self.sent.len() > SENT {
             self.sent.pop_front();
         }
-        Some(envelope.encode())
+        Some(envelope)
+    }
+
+    /// An envelope of our own making, for nobody in particular.
+    pub(super) fn envelope(&mut self, message: Message) -> Envelope {
+        Envelope { id: self.ids.envelope(), from: None, to: None, message }
     }
 
     /// Reads one frame.
@@ -118,15 +131,58 @@ impl Exchange {
         match (envelope.from, envelope.message) {
             (Some(from), message) => self.heard(from, &envelope.id, message).await,
             (None, Message::Welcome { you, heartbeat_ms, ice_servers }) => {
-                self.up = true;
-                self.watch_due = self.watched.is_some();
-                self.presence.login(now);
-                self.tell(Event::Up { you, ice_servers }).await;
+                self.logged_in(now, you, ice_servers).await;
                 Verdict::Welcome { heartbeat_ms }
             }
             (None, Message::Bye { reason, code, text }) => Verdict::Bye { reason, code, text },
             (None, message) => self.heard_from_hub(now, message).await,
         }
+    }
+
+    /// Reads a message whose sender's user the transport vouches for, and of whose device only the message itself speaks.
+    pub(super) fn open(&mut self, now: Instant, sender: &UserId, bytes: &[u8]) -> Option<Opened> {
+        let me = (self.settings.user.clone(), self.settings.device.clone());
+        let is_ours = |from: Option<&Address>, to: Option<&Target>| is_for((&me.0, &me.1), sender, from, to);
+        match Envelope::decode(bytes) {
+            Ok(Envelope { id, from: Some(from), to, message }) if is_ours(Some(&from), to.as_ref()) => {
+                if is_between_peers(&message) {
+                    return Some(Opened { from, id, message });
+                }
+                tracing::warn!(%from, message = message.type_name(), "no peer may say this: ignored");
+            }
+            Ok(Envelope { from: None, .. }) => tracing::warn!(user = %sender, "message without `from`: ignored"),
+            Ok(_) => {}
+            Err(DecodeError::UnsupportedVersion { from, to, .. }) if !is_ours(from.as_ref(), to.as_ref()) => {}
+            Err(error) => self.not_understood(now, error),
+        }
+        None
+    }
+
+    /// Passes a peer's message on, unless it was heard before.
+    pub(super) async fn hear(&mut self, opened: Opened) {
+        self.heard(opened.from, &opened.id, opened.message).await;
+    }
+
+    /// Logged in, for the first time or again.
+    pub(super) async fn logged_in(&mut self, now: Instant, you: Address, ice_servers: Vec<IceServer>) {
+        self.up = true;
+        self.watch_due = self.watched.is_some();
+        self.presence.login(now);
+        self.tell(Event::Up { you, ice_servers }).await;
+    }
+
+    /// A device came or went, as far as it is watched.
+    pub(super) async fn present(&mut self, user: UserId, device: DeviceId, online: bool) {
+        if self.watched.as_ref().is_some_and(|users| users.contains(&user)) {
+            self.told(user, Some(device), online).await;
+        }
+    }
+
+    /// How one of our messages fared.
+    pub(super) async fn fared(&mut self, re: Option<EnvelopeId>, code: ResultCode, call: Option<CallId>, text: String) {
+        let sent = re.and_then(|id| self.sent.iter().find(|(known, ..)| *known == id));
+        let (about, to) = sent.map_or((None, None), |(_, about, to)| (Some(*about), to.clone()));
+        self.tell(Event::Fared { code, call, about, to, text }).await;
     }
 
     /// The connection is gone.
@@ -148,7 +204,13 @@ impl Exchange {
         }
     }
 
-    async fn heard(&mut self, from: callbox_core::ids::Address, id: &EnvelopeId, message: Message) -> Verdict {
+    async fn told(&mut self, user: UserId, device: Option<DeviceId>, online: bool) {
+        for (peer, online) in self.presence.told(user, device, online) {
+            self.tell(Event::Presence { peer, online }).await;
+        }
+    }
+
+    async fn heard(&mut self, from: Address, id: &EnvelopeId, message: Message) -> Verdict {
         if !self.seen.is_new(&from, id) {
             tracing::debug!(%from, %id, message = message.type_name(), "duplicate");
             return Verdict::Fine;
@@ -164,22 +226,16 @@ impl Exchange {
     async fn heard_from_hub(&mut self, now: Instant, message: Message) -> Verdict {
         match message {
             Message::Presence { user, device, online } => {
-                for (peer, online) in self.presence.told(user, device, online) {
-                    self.tell(Event::Presence { peer, online }).await;
-                }
+                self.told(user, device, online).await;
             }
             Message::Missed { call, caller, media, ago_ms } => {
                 self.tell(Event::Missed { call, caller, media, ago_ms }).await;
             }
             Message::Result { code: ResultCode::Ok, .. } | Message::Pong {} => {}
-            Message::Result { re, code, call, text } => {
-                let sent = re.and_then(|id| self.sent.iter().find(|(known, ..)| *known == id));
-                let (about, to) = sent.map_or((None, None), |(_, about, to)| (Some(*about), to.clone()));
-                self.tell(Event::Fared { code, call, about, to, text }).await;
-            }
+            Message::Result { re, code, call, text } => self.fared(re, code, call, text).await,
             Message::Ping {} => {
                 // Text pings are for clients that do not see WebSocket's own; a hub that sends one gets its answer.
-                let envelope = Envelope { id: self.ids.envelope(), from: None, to: None, message: Message::Pong {} };
+                let envelope = self.envelope(Message::Pong {});
                 self.outbox.push(now, envelope);
             }
             message => tracing::warn!(message = message.type_name(), "without a sender: ignored"),
@@ -229,7 +285,7 @@ mod tests {
             user: "door".parse().unwrap(),
             device: "panel".parse().unwrap(),
             ticket: TicketSource::File(PathBuf::from("none")),
-            url: "ws://127.0.0.1:1".parse().unwrap(),
+            server: super::super::Server::Hub("ws://127.0.0.1:1".parse().unwrap()),
         };
         let (events, inbox) = mpsc::channel(16);
         (Exchange::new(&settings, events, Board::new("ws://127.0.0.1:1")), inbox)
@@ -237,6 +293,31 @@ mod tests {
 
     async fn read(exchange: &mut Exchange, text: &str) -> Verdict {
         exchange.read(Instant::now(), text.as_bytes()).await
+    }
+
+    #[test]
+    fn a_sender_is_who_the_transport_says() {
+        let (mut exchange, _inbox) = exchange();
+        let mut open = |text: String| exchange.open(Instant::now(), &"anna".parse().unwrap(), text.as_bytes());
+        let opened = open(HANGUP.to_owned()).unwrap();
+        assert_eq!((opened.from.to_string(), opened.message.type_name()), ("anna/x".to_owned(), "hangup"));
+        for (right, wrong) in [
+            ("anna", "bert"),
+            (r#"{"user":"door"}"#, r#"{"user":"flat"}"#),
+            (r#"{"user":"door"}"#, r#"{"user":"door","device":"kitchen"}"#),
+            (r#""from":{"user":"anna","device":"x"},"#, ""),
+            (r#""to":{"user":"door"},"#, ""),
+            (r#""type":"hangup","call":"c","reason":"hangup""#, r#""type":"bye","reason":"replaced""#),
+            (r#""type":"hangup""#, r#""type":"dance""#),
+        ] {
+            assert_eq!(open(HANGUP.replace(right, wrong)), None, "{wrong}");
+        }
+        let future = HANGUP.replace(r#""v":1"#, r#""v":2"#).replace("hangup", "invite");
+        assert_eq!(open(future.replace("anna", "bert")), None);
+        assert_eq!(exchange.next_envelope(Instant::now()), None, "a forged message is not answered");
+        let anna = "anna".parse().unwrap();
+        assert_eq!(exchange.open(Instant::now(), &anna, future.as_bytes()), None);
+        assert_eq!(exchange.next_envelope(Instant::now()).unwrap().message.type_name(), "reject");
     }
 
     const HANGUP: &str = r#"{"v":1,"id":"1","from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"hangup","call":"c","reason":"hangup"}"#;

@@ -1,12 +1,16 @@
 //! The signalling edge: one handle, whatever transport lies below it.
 //!
 //! ```text
-//! daemon ── Order ──▶ transport task (websocket.rs) ── Event ──▶ daemon
+//! daemon ── Order ──▶ transport task (websocket.rs, or mqtt) ── Event ──▶ daemon
+//!                      ├ keep.rs: connect for ever, stay away for the right time; the same for every transport
 //!                      └ exchange.rs: codec, outbox, duplicates, presence; the same for every transport
 //! ```
 
 mod backoff;
 mod exchange;
+mod keep;
+mod mqtt;
+mod opened;
 mod outbox;
 mod presence;
 mod seen;
@@ -22,19 +26,22 @@ use callbox_core::protocol::{IceServer, Media, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+pub use mqtt::{BadBroker, BrokerUrl, Brokers, Identity};
 pub use status::{State, Status};
 pub use ticket::{TicketError, TicketSource};
 pub use url::{BadUrl, HubUrl};
 
 use exchange::Exchange;
+use mqtt::Mqtt;
 use status::Board;
+use websocket::WebSocket;
 
 /// How many orders may wait for the transport task.
 const ORDERS: usize = 256;
 /// How long a stop may take: the last hang-up is sent, and proven to have arrived.
 const STOP: Duration = Duration::from_millis(1500);
 
-/// Who we are and where the hub is.
+/// Who we are and where the hub, or a broker, is.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The tenant.
@@ -45,8 +52,17 @@ pub struct Settings {
     pub device: DeviceId,
     /// Where the ticket comes from.
     pub ticket: TicketSource,
-    /// The hub's WebSocket address.
-    pub url: HubUrl,
+    /// Who passes our messages on.
+    pub server: Server,
+}
+
+/// Who passes our messages on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// A hub, over WebSocket.
+    Hub(HubUrl),
+    /// MQTT 5 brokers, of which one is used.
+    Brokers(Brokers),
 }
 
 /// What the transport tells the daemon.
@@ -124,9 +140,15 @@ impl Signaling {
     /// Starts connecting, and goes on for ever.
     pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Self {
         let (orders, inbox) = mpsc::channel(ORDERS);
-        let board = Board::new(settings.url.as_str());
+        let board = Board::new("");
         let exchange = Exchange::new(&settings, events, board.clone());
-        let task = tokio::spawn(websocket::run(settings, exchange, inbox));
+        let task = match settings.server.clone() {
+            Server::Hub(url) => {
+                board.at(url.as_str());
+                tokio::spawn(keep::run(WebSocket { settings, url }, exchange, inbox))
+            }
+            Server::Brokers(brokers) => tokio::spawn(keep::run(Mqtt::new(settings, brokers), exchange, inbox)),
+        };
         Self { orders, board, task }
     }
 

@@ -1,11 +1,13 @@
 //! What waits to be sent: bounded, and only what still matters when its turn comes.
 //!
-//! Messages that decide a call are kept until the hub has proven (WebSocket pong) that it read them, and are sent again
-//! after a reconnect: every one of them is idempotent, and told from its duplicate by the envelope's id.
+//! Messages that decide a call are kept until the hub has proven (WebSocket pong) that it read them, or a broker has
+//! acknowledged them (PUBACK), and are sent again after a reconnect: every one of them is idempotent, and told from its
+//! duplicate by the envelope's id.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use callbox_core::ids::EnvelopeId;
 use callbox_core::protocol::{Envelope, Message};
 
 const WAITING: usize = 128;
@@ -84,6 +86,11 @@ impl Outbox {
     /// The hub has answered this ping: what was sent before has arrived.
     pub(super) fn proven(&mut self, ping: u64) {
         self.unproven.retain(|(number, _)| *number > ping);
+    }
+
+    /// This one has arrived: a broker acknowledges each message by itself.
+    pub(super) fn arrived(&mut self, id: &EnvelopeId) {
+        self.unproven.retain(|(_, waiting)| waiting.envelope.id != *id);
     }
 
     /// The connection is gone: what is not proven has its turn again.
@@ -226,6 +233,17 @@ mod tests {
         let ping = outbox.ping().unwrap();
         outbox.proven(ping);
         assert!(outbox.is_settled());
+    }
+
+    #[test]
+    fn a_decision_that_was_acknowledged_is_not_sent_again() {
+        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        outbox.push(now, envelope(1, Message::Accept { call: call("other"), agent: Agent::Panel }));
+        outbox.push(now, hangup(2));
+        assert_eq!(ids(&mut outbox, now), ["1", "2"]);
+        outbox.arrived(&"1".parse().unwrap());
+        outbox.went_down();
+        assert_eq!(ids(&mut outbox, now), ["2"]);
     }
 
     #[test]

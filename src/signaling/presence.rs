@@ -1,4 +1,4 @@
-//! Who is there, of those we watch. The hub tells all of it anew after each login; what it no longer tells is gone.
+//! Who is there, of those we watch. The hub, or the broker, tells all of it anew after each login; what it no longer tells is gone.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -22,7 +22,7 @@ pub enum State {
 pub struct Status {
     /// Where it stands.
     pub state: State,
-    /// The hub's address.
+    /// The hub's address, or the broker's that is used or tried now.
     pub url: String,
     /// How long it has stood there.
     pub for_ms: u64,
@@ -75,6 +75,11 @@ impl Board {
             }
             inner.status.state = state;
         });
+    }
+
+    /// Another server is tried now.
+    pub(super) fn at(&self, url: &str) {
+        self.with(|inner| url.clone_into(&mut inner.status.url));
     }
 
     pub(super) fn failed(&self, reason: &str) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use callbox_core::protocol::{Bye, MAX_BYTES};
+use callbox_core::protocol::MAX_BYTES;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
@@ -12,10 +12,11 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::backoff::{Backoff, chance};
+use super::backoff::Backoff;
 use super::exchange::{Exchange, Verdict};
+use super::keep::{BEAT, End, Transport};
 use super::status::State;
-use super::{Order, Settings};
+use super::{HubUrl, Order, Settings};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -25,123 +26,35 @@ const SETUP: Duration = Duration::from_secs(10);
 const WRITE: Duration = Duration::from_secs(5);
 /// How long a stop waits for the proof that the last message arrived.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// The code of a ticket that has expired: the only refusal that a new ticket heals.
-const EXPIRED: u32 = 70001;
-/// A session that lasted this long was a good one: the next failure begins with short delays.
-const GOOD: Duration = Duration::from_secs(10);
-const AFTER_REPLACED: Duration = Duration::from_secs(30);
-const AFTER_REFUSED: Duration = Duration::from_secs(60);
-const BEAT: Duration = Duration::from_secs(2);
 
-/// Why a session ended.
-#[derive(Debug)]
-enum End {
-    Stopped,
-    /// The ticket could not be had.
-    NoTicket(String),
-    Lost(String),
-    Bye {
-        reason: Bye,
-        code: Option<u32>,
-        text: String,
-    },
+/// A connection to a hub.
+pub(super) struct WebSocket {
+    pub(super) settings: Settings,
+    pub(super) url: HubUrl,
 }
 
-/// Connects for ever, until told to stop.
-pub(super) async fn run(settings: Settings, mut exchange: Exchange, mut orders: mpsc::Receiver<Order>) {
-    let mut pause = Pause::default();
-    loop {
-        exchange.board.enter(State::Connecting);
-        exchange.beat(Instant::now()).await;
-        let began = Instant::now();
-        let end = session(&settings, &mut exchange, &mut orders).await;
-        let wait = pause.after(&end, began.elapsed());
-        let reason = end.text();
-        exchange.went_down(&reason).await;
-        if matches!(end, End::Stopped) {
-            break;
-        }
-        let retry_ms = wait.as_millis();
-        tracing::warn!(url = settings.url.as_str(), reason, retry_ms, "signalling is down");
-        exchange.board.enter(State::Waiting);
-        if !rest(wait, &mut exchange, &mut orders).await {
-            break;
-        }
+impl Transport for WebSocket {
+    fn backoff(&self) -> Backoff {
+        Backoff::default()
     }
-    if let Some(done) = exchange.stopping.take() {
-        // Nobody waits any more when the stop took too long.
-        let _late = done.send(());
+
+    async fn session(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
+        session(&self.settings, &self.url, exchange, orders).await
     }
 }
 
-impl End {
-    fn text(&self) -> String {
-        match self {
-            Self::Stopped => "stopped".to_owned(),
-            Self::NoTicket(text) | Self::Lost(text) => text.clone(),
-            Self::Bye { reason, code, text } => {
-                let code = code.map(|code| format!(" {code}")).unwrap_or_default();
-                format!("the hub said good-bye: {reason:?}{code} {text}").trim_end().to_owned()
-            }
-        }
-    }
-}
-
-/// How long to stay away.
-#[derive(Debug, Default)]
-struct Pause {
-    backoff: Backoff,
-    /// The last session ended with an expired ticket too: a new one was not to be had.
-    expired: bool,
-}
-
-impl Pause {
-    fn after(&mut self, end: &End, lasted: Duration) -> Duration {
-        if lasted >= GOOD {
-            self.backoff.reset();
-        }
-        let expired = matches!(end, End::Bye { reason: Bye::TicketExpired, .. } | End::Bye { code: Some(EXPIRED), .. });
-        let again = std::mem::replace(&mut self.expired, expired);
-        match end {
-            _ if expired && !again => Duration::from_secs(1),
-            End::Bye { reason: Bye::Replaced, .. } => {
-                tracing::warn!("this device logged in elsewhere too: give each installation its own user.device");
-                AFTER_REPLACED
-            }
-            // Any other refusal of a ticket does not heal by asking again; the hub may limit whoever insists.
-            End::Bye { code: Some(_), .. } => AFTER_REFUSED,
-            _ if expired => AFTER_REFUSED,
-            _ => self.backoff.next(chance()),
-        }
-    }
-}
-
-/// Waits while orders come in; false when one of them was to stop.
-async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> bool {
-    let until = tokio::time::Instant::now() + wait;
-    let mut beat = interval(BEAT);
-    loop {
-        tokio::select! {
-            () = sleep_until(until) => return true,
-            order = orders.recv() => match order {
-                Some(order) => exchange.take(Instant::now(), order),
-                None => return false,
-            },
-            _ = beat.tick() => exchange.beat(Instant::now()).await,
-        }
-        if exchange.stopping.is_some() {
-            return false;
-        }
-    }
-}
-
-async fn session(settings: &Settings, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
+async fn session(
+    settings: &Settings,
+    url: &HubUrl,
+    exchange: &mut Exchange,
+    orders: &mut mpsc::Receiver<Order>,
+) -> End {
     let ticket = match settings.ticket.ticket(settings.app, &settings.user) {
         Ok(ticket) => ticket,
         Err(error) => return End::NoTicket(error.to_string()),
     };
     let config = WebSocketConfig::default().max_message_size(Some(4 * MAX_BYTES)).max_frame_size(Some(4 * MAX_BYTES));
-    let connect = connect_async_with_config(settings.url.as_str(), Some(config), true);
+    let connect = connect_async_with_config(url.as_str(), Some(config), true);
     let socket = match timeout(SETUP, connect).await {
         Ok(Ok((socket, _))) => socket,
         Ok(Err(error)) => return End::Lost(format!("cannot connect: {error}")),
@@ -254,43 +167,5 @@ impl Wire {
             tracing::debug!(reason = end.text(), "closing");
         }
         End::Stopped
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bye(reason: Bye, code: Option<u32>) -> End {
-        End::Bye { reason, code, text: String::new() }
-    }
-
-    fn wait(pause: &mut Pause, end: &End) -> u64 {
-        pause.after(end, Duration::ZERO).as_secs()
-    }
-
-    #[test]
-    fn only_an_expired_ticket_is_renewed_at_once_and_only_once() {
-        let mut pause = Pause::default();
-        assert_eq!(wait(&mut pause, &bye(Bye::NotLoggedIn, Some(EXPIRED))), 1);
-        assert_eq!(wait(&mut pause, &bye(Bye::NotLoggedIn, Some(EXPIRED))), 60);
-        assert_eq!(wait(&mut pause, &bye(Bye::NotLoggedIn, Some(70003))), 60);
-        assert_eq!(wait(&mut pause, &bye(Bye::TicketExpired, None)), 1);
-    }
-
-    #[test]
-    fn who_was_replaced_does_not_fight() {
-        assert_eq!(wait(&mut Pause::default(), &bye(Bye::Replaced, None)), 30);
-    }
-
-    #[test]
-    fn a_good_session_makes_the_next_delay_short_again() {
-        let mut pause = Pause::default();
-        let lost = End::Lost(String::new());
-        for _ in 0..10 {
-            pause.after(&lost, Duration::ZERO);
-        }
-        assert!(pause.after(&lost, Duration::ZERO) > Duration::from_secs(7));
-        assert!(pause.after(&lost, GOOD) <= Duration::from_millis(500));
     }
 }

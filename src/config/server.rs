@@ -1,0 +1,67 @@
+//! `[signaling.websocket]` and `[signaling.mqtt]`: who passes our messages on.
+
+use std::time::Duration;
+
+use toml::Spanned;
+
+use super::check::Check;
+use super::raw;
+use crate::signaling::{BrokerUrl, Brokers, HubUrl, Identity, Server};
+
+const URL: &str = "the hub's address, such as \"ws://192.168.1.10:8080/ws\" or \"wss://hub.example/ws\"; or brokers in [signaling.mqtt]";
+const BROKER: &str = "mqtt://HOST[:PORT], or mqtts://HOST[:PORT] with a name or an IPv4 address";
+const BROKERS: &str = "1 to 8 addresses, such as [\"mqtts://broker.example\"]";
+const BOTH: &str = "both client_cert and client_key, or none of them";
+
+/// Reads both tables, of which one is filled.
+pub(super) fn server(check: &mut Check<'_>, raw: &raw::Signaling) -> Option<Server> {
+    match (&raw.websocket.url, &raw.mqtt) {
+        (Some(url), None) => check.parse::<HubUrl>("signaling.websocket.url", url, URL).map(Server::Hub),
+        (None, Some(mqtt)) => brokers(check, mqtt).map(Server::Brokers),
+        (Some(_), Some(mqtt)) => {
+            let allowed = "one of signaling.websocket and signaling.mqtt: a panel is reached by one way";
+            check.wrong("signaling.mqtt", mqtt.span(), "it beside signaling.websocket.url", allowed);
+            None
+        }
+        (None, None) => {
+            check.missing("signaling.websocket.url", URL);
+            None
+        }
+    }
+}
+
+fn brokers(check: &mut Check<'_>, mqtt: &Spanned<raw::Mqtt>) -> Option<Brokers> {
+    let raw = mqtt.get_ref();
+    let Some(list) = &raw.brokers else {
+        check.missing("signaling.mqtt.brokers", BROKERS);
+        return None;
+    };
+    if !(1..=8).contains(&list.get_ref().len()) {
+        check.wrong("signaling.mqtt.brokers", list.span(), format!("{} addresses", list.get_ref().len()), BROKERS);
+    }
+    let urls: Vec<_> = list
+        .get_ref()
+        .iter()
+        .filter_map(|url| check.parse::<BrokerUrl>("signaling.mqtt.brokers", url, BROKER))
+        .collect();
+    let is_secure = urls.iter().any(BrokerUrl::is_secure);
+    let files = [("ca_file", &raw.ca_file), ("client_cert", &raw.client_cert), ("client_key", &raw.client_key)];
+    let [ca_file, certificate, key] = files.map(|(name, text)| {
+        let (key, text) = (format!("signaling.mqtt.{name}"), text.as_ref()?);
+        if !is_secure {
+            check.wrong(&key, text.span(), "it without TLS", "only with a broker at mqtts://");
+        }
+        check.path(&key, text)
+    });
+    let identity = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some(Identity { certificate, key }),
+        (None, None) => None,
+        _ => {
+            let one = raw.client_cert.as_ref().or(raw.client_key.as_ref()).map(Spanned::span).unwrap_or_default();
+            check.wrong("signaling.mqtt.client_cert", one, "one without the other", BOTH);
+            None
+        }
+    };
+    let keep_alive = check.number("signaling.mqtt.keep_alive_s", raw.keep_alive_s.as_ref(), 5..=300, 15);
+    Some(Brokers { urls, ca_file, identity, keep_alive: Duration::from_secs(keep_alive) })
+}

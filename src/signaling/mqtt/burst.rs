@@ -1,0 +1,114 @@
+//! What a broker kept while we were away comes in one burst. An invite in it may have been cancelled meanwhile, and the cancel
+//! comes after it: invites are held until the burst is over, so that a call that is decided does not ring.
+
+use std::time::{Duration, Instant};
+
+use callbox_core::protocol::Message;
+
+use super::super::opened::Opened;
+
+/// The burst is over when nothing came for so long. A broker sends what it kept without a pause: within a few round trips.
+const QUIET: Duration = Duration::from_millis(300);
+/// And after this long in any case: somebody rings.
+const LONGEST: Duration = Duration::from_secs(2);
+/// More invites than anybody can ring with.
+const HELD: usize = 64;
+
+/// Holds invites for a moment after a session was resumed.
+#[derive(Debug, Default)]
+pub(super) struct Burst {
+    /// When it began, and when the last message came.
+    open: Option<(Instant, Instant)>,
+    held: Vec<(Instant, Opened)>,
+}
+
+impl Burst {
+    /// A session is resumed: whatever was kept comes now.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.open = Some((now, now));
+    }
+
+    /// Takes a message; gives it back when it need not wait.
+    pub(super) fn take(&mut self, now: Instant, opened: Opened) -> Option<Opened> {
+        let Some((_, last)) = &mut self.open else { return Some(opened) };
+        *last = now;
+        if matches!(opened.message, Message::Invite { .. }) && self.held.len() < HELD {
+            self.held.push((now, opened));
+            return None;
+        }
+        Some(opened)
+    }
+
+    /// When the burst is over, should nothing more come.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.open.map(|(began, last)| (last + QUIET).min(began + LONGEST))
+    }
+
+    /// The burst is over: the invites of calls that were not cancelled, with the time that is left.
+    pub(super) fn end(&mut self, now: Instant) -> Vec<Opened> {
+        self.open = None;
+        let mut left = Vec::new();
+        for (since, mut opened) in self.held.drain(..) {
+            let waited = u32::try_from(now.saturating_duration_since(since).as_millis()).unwrap_or(u32::MAX);
+            if let Message::Invite { remaining_ms, .. } = &mut opened.message {
+                *remaining_ms = remaining_ms.saturating_sub(waited);
+                if *remaining_ms > 0 {
+                    left.push(opened);
+                }
+            }
+        }
+        left
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Kind, Media};
+
+    use super::*;
+
+    fn opened(message: Message) -> Opened {
+        let from = callbox_core::ids::Address { user: "anna".parse().unwrap(), device: "desk".parse().unwrap() };
+        Opened { from, id: "1".parse().unwrap(), message }
+    }
+
+    fn invite(remaining_ms: u32) -> Opened {
+        opened(Message::Invite {
+            call: "c".parse().unwrap(),
+            kind: Kind::Single,
+            media: Media::Video,
+            callees: vec!["door".parse().unwrap()],
+            remaining_ms,
+            agent: Agent::Panel,
+            early: EarlyMedia::Off,
+        })
+    }
+
+    #[test]
+    fn without_a_burst_nothing_waits() {
+        let (mut burst, now) = (Burst::default(), Instant::now());
+        assert_eq!(burst.take(now, invite(1000)), Some(invite(1000)));
+        assert_eq!(burst.deadline(), None);
+    }
+
+    #[test]
+    fn in_a_burst_an_invite_comes_last_and_with_less_time() {
+        let (mut burst, now) = (Burst::default(), Instant::now());
+        burst.begin(now);
+        assert_eq!(burst.take(now, invite(1000)), None);
+        assert_eq!(burst.take(now, invite(100)), None);
+        let cancel = opened(Message::Cancel { call: "c".parse().unwrap(), reason: EndReason::Cancelled, by: None });
+        assert_eq!(burst.take(now, cancel.clone()), Some(cancel));
+        assert_eq!(burst.end(now + QUIET), [invite(700)]);
+        assert_eq!(burst.take(now + QUIET, invite(500)), Some(invite(500)));
+    }
+
+    #[test]
+    fn a_burst_ends_although_messages_come_for_ever() {
+        let (mut burst, now) = (Burst::default(), Instant::now());
+        burst.begin(now);
+        assert_eq!(burst.deadline(), Some(now + QUIET));
+        burst.take(now + LONGEST, invite(1000));
+        assert_eq!(burst.deadline(), Some(now + LONGEST));
+    }
+}

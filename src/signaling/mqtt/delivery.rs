@@ -1,0 +1,72 @@
+//! How each message travels: quality of service and expiry.
+
+use callbox_core::protocol::{Kind, Message};
+use rumqttc::v5::mqttbytes::QoS;
+
+/// A message of a call that is under way: after this long nobody waits for it.
+const SOON: u32 = 30;
+/// No invite lives longer than ten minutes; the cancel that follows it must not be gone before it.
+const LONGEST_RING: u32 = 600;
+
+/// Quality of service, and expiry in seconds.
+pub(super) fn of(message: &Message) -> (QoS, u32) {
+    match message {
+        Message::Invite { kind: Kind::Single, remaining_ms, .. } => (QoS::AtLeastOnce, remaining_ms.div_ceil(1000)),
+        // Nobody who comes later shall have it.
+        Message::Invite { kind: Kind::Group, remaining_ms, .. } => (QoS::AtMostOnce, remaining_ms.div_ceil(1000)),
+        Message::Cancel { .. } => (QoS::AtLeastOnce, LONGEST_RING),
+        _ => (QoS::AtLeastOnce, SOON),
+    }
+}
+
+/// Takes off an invite what it waited for in the broker; false when it must not ring.
+pub(super) fn arrived(message: &mut Message, expiry: Option<u32>) -> bool {
+    let Message::Invite { kind, remaining_ms, .. } = message else { return true };
+    match (expiry, *kind) {
+        (Some(left), _) => *remaining_ms = (*remaining_ms).min(left.saturating_mul(1000)),
+        (None, Kind::Group) => {}
+        // How long it lay in the broker cannot be told: it may be of yesterday.
+        (None, Kind::Single) => return false,
+    }
+    *remaining_ms > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Media};
+
+    use super::*;
+
+    fn invite(kind: Kind, remaining_ms: u32) -> Message {
+        Message::Invite {
+            call: "c".parse().unwrap(),
+            kind,
+            media: Media::Video,
+            callees: vec!["door".parse().unwrap()],
+            remaining_ms,
+            agent: Agent::Panel,
+            early: EarlyMedia::Off,
+        }
+    }
+
+    #[test]
+    fn an_invite_expires_with_its_ring_and_its_cancel_does_not_before_it() {
+        assert_eq!(of(&invite(Kind::Single, 29_001)), (QoS::AtLeastOnce, 30));
+        assert_eq!(of(&invite(Kind::Group, 30_000)), (QoS::AtMostOnce, 30));
+        let cancel = Message::Cancel { call: "c".parse().unwrap(), reason: EndReason::Cancelled, by: None };
+        assert!(of(&cancel).1 >= of(&invite(Kind::Single, 600_000)).1);
+    }
+
+    #[test]
+    fn an_invite_that_waited_rings_for_less_time() {
+        let mut waited = invite(Kind::Single, 30_000);
+        assert!(arrived(&mut waited, Some(18)));
+        assert_eq!(waited, invite(Kind::Single, 18_000));
+        let mut fresh = invite(Kind::Single, 29_500);
+        assert!(arrived(&mut fresh, Some(30)));
+        assert_eq!(fresh, invite(Kind::Single, 29_500));
+        assert!(!arrived(&mut invite(Kind::Single, 30_000), Some(0)));
+        assert!(!arrived(&mut invite(Kind::Single, 30_000), None), "of unknown age");
+        assert!(arrived(&mut invite(Kind::Group, 30_000), None));
+    }
+}

@@ -1,0 +1,120 @@
+//! Topics: `callbox/1/to/{user@app}/from/{user@app}` and `callbox/1/presence/{user@app}/{device}`.
+//! They say who speaks, so that a broker's access list alone proves it.
+
+use std::fmt;
+
+use callbox_core::ids::{AppId, DeviceId, UserId};
+
+/// A user of an app, as MQTT names it: `user@app`. Also the MQTT user name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Party {
+    pub(super) user: UserId,
+    pub(super) app: AppId,
+}
+
+impl fmt::Display for Party {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.user, self.app)
+    }
+}
+
+impl Party {
+    fn read(text: &str) -> Option<Self> {
+        let (user, app) = text.split_once('@')?;
+        let is_plain = app.bytes().all(|b| b.is_ascii_digit()) && !app.starts_with('0');
+        Some(Self { user: user.parse().ok()?, app: AppId(app.parse().ok().filter(|_| is_plain)?) })
+    }
+}
+
+/// What a topic that we hear of speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Topic {
+    /// A message.
+    Message { to: Party, from: Party },
+    /// Whether a device is there.
+    Presence { of: Party, device: DeviceId },
+}
+
+impl Topic {
+    /// Reads a topic; none when it is none of ours.
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut levels = std::str::from_utf8(bytes).ok()?.strip_prefix("callbox/1/")?.split('/');
+        let mut next = || levels.next();
+        let topic = match next()? {
+            "to" => {
+                let to = Party::read(next()?)?;
+                let from = next().filter(|level| *level == "from").and_then(|_| next()).and_then(Party::read)?;
+                Self::Message { to, from }
+            }
+            "presence" => Self::Presence { of: Party::read(next()?)?, device: next()?.parse().ok()? },
+            _ => return None,
+        };
+        next().is_none().then_some(topic)
+    }
+}
+
+/// Where a message from one party to another goes.
+pub(super) fn message(to: &Party, from: &Party) -> String {
+    format!("callbox/1/to/{to}/from/{from}")
+}
+
+/// Where all messages to a party come from.
+pub(super) fn inbox(to: &Party) -> String {
+    format!("callbox/1/to/{to}/from/+")
+}
+
+/// Where one device says that it is there.
+pub(super) fn presence(of: &Party, device: &DeviceId) -> String {
+    format!("callbox/1/presence/{of}/{device}")
+}
+
+/// Where all devices of a user say so.
+pub(super) fn presences(of: &Party) -> String {
+    format!("callbox/1/presence/{of}/+")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party(user: &str) -> Party {
+        Party { user: user.parse().unwrap(), app: AppId(7) }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (door, anna) = (party("door"), party("anna"));
+        assert_eq!(message(&door, &anna), "callbox/1/to/door@7/from/anna@7");
+        assert_eq!(
+            Topic::read(message(&door, &anna).as_bytes()),
+            Some(Topic::Message { to: door.clone(), from: anna })
+        );
+        let device: DeviceId = "panel".parse().unwrap();
+        assert_eq!(presence(&door, &device), "callbox/1/presence/door@7/panel");
+        assert_eq!(Topic::read(presence(&door, &device).as_bytes()), Some(Topic::Presence { of: door, device }));
+    }
+
+    #[test]
+    fn anything_else_is_no_topic() {
+        let good = "callbox/1/to/door@7/from/anna@7";
+        for bad in [
+            "",
+            "callbox/1",
+            "callbox/1/to/door@7",
+            "callbox/1/to/door@7/by/anna@7",
+            "callbox/1/to/door/from/anna@7",
+            "callbox/1/to/door@7/from/anna@x",
+            "callbox/1/to/door@7/from/anna@07",
+            "callbox/1/to/door@7/from/anna@+7",
+            "callbox/1/to/door@7/from/anna@99999999999",
+            "callbox/1/to/d r@7/from/anna@7",
+            "callbox/1/presence/door@7",
+            "callbox/1/presence/door@7/a b",
+        ] {
+            assert_eq!(Topic::read(bad.as_bytes()), None, "{bad}");
+        }
+        assert_eq!(Topic::read(format!("{good}/").as_bytes()), None);
+        assert_eq!(Topic::read(&good.replace("/1/", "/2/").into_bytes()), None);
+        assert_eq!(Topic::read(b"callbox/1/to/\xff@7/from/anna@7"), None);
+    }
+}

@@ -1,0 +1,389 @@
+//! Panel to panel through a real Mosquitto: stations and the signalling edge as in the daemon, without media.
+
+use std::time::{Duration, Instant};
+
+use callbox::signaling::{BrokerUrl, Brokers, Event, Identity, Server, Settings, Signaling, State, TicketSource};
+use callbox_core::ids::{Address, AppId, UserId};
+use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Media};
+use callbox_core::station::{Action, Effect, Input, Phase, Policy, Station};
+use tokio::sync::mpsc;
+
+use crate::mosquitto::{Mosquitto, is_missing};
+
+const USERS: &[&str] = &["door@7", "flat@7", "mallory@7"];
+const WAIT: Duration = Duration::from_secs(15);
+
+fn user(name: &str) -> UserId {
+    name.parse().unwrap()
+}
+
+/// What the daemon is, without devices.
+struct Panel {
+    me: Address,
+    station: Station,
+    signaling: Option<Signaling>,
+    inbox: mpsc::Receiver<Event>,
+    /// How often it began to ring.
+    rang: usize,
+    ended: Vec<EndReason>,
+    there: Vec<(String, bool)>,
+    refused: Vec<String>,
+    remaining_ms: u64,
+}
+
+fn brokers(urls: &[String]) -> Brokers {
+    let urls = urls.iter().map(|url| url.parse::<BrokerUrl>().unwrap()).collect();
+    Brokers { urls, ca_file: None, identity: None, keep_alive: Duration::from_secs(5) }
+}
+
+impl Panel {
+    fn new(broker: &Mosquitto, name: &str) -> Self {
+        Self::with(name, Duration::from_secs(30), brokers(&[broker.url()]))
+    }
+
+    fn with(name: &str, ring: Duration, brokers: Brokers) -> Self {
+        Self::logged_in_with(name, ring, brokers, TicketSource::Ticket(format!("token-of-{name}")))
+    }
+
+    fn logged_in_with(name: &str, ring: Duration, brokers: Brokers, ticket: TicketSource) -> Self {
+        let me = Address { user: user(name), device: "panel".parse().unwrap() };
+        let (user, device) = (me.user.clone(), me.device.clone());
+        let settings = Settings { app: AppId(7), user, device, ticket, server: Server::Brokers(brokers) };
+        let (events, inbox) = mpsc::channel(256);
+        let policy = Policy { ring, early: EarlyMedia::Off, trusted: None };
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).unwrap();
+        let station = Station::new(me.clone(), Agent::Panel, policy, seed);
+        let signaling = Some(Signaling::start(settings, events));
+        let (ended, there, refused) = (Vec::new(), Vec::new(), Vec::new());
+        Self { me, station, signaling, inbox, rang: 0, ended, there, refused, remaining_ms: 0 }
+    }
+
+    fn edge(&self) -> &Signaling {
+        self.signaling.as_ref().expect("it runs")
+    }
+
+    fn is_up(&self) -> bool {
+        self.edge().status().state == State::Up
+    }
+
+    fn phase(&self) -> Phase {
+        self.station.phase()
+    }
+
+    fn press(&mut self, action: Action) {
+        self.handle(Input::Pressed(action));
+    }
+
+    fn call(&mut self, name: &str) {
+        self.press(Action::Call { users: vec![user(name)], media: Media::Audio });
+    }
+
+    fn handle(&mut self, input: Input) {
+        let (now, before) = (Instant::now(), self.phase());
+        self.station.handle(now, input);
+        while let Some(effect) = self.station.poll_effect() {
+            match effect {
+                Effect::Send { to, message } => self.edge().send(to, message),
+                Effect::Watch(users) => self.edge().watch(users),
+                Effect::Record(record) => self.ended.push(record.reason),
+                Effect::Media(_) | Effect::Show => {}
+            }
+        }
+        if before != Phase::Ringing && self.phase() == Phase::Ringing {
+            self.rang += 1;
+            self.remaining_ms = self.station.view(now).call.unwrap().remaining_ms.unwrap();
+        }
+    }
+
+    /// Takes in what has happened by now.
+    fn turn(&mut self) {
+        while let Ok(event) = self.inbox.try_recv() {
+            match event {
+                Event::Up { .. } => self.handle(Input::SignalingUp),
+                Event::Down { .. } => self.handle(Input::SignalingDown),
+                Event::Heard { from, message } => self.handle(Input::Heard { from, message }),
+                Event::Presence { peer, online } => {
+                    self.there.push((peer.to_string(), online));
+                    self.handle(Input::Presence { peer, online });
+                }
+                Event::Fared { code, about, .. } => self.refused.push(format!("{code:?} {}", about.unwrap_or("?"))),
+                Event::Missed { .. } => panic!("a broker tells of no missed calls"),
+            }
+        }
+        if self.station.deadline().is_some_and(|deadline| deadline <= Instant::now()) {
+            self.handle(Input::Tick);
+        }
+    }
+
+    /// Ends as a process does that was asked to.
+    async fn stop(&mut self) {
+        self.signaling.take().unwrap().stop().await;
+    }
+
+    /// Ends as a process does that was killed.
+    fn kill(&mut self) {
+        self.signaling = None;
+    }
+}
+
+/// Lets time pass for these panels until something is so.
+async fn until(what: &str, panels: &mut [&mut Panel], is_so: impl Fn(&[&mut Panel]) -> bool) -> Duration {
+    let since = Instant::now();
+    loop {
+        panels.iter_mut().filter(|panel| panel.signaling.is_some()).for_each(|panel| panel.turn());
+        if is_so(panels) {
+            return since.elapsed();
+        }
+        let state = || panels.iter().map(|panel| format!("{} {:?}", panel.me, panel.phase())).collect::<Vec<_>>();
+        assert!(since.elapsed() < WAIT, "not in time: {what}: {:?}", state());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Lets time pass.
+async fn pass(time: Duration, panels: &mut [&mut Panel]) {
+    let since = Instant::now();
+    until("time passes", panels, |_| since.elapsed() >= time).await;
+}
+
+async fn up(panels: &mut [&mut Panel]) {
+    until("all are up", panels, |panels| panels.iter().all(|panel| panel.is_up())).await;
+}
+
+async fn talk(door: &mut Panel, flat: &mut Panel) {
+    door.call("flat");
+    until("it rings", &mut [door, flat], |p| p[1].phase() == Phase::Ringing).await;
+    flat.press(Action::Accept);
+    until("both talk", &mut [door, flat], |p| p.iter().all(|panel| panel.phase() == Phase::Talking)).await;
+}
+
+/// A broker and two panels at it.
+async fn street() -> Option<(Mosquitto, Panel, Panel)> {
+    if is_missing() {
+        return None;
+    }
+    let broker = Mosquitto::start(USERS);
+    let (mut door, mut flat) = (Panel::new(&broker, "door"), Panel::new(&broker, "flat"));
+    up(&mut [&mut door, &mut flat]).await;
+    Some((broker, door, flat))
+}
+
+#[tokio::test]
+async fn a_panel_rings_another_they_talk_and_hang_up() {
+    let Some((_broker, mut door, mut flat)) = street().await else { return };
+    talk(&mut door, &mut flat).await;
+    assert!(door.there.contains(&("flat/panel".to_owned(), true)), "{:?}", door.there);
+    flat.press(Action::Hangup);
+    until("both are free", &mut [&mut door, &mut flat], |p| p.iter().all(|panel| panel.phase() == Phase::Idle)).await;
+    assert_eq!((door.ended, flat.ended), (vec![EndReason::Hangup], vec![EndReason::Hangup]));
+    assert_eq!(flat.rang, 1);
+}
+
+#[tokio::test]
+async fn an_invite_reaches_who_comes_back_with_the_time_that_is_left() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    flat.stop().await;
+    door.call("flat");
+    pass(Duration::from_secs(4), &mut [&mut door]).await;
+    let mut flat = Panel::new(&broker, "flat");
+    until("it rings", &mut [&mut door, &mut flat], |p| p[1].phase() == Phase::Ringing).await;
+    assert!((22_000..=26_500).contains(&flat.remaining_ms), "{} ms are left", flat.remaining_ms);
+    flat.press(Action::Accept);
+    until("both talk", &mut [&mut door, &mut flat], |p| p.iter().all(|p| p.phase() == Phase::Talking)).await;
+}
+
+#[tokio::test]
+async fn what_was_cancelled_or_expired_meanwhile_does_not_ring() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    flat.kill();
+    door.call("flat");
+    pass(Duration::from_millis(1500), &mut [&mut door]).await;
+    door.press(Action::Hangup);
+    pass(Duration::from_millis(300), &mut [&mut door]).await;
+    assert_eq!(door.ended, [EndReason::Cancelled]);
+    let mut flat = Panel::new(&broker, "flat");
+    up(&mut [&mut flat]).await;
+    pass(Duration::from_secs(3), &mut [&mut door, &mut flat]).await;
+    assert_eq!((flat.rang, flat.phase()), (0, Phase::Idle), "it was cancelled");
+
+    flat.kill();
+    let mut hasty = Panel::with("mallory", Duration::from_secs(2), brokers(&[broker.url()]));
+    hasty.call("flat");
+    pass(Duration::from_millis(500), &mut [&mut hasty]).await;
+    // Vanishes, so that no cancel says what the expiry has to say.
+    hasty.kill();
+    pass(Duration::from_millis(3500), &mut [&mut door]).await;
+    let mut flat = Panel::new(&broker, "flat");
+    up(&mut [&mut flat]).await;
+    pass(Duration::from_secs(3), &mut [&mut door, &mut flat]).await;
+    assert_eq!(flat.rang, 0, "its time was over");
+    talk(&mut door, &mut flat).await;
+}
+
+#[tokio::test]
+async fn presence_follows_who_comes_goes_and_is_killed() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    let flat_is = |online| ("flat/panel".to_owned(), online);
+    door.edge().watch(vec![user("flat")]);
+    until("flat is there", &mut [&mut door], |p| p[0].there == [flat_is(true)]).await;
+    flat.stop().await;
+    let since = until("flat left", &mut [&mut door], |p| p[0].there.ends_with(&[flat_is(false)])).await;
+    assert!(since < Duration::from_secs(2), "a clean stop is told at once, not after {since:?}");
+    let mut flat = Panel::new(&broker, "flat");
+    until("flat is back", &mut [&mut door, &mut flat], |p| p[0].there.ends_with(&[flat_is(true)])).await;
+    flat.kill();
+    let since = until("flat vanished", &mut [&mut door], |p| p[0].there.ends_with(&[flat_is(false)])).await;
+    assert!(since > Duration::from_secs(3) && since < Duration::from_secs(9), "{since:?}");
+    assert_eq!(door.there.len(), 4, "{:?}", door.there);
+    // Who asks only now hears nothing of somebody who is gone.
+    let mut late = Panel::new(&broker, "mallory");
+    late.edge().watch(vec![user("flat"), user("door")]);
+    until("door is there", &mut [&mut late], |p| !p[0].there.is_empty()).await;
+    pass(Duration::from_millis(300), &mut [&mut late]).await;
+    assert_eq!(late.there, [("door/panel".to_owned(), true)]);
+}
+
+#[tokio::test]
+async fn a_broker_that_restarts_ends_no_call_and_rings_nobody_twice() {
+    let Some((mut broker, mut door, mut flat)) = street().await else { return };
+    door.call("flat");
+    until("it rings", &mut [&mut door, &mut flat], |p| p[1].phase() == Phase::Ringing).await;
+    broker.stop();
+    until("both notice", &mut [&mut door, &mut flat], |p| p.iter().all(|panel| !panel.is_up())).await;
+    pass(Duration::from_secs(3), &mut [&mut door, &mut flat]).await;
+    flat.press(Action::Accept);
+    broker.go();
+    let back = Instant::now();
+    until("both talk", &mut [&mut door, &mut flat], |p| p.iter().all(|p| p.phase() == Phase::Talking)).await;
+    assert!(back.elapsed() < Duration::from_secs(6), "{:?}", back.elapsed());
+
+    broker.stop();
+    until("both notice", &mut [&mut door, &mut flat], |p| p.iter().all(|panel| !panel.is_up())).await;
+    door.press(Action::Hangup);
+    broker.go();
+    until("both are free", &mut [&mut door, &mut flat], |p| p.iter().all(|p| p.phase() == Phase::Idle)).await;
+    pass(Duration::from_secs(1), &mut [&mut door, &mut flat]).await;
+    assert_eq!((flat.rang, flat.ended.clone()), (1, vec![EndReason::Hangup]));
+    talk(&mut door, &mut flat).await;
+}
+
+fn invite(from: &str, to: &str) -> String {
+    format!(
+        r#"{{"v":1,"id":"{from}-{to}","from":{{"user":"{from}","device":"panel"}},"to":{{"user":"{to}"}},"type":"invite","call":"c-{from}","kind":"single","media":"audio","callees":["{to}"],"remaining_ms":30000,"agent":"panel","early":"off"}}"#
+    )
+}
+
+#[tokio::test]
+async fn nobody_sends_as_somebody_else() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    let publish = |topic: &str, message: &str, more: &[&str]| {
+        let common = ["-t", topic, "-m", message, "-q", "1", "-d"];
+        broker.client("mosquitto_pub", "mallory@7", &[&common, more].concat()).ended().1
+    };
+    let soon = ["-D", "publish", "message-expiry-interval", "30"];
+    let is_refused = |said: &str| said.contains("RC:135");
+    // On another's topic the broker refuses, and so it does to speak of another's presence.
+    assert!(is_refused(&publish("callbox/1/to/flat@7/from/door@7", &invite("door", "flat"), &soon)));
+    assert!(is_refused(&publish("callbox/1/to/flat@7/from/mallory@8", &invite("mallory", "flat"), &soon)));
+    assert!(is_refused(&publish("callbox/1/presence/flat@7/panel", "offline", &["-r"])));
+    // On her own topic in another's name the panel refuses, and an invite of unknown age too.
+    let own = "callbox/1/to/flat@7/from/mallory@7";
+    assert!(!is_refused(&publish(own, &invite("door", "flat"), &soon)));
+    assert!(!is_refused(&publish(own, &invite("mallory", "flat"), &[])));
+    pass(Duration::from_millis(500), &mut [&mut door, &mut flat]).await;
+    assert_eq!((flat.rang, door.rang), (0, 0));
+    // What she may do rings.
+    publish(own, &invite("mallory", "flat").replace("c-mallory", "honest").replace("\"id\":\"", "\"id\":\"x"), &soon);
+    until("it rings", &mut [&mut flat], |p| p[0].phase() == Phase::Ringing).await;
+}
+
+#[tokio::test]
+async fn nobody_reads_what_is_for_somebody_else() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    let listen = |user: &str, more: &[&str]| broker.client("mosquitto_sub", user, &[&["-W", "3", "-v"], more].concat());
+    let everything = ["-t", "#", "-t", "callbox/1/to/flat@7/#", "-t", "callbox/1/to/+/from/+"];
+    let (all, own) = (listen("mallory@7", &everything), listen("flat@7", &everything));
+    pass(Duration::from_millis(700), &mut [&mut door, &mut flat]).await;
+    talk(&mut door, &mut flat).await;
+    flat.press(Action::Hangup);
+    pass(Duration::from_millis(3000), &mut [&mut door, &mut flat]).await;
+    let ((_, all), (_, own)) = (all.ended(), own.ended());
+    assert!(!all.contains("callbox/1/to/") && all.contains("callbox/1/presence/"), "{all}");
+    assert!(own.contains("callbox/1/to/flat@7/from/door@7") && !own.contains("callbox/1/to/door@7"), "{own}");
+
+    // An invite waits for flat, and she has flat's client id.
+    flat.stop().await;
+    door.call("flat");
+    pass(Duration::from_millis(500), &mut [&mut door]).await;
+    let session = ["-i", "flat@7/panel", "-c", "-x", "60", "-q", "1", "-t", "callbox/1/to/flat@7/from/+"];
+    let stolen = listen("mallory@7", &session);
+    pass(Duration::from_millis(3500), &mut [&mut door]).await;
+    let (_, stolen) = stolen.ended();
+    assert!(!stolen.contains("callbox/1/to/") && !stolen.to_lowercase().contains("error"), "{stolen}");
+    let (is_let_in, _) = listen("nobody@7", &["-t", "#", "-E"]).ended();
+    assert!(!is_let_in, "a stranger is not let in");
+}
+
+#[tokio::test]
+async fn tls_with_a_password_or_a_certificate_and_a_broker_that_is_down() {
+    if is_missing() {
+        return;
+    }
+    let broker = Mosquitto::secure(USERS);
+    broker.certificate("flat", "flat@7", None);
+    let file = |name: &str| broker.path(&format!("certs/{name}"));
+    let nobody = "mqtts://localhost:9".to_owned();
+    let by_password = Brokers { ca_file: Some(file("ca.crt")), ..brokers(&[nobody, broker.tls_url()]) };
+    let identity = Some(Identity { certificate: file("flat.crt"), key: file("flat.key") });
+    let by_certificate = Brokers { identity, ca_file: Some(file("ca.crt")), ..brokers(&[broker.certificates_url()]) };
+    let long = Duration::from_secs(30);
+    let mut door = Panel::with("door", long, by_password.clone());
+    let ticket = TicketSource::Ticket("no password".to_owned());
+    let mut flat = Panel::logged_in_with("flat", long, by_certificate, ticket.clone());
+    up(&mut [&mut door, &mut flat]).await;
+    assert_eq!(door.edge().status().url, broker.tls_url());
+    talk(&mut door, &mut flat).await;
+
+    // A broker that cannot prove itself, and one that does not know us.
+    let doubtful = Brokers { ca_file: None, ..by_password.clone() };
+    let mut doubtful = Panel::with("mallory", long, doubtful);
+    let mut unknown = Panel::logged_in_with("mallory", long, by_password, ticket);
+    let failed = |panel: &Panel| panel.edge().status().last_error.unwrap_or_default();
+    until("both are refused", &mut [&mut doubtful, &mut unknown], |p| {
+        failed(p[0]).contains("certificate") && failed(p[1]).contains("does not let mallory@7 in")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_ticket_is_renewed_in_a_call_and_nobody_notices() {
+    if is_missing() {
+        return;
+    }
+    let broker = Mosquitto::start(USERS);
+    let key = callbox_core::ticket::SecretKey::new("secret").unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let ticket = |seconds| callbox_core::ticket::make(AppId(7), &key, &user("door"), now, seconds);
+    let (first, second, file) = (ticket(36), ticket(5000), broker.path("ticket"));
+    broker.add("door@7", &first);
+    let mut broker = broker;
+    broker.stop();
+    broker.go();
+    std::fs::write(&file, &first).unwrap();
+    let long = Duration::from_secs(30);
+    let source = TicketSource::File(file.clone());
+    let mut door = Panel::logged_in_with("door", long, brokers(&[broker.url()]), source);
+    let mut flat = Panel::new(&broker, "flat");
+    up(&mut [&mut door, &mut flat]).await;
+    talk(&mut door, &mut flat).await;
+    // A stock broker compares: both are renewed together.
+    broker.add("door@7", &second);
+    std::fs::write(&file, &second).unwrap();
+    broker.reload();
+    until("door logs in again", &mut [&mut door, &mut flat], |p| p[0].edge().status().connects == 2 && p[0].is_up())
+        .await;
+    pass(Duration::from_millis(500), &mut [&mut door, &mut flat]).await;
+    assert_eq!((door.phase(), flat.phase()), (Phase::Talking, Phase::Talking));
+    assert!(!flat.there.contains(&("door/panel".to_owned(), false)), "{:?}", flat.there);
+}
