@@ -14,3 +14,4 @@ mod fake_hub;
 mod signaling;
 mod mosquitto;
 mod mqtt;
+mod mqtt_daemons;
