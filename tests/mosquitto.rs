@@ -122,6 +122,16 @@ impl Mosquitto {
         self.signal(rustix::process::Signal::HUP);
     }
 
+    /// Has it do nothing any more, while its sockets stay open.
+    pub(crate) fn freeze(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    /// Has it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
     fn signal(&self, signal: rustix::process::Signal) {
         let id = self.process.as_ref().expect("it runs").id();
         let pid = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();

@@ -268,6 +268,25 @@ async fn a_broker_that_restarts_ends_no_call_and_rings_nobody_twice() {
     talk(&mut door, &mut flat).await;
 }
 
+#[tokio::test]
+async fn a_broker_that_falls_silent_is_left_and_nothing_is_lost_or_doubled() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    broker.freeze();
+    let since = Instant::now();
+    // It is sent into the silence, and again on the next connection; the broker reads both.
+    door.call("flat");
+    until("door notices", &mut [&mut door, &mut flat], |p| !p[0].is_up()).await;
+    assert!(since.elapsed() < Duration::from_secs(13), "{:?}", since.elapsed());
+    broker.thaw();
+    until("it rings", &mut [&mut door, &mut flat], |p| p[1].phase() == Phase::Ringing).await;
+    flat.press(Action::Accept);
+    until("both talk", &mut [&mut door, &mut flat], |p| p.iter().all(|p| p.phase() == Phase::Talking)).await;
+    flat.press(Action::Hangup);
+    pass(Duration::from_secs(2), &mut [&mut door, &mut flat]).await;
+    assert_eq!((door.phase(), flat.phase(), flat.rang), (Phase::Idle, Phase::Idle, 1));
+    assert_eq!((door.ended, flat.ended), (vec![EndReason::Hangup], vec![EndReason::Hangup]));
+}
+
 fn invite(from: &str, to: &str) -> String {
     format!(
         r#"{{"v":1,"id":"{from}-{to}","from":{{"user":"{from}","device":"panel"}},"to":{{"user":"{to}"}},"type":"invite","call":"c-{from}","kind":"single","media":"audio","callees":["{to}"],"remaining_ms":30000,"agent":"panel","early":"off"}}"#

@@ -65,6 +65,7 @@ impl Transport for Mqtt {
             drop(wire);
             self.clean_start = is_poisoned;
             match end {
+                End::Lost(reason) if !was_connected && self.brokers.urls.len() == 1 => reasons.push(reason),
                 End::Lost(reason) if !was_connected => reasons.push(format!("{}: {reason}", broker.as_str())),
                 end => return end,
             }

@@ -332,6 +332,7 @@ impl<'a> Wire<'a> {
                 self.poisoned = true;
                 End::Lost(format!("unreadable packet: {error}"))
             }
+            ConnectionError::MqttState(StateError::Deserialization(error)) => End::Lost(error.to_string()),
             error if self.connected => End::Lost(error.to_string()),
             error => End::Lost(format!("cannot connect: {error}")),
         }
