@@ -1,7 +1,7 @@
 // The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--times N]`.
 
-import { accessSync, constants } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { accessSync, constants, rmSync } from 'node:fs';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -24,6 +24,8 @@ const { values: options } = parseArgs({
   },
 });
 
+// Whoever interrupts it leaves no processes and no files behind: see what waits for `exit`.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 process.exitCode = await main();
 
 async function main() {
@@ -36,6 +38,7 @@ async function main() {
   if (absent.length) return refuse(`not there: ${absent.join(', ')} (make setup, cargo build --release)`);
 
   const folder = await mkdtemp(join(tmpdir(), 'callbox-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   const chromium = await launch(await makeContent(folder));
   const street = new Street({ Transport, bin: resolve(options.bin), folder, chromium });
   const table = new Table(street, options.transport);
@@ -45,7 +48,6 @@ async function main() {
   } finally {
     await street.sweep({ everything: true });
     await chromium.close();
-    await rm(folder, { recursive: true, force: true });
   }
   if (options.json) await mkdir(dirname(resolve(options.json)), { recursive: true });
   return (await table.close(options.json)) ? 0 : 1;
