@@ -25,7 +25,7 @@ async fn calls_in_a_row_leave_nothing_behind() {
         })
         .await;
         wire.close().await;
-        wire.until("idle threads to end", Duration::from_secs(6), |wire| wire.a.edge.status().threads < 16).await;
+        wire.until("idle threads to end", Duration::from_secs(6), |wire| wire.a.edge.status().threads <= 10).await;
         let status = wire.a.edge.status();
         after.push((status.threads, status.descriptors, resident_kib()));
     }

@@ -15,7 +15,6 @@ use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::playout;
 use super::settings::{Microphone, Settings, Speaker};
 use super::tone::TonePlayer;
-use super::warm::world;
 use super::watch::BANDS;
 
 /// How many peers the mixer and the compositor can take: four in a call, and one spare for each link that is being replaced.
@@ -38,11 +37,8 @@ pub(crate) struct Audio {
 impl Audio {
     /// Builds the pipeline; [`Pipeline::play`] starts it.
     pub(crate) fn new(settings: &Settings, inbox: &Inbox) -> Result<Self, PipelineError> {
-        let pipeline = Pipeline::parse("audio", &describe(settings), inbox)?;
+        let pipeline = Pipeline::parse_mixer("audio", &describe(settings), inbox)?;
         configure_devices(&pipeline, settings)?;
-        let mixer = pipeline.element("mixer")?;
-        let now = world().map_err(|error| PipelineError::new("audio", error))?.running_time();
-        mixer.set_property("start-time", now.nseconds());
         let sink: AppSink = pipeline.typed("opus")?;
         let opus = StreamProducer::with(&sink, ProducerSettings { sync: false });
         let slots = (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
@@ -52,11 +48,15 @@ impl Audio {
         for slot in &slots {
             prepare_slot(slot);
             if let Some(pad) = slot.static_pad("src") {
-                playout::watch(&pad, allowed);
+                pad.set_offset(pipeline.shift());
+                playout::watch(&pad, allowed, pipeline.shift());
             }
         }
         let tone: AppSrc = pipeline.typed("tone")?;
         prepare_slot(&tone);
+        if let Some(pad) = tone.static_pad("src") {
+            pad.set_offset(pipeline.shift());
+        }
         tone.set_caps(Some(&RAW.parse().map_err(|_| PipelineError::new("audio", "raw caps"))?));
         Ok(Self { pipeline, opus, slots, tones: TonePlayer::new(tone) })
     }
@@ -72,7 +72,7 @@ fn describe(settings: &Settings) -> String {
          ! audiorate skip-to-first=true tolerance=20000000 ! opusenc bitrate=32000 frame-size=20 audio-type=voice perfect-timestamp=true inband-fec=true \
            packet-loss-percentage=10 ! appsink name=opus async=false \
          audiomixer name=mixer force-live=true ignore-inactive-pads=true latency={latency} min-upstream-latency={upstream} \
-           start-time-selection=set ! {RAW} {probe} ! {speaker} \
+         ! {RAW} {probe} ! {speaker} \
          appsrc name=tone ! mixer. ",
         microphone = microphone(&settings.microphone),
         speaker = speaker(&settings.speaker),

@@ -16,7 +16,6 @@ use super::outbox::{Device, Event, Outbox};
 use super::pipeline::PipelineError;
 use super::screen::Display;
 use super::settings::{Microphone, Settings, Speaker, VideoCodec};
-use super::warm::world;
 
 /// What has to be joined anew after a pipeline was rebuilt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,12 +62,6 @@ impl Devices {
 
     /// Starts what a call of this kind needs and does not run yet.
     pub(crate) fn start(&mut self, media: Media, outbox: &mut Outbox) {
-        if self.running.is_none() {
-            // Without a world no pipeline can be built, which is told where that is tried.
-            if let Ok(world) = world() {
-                world.start_over();
-            }
-        }
         if self.running != Some(Media::Video) {
             self.running = Some(media);
         }

@@ -25,6 +25,7 @@ pub(crate) struct Encode {
     pub(crate) encoder: &'static Encoder,
     element: gst::Element,
     valve: gst::Element,
+    entrance: gst::Pad,
     picture: AppSink,
     camera: AppSrc,
     camera_link: Option<ConsumptionLink>,
@@ -46,6 +47,8 @@ impl Encode {
             placeholder.set_property("priority", 1u32);
         }
         let sink: AppSink = pipeline.typed("video")?;
+        let entrance = pipeline.element("entrance")?.static_pad("sink");
+        let entrance = entrance.ok_or_else(|| PipelineError::new("encode", "no entrance"))?;
         let camera: AppSrc = pipeline.typed("camera")?;
         prepare_slot(&camera);
         camera.set_caps(raw_caps(settings).parse().ok().as_ref());
@@ -54,6 +57,7 @@ impl Encode {
             encoder,
             element,
             valve: pipeline.element("valve")?,
+            entrance,
             picture: pipeline.typed("picture")?,
             camera,
             camera_link: None,
@@ -75,9 +79,21 @@ impl Encode {
         self.camera_link = None;
     }
 
-    /// Encodes only while somebody may see it. The raw picture goes on either way.
+    /// Encodes only while somebody may see it. The raw picture goes on either way, and its last frame is encoded at once,
+    /// so that the first one sent need not wait for the camera's next.
     pub(crate) fn set_wanted(&self, wanted: bool) {
+        if wanted && self.valve.property::<bool>("drop") {
+            self.push_last_frame();
+        }
         self.valve.set_property("drop", !wanted);
+    }
+
+    /// Goes in behind the shut valve: whatever passes that later is younger, so time never runs backwards.
+    fn push_last_frame(&self) {
+        let Some(frame) = self.picture().and_then(|sample| sample.buffer_owned()) else { return };
+        if let Err(error) = self.entrance.chain(frame) {
+            tracing::debug!(?error, "last frame not encoded");
+        }
     }
 
     /// Makes a key frame now.
@@ -123,7 +139,7 @@ fn describe(settings: &Settings, encoder: &Encoder) -> String {
          videotestsrc is-live=true pattern=black ! {raw} ! textoverlay text=\"No picture\" halignment=center \
            valignment=center font-desc=\"Sans 24\" ! {raw} ! switch.sink_1 \
          tee. ! valve name=valve drop=true drop-mode=forward-sticky-events \
-           ! queue leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 \
+           ! queue name=entrance leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 \
            ! videoconvert ! {factory} name=encoder ! {caps} {parse} ! appsink name=video async=false \
          tee. ! queue leaky=downstream max-size-buffers=1 max-size-time=0 max-size-bytes=0 \
            ! appsink name=picture async=false sync=false max-buffers=1 drop=true",

@@ -359,7 +359,7 @@ impl Owner {
         let slot = link.slot;
         if let Some(audio) = &self.devices.audio {
             if let Some(pad) = src_pad(&audio.slots[slot]) {
-                playout::reset(&pad);
+                playout::reset(&pad, audio.pipeline.shift());
             }
             if let Err(error) = link.audio_in.attach(&audio.slots[slot]) {
                 tracing::error!(%error, "peer not joined to the mixer");

@@ -36,6 +36,7 @@ pub(crate) struct Pipeline {
     name: &'static str,
     inner: gst::Pipeline,
     inbox: Inbox,
+    shift: i64,
 }
 
 impl Pipeline {
@@ -46,6 +47,22 @@ impl Pipeline {
         let bin = gst::parse::bin_from_description(description, false).map_err(|error| failed(&error))?;
         inner.add(&bin).map_err(|error| failed(&error))?;
         Self::adopt(name, inner, inbox)
+    }
+
+    /// As [`Self::parse`], with a base time of its own: now. Live mixers start at running time 0 whatever `start-time` says
+    /// (until eb825574f4, 1.26), and would first work through all the time since the process was warmed up.
+    pub(crate) fn parse_mixer(name: &'static str, description: &str, inbox: &Inbox) -> Result<Self, PipelineError> {
+        let mut pipeline = Self::parse(name, description, inbox)?;
+        let world = world().map_err(|error| PipelineError::new(name, error))?;
+        let age = world.running_time();
+        pipeline.inner.set_base_time(world.base_time + age);
+        pipeline.shift = -i64::try_from(age.nseconds()).unwrap_or(0);
+        Ok(pipeline)
+    }
+
+    /// What has to be added to the running time of other pipelines to have this one's: the offset of its inputs.
+    pub(crate) fn shift(&self) -> i64 {
+        self.shift
     }
 
     /// An empty pipeline, to be filled by hand.
@@ -59,7 +76,7 @@ impl Pipeline {
         let id = PipelineId(NEXT.fetch_add(1, Ordering::Relaxed));
         inner.use_clock(Some(&world.clock));
         inner.set_start_time(gst::ClockTime::NONE);
-        inner.set_base_time(world.base_time());
+        inner.set_base_time(world.base_time);
         let bus = inner.bus().ok_or_else(|| PipelineError::new(name, "no bus"))?;
         bus.set_sync_handler({
             let inbox = inbox.clone();
@@ -71,7 +88,7 @@ impl Pipeline {
             }
         });
         inbox.born();
-        Ok(Self { id, name, inner, inbox: inbox.clone() })
+        Ok(Self { id, name, inner, inbox: inbox.clone(), shift: 0 })
     }
 
     /// An element by its name in the description.

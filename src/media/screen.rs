@@ -9,7 +9,6 @@ use super::inbox::Inbox;
 use super::join::prepare_slot;
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::{Screen, Settings};
-use super::warm::world;
 
 /// A frozen picture is taken away after this long.
 const FROZEN: gst::ClockTime = gst::ClockTime::from_seconds(3);
@@ -32,13 +31,16 @@ impl Display {
             return Ok(None);
         }
         let failed = |what: &str| PipelineError::new("screen", what);
-        let pipeline = Pipeline::parse("screen", &describe(settings), inbox)?;
+        let pipeline = Pipeline::parse_mixer("screen", &describe(settings), inbox)?;
         configure(&pipeline, &settings.screen)?;
         let compositor = pipeline.element("compositor")?;
-        let now = world().map_err(|error| failed(&error.to_string()))?.running_time();
-        compositor.set_property("start-time", now.nseconds());
         let slots = (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
-        slots.iter().for_each(prepare_slot);
+        for slot in &slots {
+            prepare_slot(slot);
+            if let Some(pad) = slot.static_pad("src") {
+                pad.set_offset(pipeline.shift());
+            }
+        }
         let pads = (0..SLOTS)
             .map(|slot| compositor.static_pad(&format!("sink_{slot}")).ok_or_else(|| failed("no compositor pad")))
             .collect::<Result<Vec<_>, _>>()?;
@@ -70,12 +72,14 @@ impl Display {
     /// Uncovers an input with the next frame that arrives, and tells when a picture with it reached the display.
     pub(crate) fn uncover(&self, slot: usize, tell: impl Fn() + Send + Sync + Clone + 'static) {
         let Some(pad) = self.pads.get(slot) else { return };
+        let shift = self.pipeline.shift();
         let sink = self.sink.downgrade();
         let shown = pad.downgrade();
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             let (Some(pad), Some(sink)) = (shown.upgrade(), sink.upgrade()) else { return gst::PadProbeReturn::Remove };
             pad.set_property("alpha", 1.0f64);
-            let arrived = info.buffer().and_then(|buffer| buffer.pts()).unwrap_or_default();
+            let pts = info.buffer().and_then(|buffer| buffer.pts()).unwrap_or_default();
+            let arrived = gst::ClockTime::from_nseconds(pts.nseconds().saturating_add_signed(shift));
             let tell = tell.clone();
             // A composed picture holds ours when it lasts beyond the moment ours begins.
             sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
@@ -100,7 +104,7 @@ fn describe(settings: &Settings) -> String {
     let upstream = (settings.jitter_buffer + std::time::Duration::from_millis(20)).as_nanos();
     let mut text = format!(
         "compositor name=compositor background=black force-live=true ignore-inactive-pads=true latency=20000000 \
-           min-upstream-latency={upstream} start-time-selection=set \
+           min-upstream-latency={upstream} \
          ! video/x-raw,format=I420,width={width},height={height},framerate={rate}/1,pixel-aspect-ratio=1/1 ! tee name=tee \
          tee. ! queue leaky=downstream max-size-buffers=1 max-size-time=0 max-size-bytes=0 \
            ! appsink name=picture async=false sync=false max-buffers=1 drop=true \

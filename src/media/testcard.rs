@@ -46,7 +46,7 @@ fn draw(frame: &mut VideoFrameRef<&mut gst::BufferRef>, text: &str) {
     if side > width.min(height) {
         return;
     }
-    let (left, top) = ((width - side) / 2 & !1, (height - side) / 2 & !1);
+    let (left, top) = (((width - side) / 2) & !1, ((height - side) / 2) & !1);
     let is_dark = |x: usize, y: usize| {
         let inside = |at: usize| (QUIET..modules - QUIET).contains(&at);
         inside(x) && inside(y) && code[(x - QUIET, y - QUIET)] == Color::Dark

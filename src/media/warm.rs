@@ -1,6 +1,5 @@
 //! What a process needs once: GStreamer, our static plugins, the GLib main loop, one clock and a warm DTLS identity.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -24,29 +23,18 @@ pub enum WarmUpError {
     Offer(String),
 }
 
-/// The clock and base time that every pipeline of a call shares.
+/// The clock and base time that the pipelines of the process share.
 pub(crate) struct World {
     /// The system's monotonic clock.
     pub(crate) clock: gst::Clock,
-    /// Its time, in nanoseconds, when the call began to ring.
-    base_time: AtomicU64,
+    /// Its time when the process was warmed up.
+    pub(crate) base_time: gst::ClockTime,
 }
 
 impl World {
-    /// Its time when the call began to ring.
-    pub(crate) fn base_time(&self) -> gst::ClockTime {
-        gst::ClockTime::from_nseconds(self.base_time.load(Ordering::Relaxed))
-    }
-
-    /// Time since the base time: what every pipeline calls running time.
+    /// Time since the base time: what pipelines call running time.
     pub(crate) fn running_time(&self) -> gst::ClockTime {
-        self.clock.time().saturating_sub(self.base_time())
-    }
-
-    /// A call begins and no pipeline of an earlier one plays: time starts again. Live mixers start at running time 0
-    /// whatever `start-time` says (until eb825574f4, 1.26) and would first work through all the time since the base time.
-    pub(crate) fn start_over(&self) {
-        self.base_time.store(self.clock.time().nseconds(), Ordering::Relaxed);
+        self.clock.time().saturating_sub(self.base_time)
     }
 }
 
@@ -95,7 +83,7 @@ fn make_world() -> Result<World, WarmUpError> {
     }
     run_main_loop()?;
     let clock = gst::SystemClock::obtain();
-    let base_time = AtomicU64::new(clock.time().nseconds());
+    let base_time = clock.time();
     first_offer()?;
     tracing::info!(gstreamer = %gst::version_string(), "media is warm");
     Ok(World { clock, base_time })

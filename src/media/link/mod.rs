@@ -258,6 +258,13 @@ impl Link {
         match state {
             WebRTCPeerConnectionState::Failed => self.fail(LinkFailure::Transport, outbox),
             WebRTCPeerConnectionState::Connected => self.examine(now, outbox),
+            // The peer said goodbye, or its path is gone: no need to wait for the silence.
+            WebRTCPeerConnectionState::Disconnected | WebRTCPeerConnectionState::Closed
+                if self.is_secured() && !self.silence_told =>
+            {
+                self.silence_told = true;
+                outbox.link(&self.id, LinkEvent::Silent);
+            }
             _ => {}
         }
     }
