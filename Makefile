@@ -7,8 +7,10 @@ JSON ?= build/scenarios-$(TRANSPORT).json
 ROUNDS ?= 20
 CALLS ?= 300
 FUZZ_SECONDS ?= 60
+STATIONS ?= 5000
+RATE ?= 50
 
-.PHONY: help setup setup-test demo test lint unit scenarios official client bench fuzz msrv soak
+.PHONY: help setup setup-test demo test lint unit scenarios official client bench soak load fuzz msrv board-test binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,37 +27,40 @@ demo: setup ## A panel and a hub in one terminal; prints the address to open
 
 test: setup-test lint unit official client scenarios ## Everything that must hold, in under 35 minutes on two cores
 
-lint: ## Formatting and clippy, warnings are errors
+lint: setup ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
-unit: ## The core, the hub and the daemon, in memory and on loopback
-	$(CARGO) test --workspace --locked
+unit: setup-test ## The core, the hub and the daemon, in memory and on loopback
+	CALLBOX_REQUIRE=1 $(CARGO) test --workspace --locked
 	node --test crates/callbox-hub/web-tests/
 
-build/callbox: .FORCE
+binaries: setup
 	@$(CARGO) build --release --workspace --locked
-	@mkdir -p build && ln -sf ../target/release/callbox build/callbox
 
-official: build/callbox ## Tickets against the official implementations
+official: setup-test binaries ## Tickets against the official implementations
 	tests/official/run.sh target/release/callbox
 
-client: build/callbox ## A call with a client written from docs/protocol.md alone
+client: setup-test binaries ## A call with a client written from docs/protocol.md alone
 	tests/client/run.sh target/release
 
-scenarios: build/callbox ## The scenario table: TRANSPORT=websocket
+scenarios: setup-test binaries ## The scenario table: TRANSPORT=websocket
 	cd tests/scenarios && node run.mjs --transport $(TRANSPORT) --bin ../../target/release --json ../../$(JSON)
 
-bench: build/callbox ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
+bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
 	target/release/callbox demo --self-call --compare --rounds $(ROUNDS)
 
-soak: build/callbox ## CALLS=300 calls in a row on one daemon: threads, descriptors, memory slope
+soak: binaries ## CALLS=300 calls in a row on one daemon: threads, descriptors, memory slope
 	target/release/callbox demo --self-call --rounds $(CALLS) --soak
+
+load: binaries ## STATIONS=5000 stations and RATE=50 calls a second against a hub: lost, doubled, latency, memory
+	.ci/load $(STATIONS) $(RATE)
+
+board-test: setup-test ## The virtual board: a Debian image in qemu with camera, sound, screen, keys and lines
+	tests/board/run
 
 fuzz: ## Every place where bytes enter, FUZZ_SECONDS each (needs a nightly toolchain and cargo-fuzz)
 	.ci/fuzz $(FUZZ_SECONDS)
 
 msrv: ## The whole workspace with Rust 1.85
 	.ci/msrv
-
-.FORCE:
