@@ -15,3 +15,4 @@ mod signaling;
 mod mosquitto;
 mod mqtt;
 mod mqtt_daemons;
+mod mqtt_panel;
