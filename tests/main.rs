@@ -1,18 +1,20 @@
 //! Everything that is tested from outside, in one binary, so that the linker runs once.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails; a test's figures are printed")]
+
 mod config;
+mod control;
 mod documents;
+mod fake_hub;
 mod layers;
 mod media_cycles;
 mod media_degraded;
 mod media_loopback;
 mod media_timing;
 mod media_wire;
-mod shell;
-mod control;
-mod fake_hub;
-mod signaling;
 mod mosquitto;
 mod mqtt;
 mod mqtt_daemons;
 mod mqtt_panel;
+mod shell;
+mod signaling;

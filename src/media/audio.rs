@@ -41,7 +41,8 @@ impl Audio {
         configure_devices(&pipeline, settings)?;
         let sink: AppSink = pipeline.typed("opus")?;
         let opus = StreamProducer::with(&sink, ProducerSettings { sync: false });
-        let slots = (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
+        let slots =
+            (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
         let margin = latency(settings).min(Duration::from_millis(10));
         let allowed = (upstream(settings) + latency(settings) - margin).as_nanos() as u64;
         let allowed = gst::ClockTime::from_nseconds(allowed);
@@ -103,7 +104,9 @@ fn microphone(from: &Microphone) -> String {
         Microphone::Alsa { .. } => {
             "alsasrc name=microphone buffer-time=60000 latency-time=10000 provide-clock=false".into()
         }
-        Microphone::Pulse { .. } => "pulsesrc name=microphone provide-clock=false buffer-time=60000 latency-time=10000".into(),
+        Microphone::Pulse { .. } => {
+            "pulsesrc name=microphone provide-clock=false buffer-time=60000 latency-time=10000".into()
+        }
         Microphone::Pipewire => "pipewiresrc name=microphone do-timestamp=true".into(),
         Microphone::Test { hz } => {
             format!("audiotestsrc name=microphone is-live=true samplesperbuffer=480 wave=sine volume=0.3 freq={hz}")

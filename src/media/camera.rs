@@ -29,8 +29,10 @@ impl Capture {
     /// Builds the pipeline, or nothing when there is no camera. [`Pipeline::play`] starts it and may take a second.
     pub(crate) fn new(settings: &Settings, inbox: &Inbox) -> Result<Option<Self>, PipelineError> {
         let Some(source) = source(settings) else { return Ok(None) };
-        let description =
-            format!("{source} ! {raw} ! appsink name=raw async=false max-buffers=2 drop=true", raw = raw_caps(settings));
+        let description = format!(
+            "{source} ! {raw} ! appsink name=raw async=false max-buffers=2 drop=true",
+            raw = raw_caps(settings)
+        );
         let pipeline = Pipeline::parse("camera", &description, inbox)?;
         match &settings.camera {
             Camera::V4l2 { device } => pipeline.element("camera")?.set_property("device", device),

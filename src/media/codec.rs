@@ -176,8 +176,7 @@ impl Encoder {
                 element.set_property_from_str(property, &(bits / unit).max(1).to_string());
             }
             Rate::V4l2Control => {
-                let controls =
-                    format!("controls,repeat_sequence_header=1,h264_i_frame_period=50,video_bitrate={bits}");
+                let controls = format!("controls,repeat_sequence_header=1,h264_i_frame_period=50,video_bitrate={bits}");
                 element.set_property_from_str("extra-controls", &controls);
             }
         }

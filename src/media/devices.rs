@@ -101,8 +101,7 @@ impl Devices {
         if let Some(at) = self.encoders.iter().position(|encode| encode.encoder.codec == codec) {
             return Ok(&mut self.encoders[at]);
         }
-        let encoder =
-            codec::encoder(codec, &self.demoted).map_err(|error| PipelineError::new("encode", error))?;
+        let encoder = codec::encoder(codec, &self.demoted).map_err(|error| PipelineError::new("encode", error))?;
         let mut encode = Encode::new(&self.settings, encoder, &self.inbox)?;
         if let Some(capture) = &self.capture {
             encode.take(&capture.raw)?;
@@ -216,7 +215,8 @@ impl Devices {
 
     /// What is lost.
     pub(crate) fn faults(&self) -> Vec<FaultStatus> {
-        let status = |t: &Trouble| FaultStatus { device: t.device, text: t.text.clone(), failures: t.backoff.failures() };
+        let status =
+            |t: &Trouble| FaultStatus { device: t.device, text: t.text.clone(), failures: t.backoff.failures() };
         self.troubles.iter().map(status).collect()
     }
 

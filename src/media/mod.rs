@@ -44,9 +44,7 @@ pub use board::{FaultStatus, Heard, Pipelines, Seen, Status};
 pub use inbox::Picture;
 pub use link::LinkStatus;
 pub use outbox::{Device, Event};
-pub use settings::{
-    Bitrate, Camera, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec,
-};
+pub use settings::{Bitrate, Camera, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec};
 pub use snapshot::SnapshotError;
 pub use warm::WarmUpError;
 

@@ -406,7 +406,9 @@ impl Owner {
             }
         }
         let shows = link.shows_video();
-        if let Some(video) = link.video_in.as_mut().and_then(|video| (shows && video.first_is_untold()).then_some(video)) {
+        if let Some(video) =
+            link.video_in.as_mut().and_then(|video| (shows && video.first_is_untold()).then_some(video))
+        {
             let inbox = self.inbox.clone();
             let tell = move || inbox.link(key, LinkNote::FirstFrameShown);
             match &self.devices.display {

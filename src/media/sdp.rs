@@ -187,7 +187,11 @@ fn format(line: &str, section: &[&str]) -> Option<Format> {
     let (payload, encoding) = line.strip_prefix("a=rtpmap:")?.split_once(' ')?;
     let start = format!("a=fmtp:{payload} ");
     let parameters = section.iter().find_map(|line| line.strip_prefix(start.as_str())).unwrap_or("");
-    Some(Format { payload: payload.parse().ok()?, encoding: encoding.trim().to_owned(), parameters: parameters.to_owned() })
+    Some(Format {
+        payload: payload.parse().ok()?,
+        encoding: encoding.trim().to_owned(),
+        parameters: parameters.to_owned(),
+    })
 }
 
 fn is_fingerprint(line: &str) -> bool {

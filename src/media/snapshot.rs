@@ -40,8 +40,7 @@ pub(crate) fn make(sample: Option<gst::Sample>, reply: oneshot::Sender<Result<Ve
 fn convert(sample: &gst::Sample) -> Result<Vec<u8>, SnapshotError> {
     let failed = |error: &dyn ToString| SnapshotError::Conversion(error.to_string());
     let jpeg = gst::Caps::new_empty_simple("image/jpeg");
-    let picture =
-        gstreamer_video::convert_sample(sample, &jpeg, CONVERSION).map_err(|error| failed(&error))?;
+    let picture = gstreamer_video::convert_sample(sample, &jpeg, CONVERSION).map_err(|error| failed(&error))?;
     let buffer = picture.buffer().ok_or_else(|| failed(&"empty"))?;
     let bytes = buffer.map_readable().map_err(|error| failed(&error))?;
     Ok(bytes.to_vec())

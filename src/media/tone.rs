@@ -42,8 +42,7 @@ const RING: Pattern = Pattern {
 const RING_BACK: Pattern =
     Pattern { beats: &[Beat { hz: &[425.0], ms: 1000 }, Beat { hz: &[], ms: 4000 }], times: None };
 /// ETSI TR 101 041: 425 Hz, half a second each.
-const BUSY: Pattern =
-    Pattern { beats: &[Beat { hz: &[425.0], ms: 500 }, Beat { hz: &[], ms: 500 }], times: Some(3) };
+const BUSY: Pattern = Pattern { beats: &[Beat { hz: &[425.0], ms: 500 }, Beat { hz: &[], ms: 500 }], times: Some(3) };
 
 fn pattern(tone: Tone) -> Option<&'static Pattern> {
     match tone {

@@ -125,8 +125,10 @@ fn describe(medium: Medium) -> Result<String, String> {
     };
     let Medium::Video(codec) = medium else { return Err("no such medium".into()) };
     let decoder = decoder(codec).map_err(|error| error.to_string())?;
+    // RTP tells no frame rate. With one, a frame has an end, and the compositor need not wait for the next to show it.
     Ok(format!(
-        "{depay} ! {} name=decoder ! videoconvert ! video/x-raw,format=I420 ! appsink name=decoded sync=false async=false",
+        "{depay} ! {} name=decoder ! videoconvert ! video/x-raw,format=I420 \
+         ! capssetter caps=\"video/x-raw,framerate=(fraction)25/1\" ! appsink name=decoded sync=false async=false",
         decoder.factory
     ))
 }

@@ -55,10 +55,9 @@ impl Medium {
         };
         let caps = match self {
             Self::Audio => caps,
-            Self::Video(_) => caps
-                .field("rtcp-fb-nack-pli", true)
-                .field("rtcp-fb-ccm-fir", true)
-                .field("rtcp-fb-transport-cc", true),
+            Self::Video(_) => {
+                caps.field("rtcp-fb-nack-pli", true).field("rtcp-fb-ccm-fir", true).field("rtcp-fb-transport-cc", true)
+            }
         };
         match choice.transport_cc {
             Some(id) => caps.field(format!("extmap-{id}").as_str(), TRANSPORT_CC).build(),
@@ -173,8 +172,19 @@ impl Sender {
 fn strip(preferences: &gst::Caps) -> gst::Caps {
     let mut caps = preferences.clone();
     for structure in caps.make_mut().iter_mut() {
-        structure.remove_fields(["minptime", "useinbandfec", "encoding-params", "packetization-mode", "profile-level-id"]);
-        structure.remove_fields(["level-asymmetry-allowed", "rtcp-fb-nack-pli", "rtcp-fb-ccm-fir", "rtcp-fb-transport-cc"]);
+        structure.remove_fields([
+            "minptime",
+            "useinbandfec",
+            "encoding-params",
+            "packetization-mode",
+            "profile-level-id",
+        ]);
+        structure.remove_fields([
+            "level-asymmetry-allowed",
+            "rtcp-fb-nack-pli",
+            "rtcp-fb-ccm-fir",
+            "rtcp-fb-transport-cc",
+        ]);
     }
     caps
 }

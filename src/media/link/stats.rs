@@ -58,7 +58,8 @@ impl Numbers {
         let (mut lost_by_peer, mut lost_here) = (0, 0);
         for (_, value) in reply.iter() {
             let Ok(entry) = value.get::<gst::Structure>() else { continue };
-            let lost = entry.get::<i64>("packets-lost").or(entry.get::<i32>("packets-lost").map(i64::from)).unwrap_or(0);
+            let lost =
+                entry.get::<i64>("packets-lost").or(entry.get::<i32>("packets-lost").map(i64::from)).unwrap_or(0);
             let name = entry.name().to_string();
             if name.contains("remote-inbound") {
                 lost_by_peer += lost;

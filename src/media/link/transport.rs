@@ -110,9 +110,7 @@ fn uri(url: &str, user: Option<&str>, password: Option<&str>) -> Option<Uri> {
 /// Time-limited user names hold a colon, and passwords a slash: both must be escaped in a URI's user part.
 fn escape(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 #[cfg(test)]
