@@ -21,7 +21,9 @@ async fn calls_in_a_row_leave_nothing_behind() {
         wire.a.gate(OPEN);
         wire.b.gate(OPEN);
         wire.until("a picture and a sound", Duration::from_secs(10), |wire| {
-            [&wire.a, &wire.b].iter().all(|side| side.has(&LinkEvent::FirstFrameShown) && side.has(&LinkEvent::FirstAudio))
+            [&wire.a, &wire.b]
+                .iter()
+                .all(|side| side.has(&LinkEvent::FirstFrameShown) && side.has(&LinkEvent::FirstAudio))
         })
         .await;
         wire.close().await;

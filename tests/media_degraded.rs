@@ -52,7 +52,10 @@ async fn without_a_screen_pictures_are_still_counted() {
     wire.a.gate(OPEN);
     wire.b.gate(OPEN);
     wire.until("first frame", SOON, |wire| wire.a.has(&LinkEvent::FirstFrameShown)).await;
-    wire.until("count", SOON, |wire| wire.a.edge.status().links.first().is_some_and(|link| link.video_frames > 10) && sees(&wire.b, "door")).await;
+    wire.until("count", SOON, |wire| {
+        wire.a.edge.status().links.first().is_some_and(|link| link.video_frames > 10) && sees(&wire.b, "door")
+    })
+    .await;
     wire.stop().await;
 }
 

@@ -10,11 +10,8 @@ use crate::media_wire::{OPEN, Wire, hears, sees, settings};
 
 async fn both_see_and_hear(codec: VideoCodec, call: &str) {
     media::warm_up().unwrap();
-    let mut wire = Wire::new(
-        Settings { codec, ..settings("door", 440) },
-        Settings { codec, ..settings("flat", 620) },
-        call,
-    );
+    let mut wire =
+        Wire::new(Settings { codec, ..settings("door", 440) }, Settings { codec, ..settings("flat", 620) }, call);
     let secured = wire.secured(Media::Video).await;
     wire.a.gate(OPEN);
     wire.b.gate(OPEN);
@@ -89,9 +86,7 @@ async fn nothing_passes_shut_gates_and_each_opens_alone() {
     // The visitor's picture alone, as in a preview.
     wire.a.gate(Flow { send_video: true, ..Flow::default() });
     wire.b.gate(Flow { play_video: true, ..Flow::default() });
-    let shown = wire
-        .until("preview", Duration::from_secs(3), |wire| wire.b.has(&LinkEvent::FirstFrameShown))
-        .await;
+    let shown = wire.until("preview", Duration::from_secs(3), |wire| wire.b.has(&LinkEvent::FirstFrameShown)).await;
     println!("gate open to first frame shown: {shown:?}");
     assert!(shown < Duration::from_millis(1500), "{shown:?}");
     wire.until("code", Duration::from_secs(5), |wire| sees(&wire.b, "door")).await;
