@@ -83,7 +83,7 @@ def _keep(title, machine, logs):
     if machine:
         (folder / "serial").write_text(machine.serial())
         try:
-            (folder / "journal").write_text(machine.run("journalctl -b --no-pager -o short-monotonic -n 2000"))
+            (folder / "journal").write_text(machine.run("journalctl -b --no-pager -o short-monotonic -n 6000"))
             folder.joinpath("screen.ppm").write_bytes(machine.screen().ppm())
         except Exception as error:
             (folder / "unreachable").write_text(str(error))

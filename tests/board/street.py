@@ -108,8 +108,8 @@ class Street:
     def _keep_logs(self):
         kept = image.CACHE / "logs" / "street"
         kept.mkdir(parents=True, exist_ok=True)
-        for log in self._place.glob("*.log"):
-            shutil.copy(log, kept)
+        for file in [*self._place.glob("*.log"), *self._place.glob("*.ppm")]:
+            shutil.copy(file, kept)
 
     def _is_up(self):
         try:
