@@ -147,7 +147,8 @@ impl Shell {
                 tracing::info!(?code, ?call, about, user, text, "the hub did not pass a message on");
                 self.journal
                     .tell("refused", || json!({ "code": code, "about": about, "call": call, "to": to, "text": text }));
-                if let (ResultCode::UnknownUser, Some("invite"), Some(call), Some(to)) = (code, about, call, to) {
+                let waits = matches!(code, ResultCode::Ok | ResultCode::Queued);
+                if let (false, Some("invite"), Some(call), Some(to)) = (waits, about, call, to) {
                     self.handle(refused_by_hub(call, to));
                 }
             }
@@ -250,7 +251,7 @@ impl Shell {
     }
 }
 
-/// The hub knows no such user: nobody there will ever answer, and the hub says so in their place.
+/// The invite was not passed on and is not kept either: nobody there will ever answer, and the hub says so in their place.
 fn refused_by_hub(call: CallId, to: Target) -> Input {
     let hub: DeviceId = "hub".parse().expect("three letters are a device id");
     let from = Address { user: to.user, device: to.device.unwrap_or(hub) };
