@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use gstreamer as gst;
 use gstreamer::prelude::*;
 
+use super::probe;
 use super::settings::VideoCodec;
 
 /// How an encoder is told its bit rate.
@@ -25,6 +26,8 @@ pub(crate) struct Encoder {
     pub(crate) rate: Rate,
     /// Caps right behind the encoder.
     pub(crate) caps: &'static str,
+    /// It depends on a driver, and is tried before it is used.
+    pub(crate) hardware: bool,
 }
 
 /// One decoder.
@@ -46,6 +49,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         properties: &[("header-mode", "each-idr"), ("rc-mode", "cbr"), ("gop", "250"), ("zero-copy-pkt", "false")],
         rate: Rate::Property("bps", 1),
         caps: "video/x-h264,profile=baseline",
+        hardware: true,
     },
     Encoder {
         codec: VideoCodec::H264,
@@ -53,6 +57,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         properties: &[("gop-size", "250")],
         rate: Rate::Property("bitrate", 1000),
         caps: "video/x-h264",
+        hardware: true,
     },
     Encoder {
         codec: VideoCodec::H264,
@@ -60,6 +65,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         properties: &[("rate-control", "cbr"), ("key-int-max", "1024"), ("b-frames", "0")],
         rate: Rate::Property("bitrate", 1000),
         caps: BASELINE,
+        hardware: true,
     },
     Encoder {
         codec: VideoCodec::H264,
@@ -68,6 +74,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         properties: &[("extra-controls", "controls,repeat_sequence_header=1,h264_i_frame_period=50")],
         rate: Rate::V4l2Control,
         caps: "video/x-h264,profile=constrained-baseline,level=(string)4",
+        hardware: true,
     },
     Encoder {
         codec: VideoCodec::H264,
@@ -82,6 +89,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         ],
         rate: Rate::Property("bitrate", 1),
         caps: BASELINE,
+        hardware: false,
     },
     Encoder {
         codec: VideoCodec::H264,
@@ -96,6 +104,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         ],
         rate: Rate::Property("bitrate", 1000),
         caps: BASELINE,
+        hardware: false,
     },
     Encoder {
         codec: VideoCodec::Vp8,
@@ -114,6 +123,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         ],
         rate: Rate::Property("target-bitrate", 1),
         caps: "video/x-vp8",
+        hardware: false,
     },
 ];
 
@@ -133,12 +143,12 @@ pub(crate) struct NoCoder {
     codec: VideoCodec,
 }
 
-/// The best encoder that is installed and not demoted.
+/// The best encoder that works and is not demoted.
 pub(crate) fn encoder(codec: VideoCodec, demoted: &HashSet<&'static str>) -> Result<&'static Encoder, NoCoder> {
     ENCODERS
         .iter()
         .filter(|encoder| encoder.codec == codec && !demoted.contains(encoder.factory))
-        .find(|encoder| gst::ElementFactory::find(encoder.factory).is_some())
+        .find(|encoder| probe::works(encoder))
         .ok_or(NoCoder { what: "encoder", codec })
 }
 

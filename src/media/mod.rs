@@ -23,6 +23,7 @@ mod outbox;
 mod owner;
 mod pipeline;
 mod playout;
+mod probe;
 mod screen;
 mod sdp;
 mod settings;

@@ -52,7 +52,7 @@ impl Display {
         }
         let sink = pipeline.element("screen")?.static_pad("sink").ok_or_else(|| failed("no sink pad"))?;
         let picture = pipeline.typed("picture")?;
-        Ok(Some(Self { pipeline, slots, pads, sink, picture, size: (settings.screen_width, settings.screen_height) }))
+        Ok(Some(Self { pipeline, slots, pads, sink, picture, size: size(settings) }))
     }
 
     /// Shows these inputs as tiles, in this order, and hides the others.
@@ -101,7 +101,16 @@ impl Display {
     }
 }
 
+/// A test screen is small: codes are read as well there, at a quarter of the work.
+fn size(settings: &Settings) -> (u32, u32) {
+    match settings.screen {
+        Screen::Test => (settings.screen_width.min(640), settings.screen_height.min(360)),
+        _ => (settings.screen_width, settings.screen_height),
+    }
+}
+
 fn describe(settings: &Settings) -> String {
+    let (width, height) = size(settings);
     let upstream = (settings.jitter_buffer + std::time::Duration::from_millis(20)).as_nanos();
     let mut text = format!(
         "compositor name=compositor background=black force-live=true ignore-inactive-pads=true latency=20000000 \
@@ -110,8 +119,6 @@ fn describe(settings: &Settings) -> String {
          tee. ! queue leaky=downstream max-size-buffers=1 max-size-time=0 max-size-bytes=0 \
            ! appsink name=picture async=false sync=false max-buffers=1 drop=true \
          tee. ! queue leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 ! {sink} ",
-        width = settings.screen_width,
-        height = settings.screen_height,
         rate = settings.screen_framerate,
         sink = sink(&settings.screen),
     );

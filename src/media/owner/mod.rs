@@ -1,5 +1,7 @@
 //! The one thread that owns all media of a station: it reads the inbox, keeps the deadlines and waits for nothing else.
 
+mod settle;
+
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,18 +12,18 @@ use callbox_core::station::{Flow, MediaOrder, Tone};
 use gstreamer as gst;
 use tokio::sync::oneshot;
 
-use super::audio::SLOTS;
-use super::board::{Heard, Seen, Status};
-use super::devices::{Devices, Rebuilt};
-use super::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
-use super::link::{Link, Parts};
-use super::outbox::{Event, Outbox};
-use super::playout;
-use super::sdp::Remote;
-use super::settings::{Settings, VideoCodec};
-use super::snapshot::{self, SnapshotError};
-use super::tone;
-use super::warm::world;
+use crate::media::audio::SLOTS;
+use crate::media::board::{Heard, Seen, Status};
+use crate::media::devices::Devices;
+use crate::media::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
+use crate::media::link::{Link, Parts};
+use crate::media::outbox::{Event, Outbox};
+use crate::media::probe;
+use crate::media::sdp::Remote;
+use crate::media::settings::Settings;
+use crate::media::snapshot::{self, SnapshotError};
+use crate::media::tone;
+use crate::media::warm::world;
 
 /// How often deadlines are looked at while a call runs, and while none does.
 const BUSY_TICK: Duration = Duration::from_millis(100);
@@ -73,6 +75,7 @@ impl Owner {
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, notes: &Receiver<Note>) {
+        probe::warm(self.settings.codec);
         loop {
             let idle = self.links.is_empty() && !self.devices.are_running() && !self.outbox.is_behind();
             match notes.recv_timeout(if idle { IDLE_TICK } else { BUSY_TICK }) {
@@ -349,123 +352,6 @@ impl Owner {
         // Nobody may wait for it any more.
         let _ = done.send(());
     }
-}
-
-/// Joints: what of one pipeline goes where in another.
-impl Owner {
-    /// Gives a link its inputs of mixer and compositor.
-    fn attach(&mut self, at: usize) {
-        let link = &mut self.links[at];
-        let slot = link.slot;
-        if let Some(audio) = &self.devices.audio {
-            if let Some(pad) = src_pad(&audio.slots[slot]) {
-                playout::reset(&pad, audio.pipeline.shift());
-            }
-            if let Err(error) = link.audio_in.attach(&audio.slots[slot]) {
-                tracing::error!(%error, "peer not joined to the mixer");
-            }
-        }
-        if let (Some(display), Some(video)) = (&self.devices.display, &mut link.video_in) {
-            if let Err(error) = video.attach(&display.slots[slot]) {
-                tracing::error!(%error, "peer not joined to the screen");
-            }
-        }
-    }
-
-    /// A device's pipeline is a new one: its joints are made anew.
-    fn rejoin(&mut self, rebuilt: Rebuilt) {
-        if rebuilt == Rebuilt::default() {
-            return;
-        }
-        for at in 0..self.links.len() {
-            self.attach(at);
-            let link = &mut self.links[at];
-            if let Some(audio) = &self.devices.audio {
-                let _ = link.follow_audio(&audio.opus).map_err(|error| tracing::error!(%error, "not joined"));
-            }
-            if let (true, Ok(encode)) = (rebuilt.encoder, self.devices.encode(link.codec())) {
-                let _ = link.follow_video(&encode.video).map_err(|error| tracing::error!(%error, "not joined"));
-            }
-            link.apply_flow();
-        }
-        if rebuilt.audio {
-            self.play(self.tone);
-        }
-        self.settle_screen();
-        self.settle_encoders();
-    }
-
-    /// Brings gates, screen and encoder to what this link may do now.
-    fn settle(&mut self, at: usize) {
-        let link = &mut self.links[at];
-        let (key, sent, slot) = (link.key, link.video_out.as_ref().is_some_and(|video| video.is_open()), link.slot);
-        if link.is_secured() && link.flow.play_audio && link.audio_in.first_is_untold() {
-            if let Some(pad) = self.devices.audio.as_ref().and_then(|audio| src_pad(&audio.slots[slot])) {
-                let inbox = self.inbox.clone();
-                super::join::on_first_buffer(&pad, move || inbox.link(key, LinkNote::FirstAudio));
-            }
-        }
-        let shows = link.shows_video();
-        if let Some(video) =
-            link.video_in.as_mut().and_then(|video| (shows && video.first_is_untold()).then_some(video))
-        {
-            let inbox = self.inbox.clone();
-            let tell = move || inbox.link(key, LinkNote::FirstFrameShown);
-            match &self.devices.display {
-                Some(display) => display.uncover(slot, tell),
-                None => video.on_next(tell),
-            }
-        }
-        link.apply_flow();
-        let sends = link.sends_video();
-        let codec = link.codec();
-        self.settle_screen();
-        if sends && !sent {
-            // Before the encoder is let go, so that its very next frame is one.
-            self.key_frame(codec);
-        }
-        self.settle_encoders();
-    }
-
-    fn key_frame(&mut self, codec: VideoCodec) {
-        self.devices.encoders().filter(|encode| encode.encoder.codec == codec).for_each(|encode| encode.key_frame());
-    }
-
-    fn settle_screen(&self) {
-        if let Some(display) = &self.devices.display {
-            let shown: Vec<usize> = self.links.iter().filter(|link| link.shows_video()).map(|link| link.slot).collect();
-            display.lay_out(&shown);
-        }
-    }
-
-    fn settle_encoders(&mut self) {
-        let wanted: Vec<VideoCodec> =
-            self.links.iter().filter(|link| link.sends_video()).map(|link| link.codec()).collect();
-        for encode in self.devices.encoders() {
-            encode.set_wanted(wanted.contains(&encode.encoder.codec));
-        }
-    }
-
-    /// The slowest link rules its encoder.
-    fn settle_bitrate(&mut self) {
-        let rates: Vec<(VideoCodec, u32)> = self
-            .links
-            .iter()
-            .filter(|link| link.sends_video())
-            .filter_map(|link| Some((link.codec(), link.estimate?)))
-            .collect();
-        let bounds = self.settings.bitrate;
-        for encode in self.devices.encoders() {
-            let of_codec = rates.iter().filter(|(codec, _)| *codec == encode.encoder.codec);
-            if let Some(slowest) = of_codec.map(|(_, bits)| *bits).min() {
-                encode.set_bitrate(slowest.clamp(bounds.min, bounds.max));
-            }
-        }
-    }
-}
-
-fn src_pad(element: &gstreamer_app::AppSrc) -> Option<gst::Pad> {
-    gst::prelude::ElementExt::static_pad(element, "src")
 }
 
 fn now_ms() -> u64 {
