@@ -1,6 +1,10 @@
 //! Everything that is tested from outside, in one binary, so that the linker runs once.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails; a test's figures are printed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; a test's figures are printed"
+)]
 
 mod config;
 mod control;
