@@ -33,6 +33,8 @@ impl Child {
             }
             None => Command::new(program),
         };
+        // As the systemd unit does: glibc's many arenas would grow with each call's threads.
+        command.env("MALLOC_ARENA_MAX", "2");
         command.args(args).stdin(Stdio::null()).stdout(out.try_clone()?).stderr(out).kill_on_drop(true);
         // A signal that the terminal sends to all of us is ours to pass on, in order.
         command.process_group(0);
