@@ -132,7 +132,8 @@ fn describe(settings: &Settings) -> String {
 /// waiting again would only make it old. The sound comes up to 80 ms after it, which nobody notices (ITU-R BT.1359).
 fn sink(screen: &Screen) -> &'static str {
     match screen {
-        Screen::Kms { .. } => "videoconvert ! kmssink name=screen sync=false show-preroll-frame=false",
+        // The display may ask for pixels that are not square: only a scaler can agree to that.
+        Screen::Kms { .. } => "videoconvertscale ! kmssink name=screen sync=false show-preroll-frame=false",
         Screen::Wayland => "videoconvert ! waylandsink name=screen sync=false fullscreen=true",
         Screen::Window => "videoconvert ! autovideosink name=screen sync=false",
         Screen::Test | Screen::None => {
