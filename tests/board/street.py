@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -100,10 +101,8 @@ class Street:
         ppm = self._place / "shown.ppm"
         ppm.write_bytes(picture.ppm())
         said = _gst("-m", "filesrc", f"location={ppm}", "!", "pnmdec", "!", "videoconvert", "!", "zbar", "!", "fakesink")
-        for line in said.splitlines():
-            if "symbol=" in line and CALLER in line:
-                return line.split("symbol=")[1].split(", quality=")[0]
-        return None
+        code = re.search(r'BUFFERCOUNT\\":(\d+).*NAME\\":\\"' + CALLER, said)
+        return int(code[1]) if code else None
 
     def _keep_logs(self):
         kept = image.CACHE / "logs" / "street"
@@ -127,7 +126,7 @@ class Street:
 
 
 def _gst(*given):
-    done = subprocess.run(["gst-launch-1.0", "-q", *given], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["gst-launch-1.0", *given], capture_output=True, text=True, timeout=60)
     return done.stdout
 
 
