@@ -26,6 +26,11 @@ impl Call {
         u32::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u32::MAX)
     }
 
+    /// It carries pictures, not voice alone.
+    pub(super) fn has_video(&self) -> bool {
+        self.media == Media::Video
+    }
+
     /// Everybody else in the call: whom to watch.
     pub(super) fn others(&self, me: &Address) -> Vec<UserId> {
         match self.direction {

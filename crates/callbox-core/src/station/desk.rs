@@ -11,7 +11,7 @@ use super::idle::Idle;
 use super::policy::Policy;
 use super::view::Ended;
 use crate::ids::{Address, CallId, IdSource, Target};
-use crate::protocol::{Agent, EndReason, Kind, Media, Message};
+use crate::protocol::{Agent, EndReason, Kind, Message};
 
 /// Effects that wait to be carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -154,11 +154,6 @@ impl Desk {
         let ended = Ended { call: call.clone(), reason, by };
         self.decided.insert(ended.clone());
         self.last = Some(ended);
-    }
-
-    /// What is sent of a call's media when nothing is muted.
-    pub(super) fn sends_video(media: Media) -> bool {
-        media == Media::Video
     }
 }
 

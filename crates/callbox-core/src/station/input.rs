@@ -1,7 +1,7 @@
 //! What can happen to a station. Time comes along as an argument of `handle`.
 
 use crate::ids::{Address, LinkId, UserId};
-use crate::protocol::{EndReason, Media, Message};
+use crate::protocol::{Media, Message};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -103,11 +103,4 @@ pub enum LinkFailure {
     WrongFingerprint,
     /// A media element failed.
     Pipeline,
-}
-
-impl LinkFailure {
-    /// The reason the call ends with.
-    pub fn end_reason(self) -> EndReason {
-        EndReason::MediaFailed
-    }
 }

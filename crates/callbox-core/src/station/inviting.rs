@@ -12,7 +12,7 @@ use super::line::{Line, News};
 use super::talking::Talking;
 use super::view::{CallView, Ended};
 use crate::ids::{Address, LinkId, Target, UserId};
-use crate::protocol::{Agent, EarlyMedia, EndReason, Media, Message};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Message};
 
 /// The callee's own timer is authoritative; ours is a backstop this much later.
 const BACKSTOP: Duration = Duration::from_secs(5);
@@ -167,7 +167,7 @@ impl Inviting {
         }
         self.call.timing.ringing_ms.get_or_insert(self.call.at(now));
         let mut line = Line::new(&self.call, from.clone(), !Agent::callee_offers(desk.agent, agent));
-        let preview = early == EarlyMedia::Preview && self.call.media == Media::Video;
+        let preview = early == EarlyMedia::Preview && self.call.has_video();
         line.gate(Flow { send_video: preview, ..Flow::default() }, &mut desk.out);
         if early != EarlyMedia::Off {
             line.offer_next(&mut desk.out);

@@ -11,7 +11,7 @@ use super::input::{Action, Input, LinkEvent};
 use super::line::{Line, News};
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
-use crate::protocol::{Agent, EarlyMedia, EndReason, Media, Message};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Message};
 
 /// Someone rings us.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,7 +38,7 @@ impl Ringing {
         desk.begin(&call);
         desk.out.tone(Tone::Ring);
         let mut line = Line::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
-        let preview = early == EarlyMedia::Preview && call.media == Media::Video;
+        let preview = early == EarlyMedia::Preview && call.has_video();
         line.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
         let mut ringing = Self { call, until, early, line, next: None };
         ringing.tell(desk);

@@ -10,7 +10,7 @@ use super::input::{Action, Input, LinkEvent};
 use super::line::{Line, News};
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
-use crate::protocol::{EndReason, Media, Message};
+use crate::protocol::{EndReason, Message};
 
 /// Media must flow this long after accept.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -50,7 +50,7 @@ impl Talking {
     /// Opens the gates.
     pub(super) fn begin(now: Instant, call: Call, line: Line, desk: &mut Desk) -> Self {
         let path = if line.is_up() { Path::Up } else { Path::Connecting { next_try: now } };
-        let camera = Desk::sends_video(call.media);
+        let camera = call.has_video();
         let mut talking = Self { call, line, since: now, microphone: true, camera, peer_offline: false, path };
         desk.out.tone(Tone::Silence);
         talking.open_gates(desk);
@@ -74,7 +74,7 @@ impl Talking {
                 self.apply_mute(desk);
             }
             Input::Pressed(Action::SetCamera(on)) => {
-                self.camera = on && Desk::sends_video(self.call.media);
+                self.camera = on && self.call.has_video();
                 self.apply_mute(desk);
             }
             Input::Link { link, event } if link.call == self.call.id && link.peer == *self.line.peer() => {
@@ -223,7 +223,7 @@ impl Talking {
     }
 
     fn open_gates(&mut self, desk: &mut Desk) {
-        let video = self.call.media == Media::Video;
+        let video = self.call.has_video();
         let flow = Flow { send_audio: self.microphone, send_video: self.camera, play_audio: true, play_video: video };
         self.line.gate(flow, &mut desk.out);
         desk.out.push(Effect::Show);
