@@ -72,6 +72,10 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
             "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"dial\"",
             &["c.toml:11", "buttons.action", "call:USER"],
         ),
+        (
+            "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"unlock\"",
+            &["c.toml:11", "buttons.action", "does not know yet"],
+        ),
         ("[records]\nmax_entries = 1", &["c.toml:9", "records.max_entries", "10 to 1000000"]),
         ("[log]\nlevel = \"loud=very\"", &["c.toml:9", "log.level", "info"]),
         ("[log\nlevel", &["c.toml:8"]),

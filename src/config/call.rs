@@ -7,7 +7,7 @@ use callbox_core::station::Policy;
 
 use super::check::Check;
 use super::raw;
-use crate::panel::{Button, Settings};
+use crate::panel::{Action, Button, Settings};
 
 const USER: &str = "a user: 1 to 32 of A-Z a-z 0-9 _ -";
 const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, or call:USER[,USER…] with at most 16 users";
@@ -33,9 +33,17 @@ pub(super) fn panel(check: &mut Check<'_>, buttons: &[raw::Button]) -> Settings 
     for button in buttons {
         let device = check.filled("buttons.device", &button.device, DEVICE);
         let key = check.parse("buttons.key", &button.key, KEY);
-        let press = check.parse("buttons.action", &button.action, ACTION);
-        if let (Some(device), Some(key), Some(press)) = (device, key, press) {
-            read.push(Button { device, key, press });
+        let action = check.parse("buttons.action", &button.action, ACTION);
+        if let Some(Action::Unlock | Action::VolumeUp | Action::VolumeDown | Action::DoNotDisturb) = action {
+            check.wrong(
+                "buttons.action",
+                button.action.span(),
+                "an action that this version does not know yet",
+                ACTION,
+            );
+        }
+        if let (Some(device), Some(key), Some(action)) = (device, key, action) {
+            read.push(Button { device, key, action });
         }
     }
     Settings { buttons: read }

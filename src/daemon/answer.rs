@@ -23,7 +23,7 @@ use tokio::sync::oneshot;
 
 use crate::control::{Answer, Picture, Request};
 use crate::media::{self, Media};
-use crate::panel::Press;
+use crate::panel;
 
 /// What a request or a press asks of the station, when it asks the station.
 pub(super) enum Wish {
@@ -31,21 +31,26 @@ pub(super) enum Wish {
     Do(Action),
     /// There is no call to do it in.
     NoCall,
+    /// Nothing here can do it.
+    Unable,
 }
 
 /// What a press means just now: the buttons that switch need to know how things stand.
-pub(super) fn pressed(press: Press, view: &View) -> Wish {
+pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
     let switch = |of: fn(&callbox_core::station::CallView) -> Action| {
         view.call.as_ref().map_or(Wish::NoCall, |call| Wish::Do(of(call)))
     };
-    match press {
-        Press::Accept => Wish::Do(Action::Accept),
-        Press::Reject => Wish::Do(Action::Reject),
-        Press::Hangup => Wish::Do(Action::Hangup),
-        Press::Toggle => Wish::Do(Action::Toggle),
-        Press::Call(users) => Wish::Do(Action::Call { users, media: callbox_core::protocol::Media::Video }),
-        Press::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
-        Press::Camera => switch(|call| Action::SetCamera(!call.camera)),
+    match action {
+        panel::Action::Accept => Wish::Do(Action::Accept),
+        panel::Action::Reject => Wish::Do(Action::Reject),
+        panel::Action::Hangup => Wish::Do(Action::Hangup),
+        panel::Action::Toggle => Wish::Do(Action::Toggle),
+        panel::Action::Call(users) => Wish::Do(Action::Call { users, media: callbox_core::protocol::Media::Video }),
+        panel::Action::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
+        panel::Action::Camera => switch(|call| Action::SetCamera(!call.camera)),
+        panel::Action::Unlock | panel::Action::VolumeUp | panel::Action::VolumeDown | panel::Action::DoNotDisturb => {
+            Wish::Unable
+        }
     }
 }
 
@@ -115,6 +120,6 @@ mod tests {
         let answer = outcome(&Action::Accept, false, &idle);
         assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
         assert!(outcome(&Action::Accept, true, &idle).ok);
-        assert!(matches!(pressed(Press::Mute, &idle), Wish::NoCall));
+        assert!(matches!(pressed(panel::Action::Mute, &idle), Wish::NoCall));
     }
 }

@@ -11,7 +11,7 @@ use super::StartError;
 use crate::config;
 use crate::control::{Asked, Control};
 use crate::media::{self, Media};
-use crate::panel::{Panel, Press};
+use crate::panel::{self, Panel};
 use crate::record::Records;
 use crate::signaling::{self, Signaling};
 
@@ -33,7 +33,7 @@ pub(super) struct Edges {
 pub(super) struct Inbox {
     pub(super) signaling: mpsc::Receiver<signaling::Event>,
     pub(super) media: mpsc::Receiver<media::Event>,
-    pub(super) presses: mpsc::Receiver<Press>,
+    pub(super) panel: mpsc::Receiver<panel::Action>,
     pub(super) asks: mpsc::Receiver<Asked>,
 }
 
@@ -46,12 +46,12 @@ impl Edges {
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;
-        let (presses, presses_inbox) = mpsc::channel(QUEUE);
-        let panel = Panel::start(settings.panel, &presses);
+        let (actions, panel_inbox) = mpsc::channel(QUEUE);
+        let panel = Panel::start(settings.panel, &actions);
         let records = Records::start(settings.records);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
-        let inbox = Inbox { signaling: signaling_inbox, media: media_inbox, presses: presses_inbox, asks: asks_inbox };
+        let inbox = Inbox { signaling: signaling_inbox, media: media_inbox, panel: panel_inbox, asks: asks_inbox };
         Ok((Self { media, signaling, records, monitors, _panel: panel, _control: control }, inbox))
     }
 

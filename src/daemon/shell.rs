@@ -16,7 +16,7 @@ use super::journal::Journal;
 use super::{process, systemd};
 use crate::control::{Answer, Asked, Request};
 use crate::media;
-use crate::panel::Press;
+use crate::panel;
 use crate::record::Entry;
 use crate::signaling;
 
@@ -59,7 +59,7 @@ impl Shell {
                 said = &mut stop => return said,
                 Some(event) = inbox.signaling.recv() => self.signaled(event),
                 Some(event) = inbox.media.recv() => self.media(event),
-                Some(press) = inbox.presses.recv() => self.pressed(press),
+                Some(action) = inbox.panel.recv() => self.pressed(action),
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
@@ -185,11 +185,12 @@ impl Shell {
         }
     }
 
-    fn pressed(&mut self, press: Press) {
-        tracing::info!(?press, "button");
-        match answer::pressed(press, &self.station.view(Instant::now())) {
+    fn pressed(&mut self, action: panel::Action) {
+        tracing::info!(?action, "button");
+        match answer::pressed(action, &self.station.view(Instant::now())) {
             Wish::Do(action) => drop(self.handle(Input::Pressed(action))),
             Wish::NoCall => tracing::debug!("there is no call for this button"),
+            Wish::Unable => tracing::warn!("nothing here can do what this button wants"),
         }
     }
 

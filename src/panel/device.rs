@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use evdev::{Device, EventStream, EventSummary, KeyCode};
 use tokio::sync::mpsc;
 
-use super::{Button, Press};
+use super::{Action, Button};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(10);
@@ -26,8 +26,8 @@ impl FromStr for Key {
     }
 }
 
-/// Listens to a device for ever. Ends when nobody wants to hear of presses any more.
-pub(super) async fn listen(device: String, buttons: Vec<Button>, presses: mpsc::Sender<Press>) {
+/// Listens to a device for ever. Ends when nobody wants to hear of them any more.
+pub(super) async fn listen(device: String, buttons: Vec<Button>, actions: mpsc::Sender<Action>) {
     let mut keys = Keys::new(buttons);
     let mut pause = FIRST_PAUSE;
     let mut told = false;
@@ -40,7 +40,7 @@ pub(super) async fn listen(device: String, buttons: Vec<Button>, presses: mpsc::
             Ok(stream) => {
                 tracing::info!(device, "buttons are there");
                 (pause, told) = (FIRST_PAUSE, false);
-                match keys.follow(stream, &presses).await {
+                match keys.follow(stream, &actions).await {
                     Ok(()) => return,
                     Err(error) => tracing::warn!(device, %error, "buttons are gone"),
                 }
@@ -59,31 +59,31 @@ pub(super) async fn listen(device: String, buttons: Vec<Button>, presses: mpsc::
 
 /// What the keys of one device mean.
 struct Keys {
-    meaning: HashMap<KeyCode, Press>,
+    meaning: HashMap<KeyCode, Action>,
     pressed: HashMap<KeyCode, Instant>,
 }
 
 impl Keys {
     fn new(buttons: Vec<Button>) -> Self {
-        let meaning = buttons.into_iter().map(|button| (button.key.0, button.press)).collect();
+        let meaning = buttons.into_iter().map(|button| (button.key.0, button.action)).collect();
         Self { meaning, pressed: HashMap::new() }
     }
 
-    async fn follow(&mut self, mut stream: EventStream, presses: &mpsc::Sender<Press>) -> io::Result<()> {
+    async fn follow(&mut self, mut stream: EventStream, actions: &mpsc::Sender<Action>) -> io::Result<()> {
         loop {
             let EventSummary::Key(_, key, 1) = stream.next_event().await?.destructure() else { continue };
-            let Some(press) = self.press(key, Instant::now()) else { continue };
-            if presses.send(press).await.is_err() {
+            let Some(action) = self.press(key, Instant::now()) else { continue };
+            if actions.send(action).await.is_err() {
                 return Ok(());
             }
         }
     }
 
-    fn press(&mut self, key: KeyCode, now: Instant) -> Option<Press> {
-        let press = self.meaning.get(&key)?;
+    fn press(&mut self, key: KeyCode, now: Instant) -> Option<Action> {
+        let action = self.meaning.get(&key)?;
         let earlier = self.pressed.insert(key, now);
         let bounced = earlier.is_some_and(|earlier| now.saturating_duration_since(earlier) < BOUNCE);
-        (!bounced).then(|| press.clone())
+        (!bounced).then(|| action.clone())
     }
 }
 
@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn a_bouncing_contact_is_one_press() {
-        let button = Button { device: "pad".to_owned(), key: Key(KeyCode::KEY_1), press: Press::Toggle };
+        let button = Button { device: "pad".to_owned(), key: Key(KeyCode::KEY_1), action: Action::Toggle };
         let (mut keys, now) = (Keys::new(vec![button]), Instant::now());
-        assert_eq!(keys.press(KeyCode::KEY_1, now), Some(Press::Toggle));
+        assert_eq!(keys.press(KeyCode::KEY_1, now), Some(Action::Toggle));
         assert_eq!(keys.press(KeyCode::KEY_1, now + BOUNCE / 2), None);
-        assert_eq!(keys.press(KeyCode::KEY_1, now + BOUNCE * 2), Some(Press::Toggle));
+        assert_eq!(keys.press(KeyCode::KEY_1, now + BOUNCE * 2), Some(Action::Toggle));
         assert_eq!(keys.press(KeyCode::KEY_2, now), None);
     }
 }

@@ -1,13 +1,13 @@
 //! The panel edge: buttons, that is evdev keys. One task a device, each owns its device and outlives its unplugging.
 
+mod action;
 mod device;
-mod press;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+pub use action::{Action, BadAction};
 pub use device::Key;
-pub use press::{BadPress, Press};
 
 /// One button.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Button {
     /// The key.
     pub key: Key,
     /// What pressing it means.
-    pub press: Press,
+    pub action: Action,
 }
 
 /// Every button there is.
@@ -35,13 +35,13 @@ pub struct Panel {
 
 impl Panel {
     /// Starts to listen to every device that has a button, whether it is there already or not.
-    pub fn start(settings: Settings, presses: &mpsc::Sender<Press>) -> Self {
+    pub fn start(settings: Settings, actions: &mpsc::Sender<Action>) -> Self {
         let mut tasks = JoinSet::new();
         let mut rest = settings.buttons;
         while let Some(first) = rest.first() {
             let device = first.device.clone();
             let (of_device, others) = rest.into_iter().partition(|button: &Button| button.device == device);
-            tasks.spawn(device::listen(device, of_device, presses.clone()));
+            tasks.spawn(device::listen(device, of_device, actions.clone()));
             rest = others;
         }
         Self { _tasks: tasks }

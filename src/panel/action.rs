@@ -1,0 +1,93 @@
+//! What a button means: the words of the configuration's `action`.
+
+use std::str::FromStr;
+
+use callbox_core::ids::UserId;
+use callbox_core::protocol::MAX_CALLEES;
+
+/// What a person wants by pressing a button.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Pick up.
+    Accept,
+    /// Decline.
+    Reject,
+    /// End, or give up, the call.
+    Hangup,
+    /// Pick up when it rings, hang up otherwise.
+    Toggle,
+    /// Ring these users.
+    Call(Vec<UserId>),
+    /// Send the microphone, or stop sending it.
+    Mute,
+    /// Send the camera, or stop sending it.
+    Camera,
+    /// Open the door.
+    Unlock,
+    /// A step louder.
+    VolumeUp,
+    /// A step quieter.
+    VolumeDown,
+    /// Let nobody ring, or let them ring again.
+    DoNotDisturb,
+}
+
+/// Why a text is no action.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{found}` is no action of a button")]
+pub struct BadAction {
+    found: String,
+}
+
+/// The actions that are one word.
+const WORDS: &[(&str, Action)] = &[
+    ("accept", Action::Accept),
+    ("reject", Action::Reject),
+    ("hangup", Action::Hangup),
+    ("toggle", Action::Toggle),
+    ("mute", Action::Mute),
+    ("camera", Action::Camera),
+    ("unlock", Action::Unlock),
+    ("volume+", Action::VolumeUp),
+    ("volume-", Action::VolumeDown),
+    ("dnd", Action::DoNotDisturb),
+];
+
+impl FromStr for Action {
+    type Err = BadAction;
+    fn from_str(text: &str) -> Result<Self, BadAction> {
+        if let Some((_, action)) = WORDS.iter().find(|(word, _)| *word == text) {
+            return Ok(action.clone());
+        }
+        let users = text.strip_prefix("call:").and_then(users);
+        users.map(Self::Call).ok_or_else(|| BadAction { found: text.chars().take(80).collect() })
+    }
+}
+
+/// `flat-1, flat-2`: at least one user, at most as many as an invite can name.
+fn users(text: &str) -> Option<Vec<UserId>> {
+    let users: Vec<UserId> = text.split(',').map(|user| user.trim().parse().ok()).collect::<Option<_>>()?;
+    (users.len() <= MAX_CALLEES).then_some(users)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_button_names_its_users() {
+        let users = ["flat-1", "flat-2"].map(|user| user.parse().unwrap()).to_vec();
+        assert_eq!("call:flat-1, flat-2".parse(), Ok(Action::Call(users)));
+        for bad in ["", "call", "call:", "call:a b", "call:a,,b", "Accept", &format!("call:{}", ["a"; 17].join(","))] {
+            assert!(bad.parse::<Action>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_word_is_read() {
+        for (word, action) in WORDS {
+            assert_eq!(word.parse::<Action>().as_ref(), Ok(action));
+            assert!(format!("{word} ").parse::<Action>().is_err());
+        }
+    }
+}
