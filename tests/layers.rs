@@ -13,12 +13,18 @@ struct Crate {
     main: &'static [&'static str],
 }
 
-/// The ladder. `core::x` is a module of callbox-core; everything else is a module of the same crate.
+/// The ladder. `core::x` is a module of callbox-core, `mqtt` is callbox-mqtt as a whole; everything else is a module of the same crate.
 const LADDER: &[Crate] = &[
     Crate {
         name: "callbox_core",
         source: "crates/callbox-core/src",
-        modules: &[("ids", &[]), ("protocol", &["ids"]), ("ticket", &["ids"]), ("station", &["ids", "protocol"])],
+        modules: &[
+            ("ids", &[]),
+            ("protocol", &["ids"]),
+            ("ticket", &["ids"]),
+            ("client", &["ids", "protocol"]),
+            ("station", &["ids", "protocol"]),
+        ],
         main: &[],
     },
     Crate {
@@ -26,7 +32,7 @@ const LADDER: &[Crate] = &[
         source: "src",
         modules: &[
             // The edges never use each other.
-            ("signaling", &["core::ids", "core::protocol", "core::ticket"]),
+            ("signaling", &["core::client", "core::ids", "core::protocol", "core::ticket", "mqtt"]),
             ("media", &["core::ids", "core::protocol", "core::station"]),
             ("panel", &["core::ids", "core::protocol"]),
             ("control", &["core::ids", "core::protocol"]),
@@ -83,6 +89,43 @@ const LADDER: &[Crate] = &[
         ],
         main: &["main", "cli"],
     },
+    // The same for a panel, a gateway and the load generator.
+    Crate {
+        name: MQTT,
+        source: "crates/callbox-mqtt/src",
+        modules: &[
+            ("topic", &["core::ids"]),
+            ("broker", &[]),
+            ("tls", &["broker"]),
+            ("delivery", &["core::protocol"]),
+            ("renewal", &["core::ids", "core::ticket"]),
+            ("opened", &["core::ids", "core::protocol", "topic"]),
+            ("burst", &["core::ids", "core::protocol", "opened"]),
+            ("end", &["topic"]),
+            ("event", &["core::ids", "core::protocol", "broker", "opened"]),
+            ("events", &[]),
+            ("options", &["core::ids", "core::protocol", "broker", "tls", "topic"]),
+            ("link", &["core::ids", "events", "options"]),
+            (
+                "connection",
+                &[
+                    "core::ids",
+                    "core::protocol",
+                    "broker",
+                    "burst",
+                    "delivery",
+                    "end",
+                    "event",
+                    "link",
+                    "opened",
+                    "options",
+                    "tls",
+                    "topic",
+                ],
+            ),
+        ],
+        main: &[],
+    },
     // A measuring tool: stations without devices, many of them, against a real hub.
     Crate {
         name: "callbox_load",
@@ -92,7 +135,7 @@ const LADDER: &[Crate] = &[
             ("tally", &[]),
             ("process", &[]),
             ("sdp", &["core::ids", "core::protocol"]),
-            ("transport", &["core::ids", "core::protocol", "tally"]),
+            ("transport", &["core::client", "core::ids", "core::protocol", "mqtt", "tally"]),
             ("media", &["core::ids", "core::protocol", "core::station", "sdp"]),
             ("cast", &["core::ids", "core::protocol", "core::station", "core::ticket", "transport"]),
             ("ledger", &["core::ids", "core::protocol", "core::station", "cast", "plan"]),
@@ -118,6 +161,9 @@ const LADDER: &[Crate] = &[
         main: &["main"],
     },
 ];
+
+/// The package that other packages use as one.
+const MQTT: &str = "callbox_mqtt";
 
 /// What the core may depend on: no runtime, no I/O, no clock, no logger.
 const CORE_DEPENDENCIES: &[&str] = &["base64", "flate2", "hmac", "serde", "serde_json", "sha2", "thiserror"];
@@ -158,6 +204,7 @@ fn a_planted_arrow_is_caught() {
         ("signaling", "fn f() { crate::config::load(); }"),
         ("signaling", "use callbox_core::station::Station;"),
         ("config", "use crate::daemon::run;"),
+        ("media", "use callbox_mqtt::Connection;"),
         ("nobody", "use crate::media::Media;"),
     ];
     for (module, text) in planted {
@@ -199,8 +246,11 @@ fn uses(text: &str, house: &Crate) -> BTreeSet<String> {
     }
     let known = |name: &String| {
         let of = |house: &Crate, name: &str| house.modules.iter().any(|(module, _)| *module == name);
-        name.strip_prefix("core::").map_or_else(|| of(house, name), |name| of(&LADDER[0], name))
+        name == "mqtt" || name.strip_prefix("core::").map_or_else(|| of(house, name), |name| of(&LADDER[0], name))
     };
+    if house.name != MQTT && code.contains("callbox_mqtt::") {
+        found.insert("mqtt".to_owned());
+    }
     // `crate::SomeType` is the root's own; a module that is not in the table is found by its file.
     found.into_iter().filter(known).collect()
 }

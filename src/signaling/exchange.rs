@@ -3,14 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use callbox_core::client::{Outbox, Presence, Seen};
 use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target, UserId};
-use callbox_core::protocol::{Agent, Bye, DecodeError, EndReason, Envelope, IceServer, Message, ResultCode};
+use callbox_core::protocol::{Agent, Bye, DecodeError, Envelope, IceServer, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::opened::{Opened, is_between_peers, is_for};
-use super::outbox::Outbox;
-use super::presence::Presence;
-use super::seen::Seen;
 use super::status::Board;
 use super::{Event, Order, Settings};
 
@@ -72,7 +69,7 @@ impl Exchange {
         match order {
             Order::Send { to, message } => {
                 let envelope = Envelope { id: self.ids.envelope(), from: None, to: Some(to), message };
-                self.outbox.push(now, envelope);
+                self.put(now, envelope);
             }
             Order::Watch(users) => {
                 self.presence.watch(&users);
@@ -80,6 +77,12 @@ impl Exchange {
                 self.watch_due = true;
             }
             Order::Stop(done) => self.stopping = Some(done),
+        }
+    }
+
+    fn put(&mut self, now: Instant, envelope: Envelope) {
+        if let Some(lost) = self.outbox.push(now, envelope) {
+            tracing::warn!(message = lost.message.type_name(), "outbox is full: message dropped");
         }
     }
 
@@ -139,28 +142,9 @@ impl Exchange {
         }
     }
 
-    /// Reads a message whose sender's user the transport vouches for, and of whose device only the message itself speaks.
-    pub(super) fn open(&mut self, now: Instant, sender: &UserId, bytes: &[u8]) -> Option<Opened> {
-        let me = (self.settings.user.clone(), self.settings.device.clone());
-        let is_ours = |from: Option<&Address>, to: Option<&Target>| is_for((&me.0, &me.1), sender, from, to);
-        match Envelope::decode(bytes) {
-            Ok(Envelope { id, from: Some(from), to, message }) if is_ours(Some(&from), to.as_ref()) => {
-                if is_between_peers(&message) {
-                    return Some(Opened { from, id, message });
-                }
-                tracing::warn!(%from, message = message.type_name(), "no peer may say this: ignored");
-            }
-            Ok(Envelope { from: None, .. }) => tracing::warn!(user = %sender, "message without `from`: ignored"),
-            Ok(_) => {}
-            Err(DecodeError::UnsupportedVersion { from, to, .. }) if !is_ours(from.as_ref(), to.as_ref()) => {}
-            Err(error) => self.not_understood(now, error),
-        }
-        None
-    }
-
     /// Passes a peer's message on, unless it was heard before.
-    pub(super) async fn hear(&mut self, opened: Opened) {
-        self.heard(opened.from, &opened.id, opened.message).await;
+    pub(super) async fn hear(&mut self, from: Address, id: &EnvelopeId, message: Message) {
+        self.heard(from, id, message).await;
     }
 
     /// Logged in, for the first time or again.
@@ -196,7 +180,7 @@ impl Exchange {
 
     /// To be called every few seconds: notices who is gone, and proves that this task moves.
     pub(super) async fn beat(&mut self, now: Instant) {
-        self.board.moved(self.outbox.len());
+        self.board.moved(self.outbox.waiting());
         if self.up {
             for (peer, online) in self.presence.settle(now) {
                 self.tell(Event::Presence { peer, online }).await;
@@ -236,7 +220,7 @@ impl Exchange {
             Message::Ping {} => {
                 // Text pings are for clients that do not see WebSocket's own; a hub that sends one gets its answer.
                 let envelope = self.envelope(Message::Pong {});
-                self.outbox.push(now, envelope);
+                self.put(now, envelope);
             }
             message => tracing::warn!(message = message.type_name(), "without a sender: ignored"),
         }
@@ -244,23 +228,16 @@ impl Exchange {
     }
 
     /// Never silence: a future party is told that its version is not spoken here.
-    fn not_understood(&mut self, now: Instant, error: DecodeError) {
-        match error {
-            DecodeError::UnsupportedVersion { found, call: Some(call), kind, from: Some(from), .. }
-                if kind == "invite" =>
-            {
-                tracing::warn!(%from, %call, version = found, "invite of a version not spoken here: rejected");
-                let message = Message::Reject { call, reason: EndReason::UnsupportedVersion };
-                self.take(now, Order::Send { to: from.into(), message });
+    pub(super) fn not_understood(&mut self, now: Instant, error: DecodeError) {
+        match &error {
+            DecodeError::UnknownType { kind, .. } => tracing::debug!(kind, "message of an unknown type: ignored"),
+            DecodeError::UnsupportedVersion { found, kind, from, .. } => {
+                tracing::warn!(from = ?from, kind, version = found, "message of a version not spoken here");
             }
-            DecodeError::UnsupportedVersion { found, id, call, kind, from: Some(from), .. } if kind != "result" => {
-                tracing::warn!(%from, kind, version = found, "message of a version not spoken here");
-                let text = format!("version {found} is not spoken here, only {}", callbox_core::protocol::VERSION);
-                let message = Message::Result { re: id, code: ResultCode::UnsupportedVersion, call, text };
-                self.take(now, Order::Send { to: from.into(), message });
-            }
-            DecodeError::UnknownType { kind } => tracing::debug!(kind, "message of an unknown type: ignored"),
             error => tracing::warn!(%error, "message not understood: ignored"),
+        }
+        if let Some((to, message)) = error.answer() {
+            self.take(now, Order::Send { to, message });
         }
     }
 
@@ -293,31 +270,6 @@ mod tests {
 
     async fn read(exchange: &mut Exchange, text: &str) -> Verdict {
         exchange.read(Instant::now(), text.as_bytes()).await
-    }
-
-    #[test]
-    fn a_sender_is_who_the_transport_says() {
-        let (mut exchange, _inbox) = exchange();
-        let mut open = |text: String| exchange.open(Instant::now(), &"anna".parse().unwrap(), text.as_bytes());
-        let opened = open(HANGUP.to_owned()).unwrap();
-        assert_eq!((opened.from.to_string(), opened.message.type_name()), ("anna/x".to_owned(), "hangup"));
-        for (right, wrong) in [
-            ("anna", "bert"),
-            (r#"{"user":"door"}"#, r#"{"user":"flat"}"#),
-            (r#"{"user":"door"}"#, r#"{"user":"door","device":"kitchen"}"#),
-            (r#""from":{"user":"anna","device":"x"},"#, ""),
-            (r#""to":{"user":"door"},"#, ""),
-            (r#""type":"hangup","call":"c","reason":"hangup""#, r#""type":"bye","reason":"replaced""#),
-            (r#""type":"hangup""#, r#""type":"dance""#),
-        ] {
-            assert_eq!(open(HANGUP.replace(right, wrong)), None, "{wrong}");
-        }
-        let future = HANGUP.replace(r#""v":1"#, r#""v":2"#).replace("hangup", "invite");
-        assert_eq!(open(future.replace("anna", "bert")), None);
-        assert_eq!(exchange.next_envelope(Instant::now()), None, "a forged message is not answered");
-        let anna = "anna".parse().unwrap();
-        assert_eq!(exchange.open(Instant::now(), &anna, future.as_bytes()), None);
-        assert_eq!(exchange.next_envelope(Instant::now()).unwrap().message.type_name(), "reject");
     }
 
     const HANGUP: &str = r#"{"v":1,"id":"1","from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"hangup","call":"c","reason":"hangup"}"#;

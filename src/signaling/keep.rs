@@ -3,12 +3,12 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use callbox_core::client::Backoff;
 use callbox_core::protocol::Bye;
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep_until};
 
 use super::Order;
-use super::backoff::{Backoff, chance};
 use super::exchange::Exchange;
 use super::status::State;
 
@@ -134,6 +134,11 @@ impl Pause {
             _ => self.backoff.next(chance()),
         }
     }
+}
+
+/// A number nobody can guess; the middle, should the system have no randomness to give.
+fn chance() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
 /// Waits while orders come in; false when one of them was to stop.

@@ -1,19 +1,14 @@
 //! The signalling edge: one handle, whatever transport lies below it.
 //!
 //! ```text
-//! daemon ── Order ──▶ transport task (websocket.rs, or mqtt) ── Event ──▶ daemon
+//! daemon ── Order ──▶ transport task (websocket.rs, or mqtt.rs) ── Event ──▶ daemon
 //!                      ├ keep.rs: connect for ever, stay away for the right time; the same for every transport
 //!                      └ exchange.rs: codec, outbox, duplicates, presence; the same for every transport
 //! ```
 
-mod backoff;
 mod exchange;
 mod keep;
 mod mqtt;
-mod opened;
-mod outbox;
-mod presence;
-mod seen;
 mod status;
 mod ticket;
 mod url;
@@ -26,7 +21,7 @@ use callbox_core::protocol::{IceServer, Media, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub use mqtt::{BadBroker, BrokerUrl, Brokers, Identity};
+pub use callbox_mqtt::{BadBroker, BrokerUrl, Brokers, Identity};
 pub use status::{State, Status};
 pub use ticket::{TicketError, TicketSource};
 pub use url::{BadUrl, HubUrl};

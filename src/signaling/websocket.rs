@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use callbox_core::client::Backoff;
 use callbox_core::protocol::MAX_BYTES;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -12,7 +13,6 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::backoff::Backoff;
 use super::exchange::{Exchange, Verdict};
 use super::keep::{BEAT, End, Transport};
 use super::status::State;

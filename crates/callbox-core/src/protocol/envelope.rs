@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Message;
+use super::{EndReason, Message, ResultCode};
 use crate::ids::{Address, CallId, EnvelopeId, Target};
 
 /// The major version spoken here. Another one is answered with `unsupported_version`, never with silence.
@@ -61,6 +61,10 @@ pub enum DecodeError {
     UnknownType {
         /// The type found.
         kind: String,
+        /// The sender, where the transport has stamped it.
+        from: Option<Address>,
+        /// The receiver it names.
+        to: Option<Target>,
     },
     /// A known type whose fields are wrong.
     #[error("`{kind}`: {text}")]
@@ -72,6 +76,22 @@ pub enum DecodeError {
         /// What the parser says.
         text: String,
     },
+}
+
+impl DecodeError {
+    /// What its sender is told. Never silence where a future party speaks: its call is rejected, anything else answered by a `result`.
+    pub fn answer(self) -> Option<(Target, Message)> {
+        let Self::UnsupportedVersion { found, id, call, kind, from: Some(from), .. } = self else { return None };
+        let message = match (kind.as_str(), call) {
+            ("result", _) => return None,
+            ("invite", Some(call)) => Message::Reject { call, reason: EndReason::UnsupportedVersion },
+            (_, call) => {
+                let text = format!("version {found} is not spoken here, only {VERSION}");
+                Message::Result { re: id, code: ResultCode::UnsupportedVersion, call, text }
+            }
+        };
+        Some((from.into(), message))
+    }
 }
 
 #[derive(Deserialize)]
@@ -127,7 +147,9 @@ impl Envelope {
         };
         match serde_json::from_slice::<Message>(bytes) {
             Ok(message) => Ok(Self { id, from: head.from, to: head.to, message }.checked(head.kind)?),
-            Err(_) if !is_known(&head.kind) => Err(DecodeError::UnknownType { kind: clip(&head.kind) }),
+            Err(_) if !is_known(&head.kind) => {
+                Err(DecodeError::UnknownType { kind: clip(&head.kind), from: head.from, to: head.to })
+            }
             Err(error) => Err(DecodeError::BadFields { id, kind: head.kind, text: clip(&error.to_string()) }),
         }
     }

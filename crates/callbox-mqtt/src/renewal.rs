@@ -12,14 +12,14 @@ const AGAIN: Duration = Duration::from_secs(30);
 
 /// The end of the ticket that a connection was opened with.
 #[derive(Debug)]
-pub(super) struct Renewal {
+pub struct Renewal {
     expires_at: u64,
     due: Option<Instant>,
 }
 
 impl Renewal {
     /// For a ticket that is used from now on. What is no ticket never runs out.
-    pub(super) fn new(now: Instant, ticket: &str) -> Self {
+    pub fn new(now: Instant, ticket: &str) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         match ticket::read(ticket) {
             Ok(claims) => {
@@ -32,12 +32,12 @@ impl Renewal {
     }
 
     /// Whether it is time to look for a newer ticket.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    pub fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| now >= due)
     }
 
     /// Whether this ticket lasts longer than the one in use; if not, look again later.
-    pub(super) fn is_newer(&mut self, now: Instant, ticket: &str) -> bool {
+    pub fn is_newer(&mut self, now: Instant, ticket: &str) -> bool {
         let is_newer = ticket::read(ticket).is_ok_and(|claims| claims.expires_at() > self.expires_at);
         self.due = Some(now + AGAIN);
         is_newer

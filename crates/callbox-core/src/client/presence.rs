@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::{Address, DeviceId, UserId};
+use crate::ids::{Address, DeviceId, UserId};
 
 /// How long after a login the hub may take to tell who is there.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// The devices that are there.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
+pub struct Presence {
     /// Each device, and whether this session has confirmed it.
     there: BTreeMap<Address, bool>,
     settle_at: Option<Instant>,
@@ -18,13 +18,13 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Logged in (again): everything known has to be confirmed within the grace.
-    pub(super) fn login(&mut self, now: Instant) {
+    pub fn login(&mut self, now: Instant) {
         self.there.values_mut().for_each(|confirmed| *confirmed = false);
         self.settle_at = Some(now + GRACE);
     }
 
     /// The hub says so. Gives the changes.
-    pub(super) fn told(&mut self, user: UserId, device: Option<DeviceId>, online: bool) -> Vec<(Address, bool)> {
+    pub fn told(&mut self, user: UserId, device: Option<DeviceId>, online: bool) -> Vec<(Address, bool)> {
         let Some(device) = device else { return self.nobody_of(&user) };
         let peer = Address { user, device };
         let known =
@@ -33,12 +33,12 @@ impl Presence {
     }
 
     /// The list of whom we watch is now this one: forget the others.
-    pub(super) fn watch(&mut self, users: &[UserId]) {
+    pub fn watch(&mut self, users: &[UserId]) {
         self.there.retain(|peer, _| users.contains(&peer.user));
     }
 
     /// Once the grace is over: those who went while we were away.
-    pub(super) fn settle(&mut self, now: Instant) -> Vec<(Address, bool)> {
+    pub fn settle(&mut self, now: Instant) -> Vec<(Address, bool)> {
         if self.settle_at.is_none_or(|at| now < at) {
             return Vec::new();
         }
@@ -59,6 +59,11 @@ impl Presence {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an Instant can be had in no other way")]
+    fn now() -> Instant {
+        Instant::now()
+    }
 
     fn anna(device: &str) -> Address {
         Address { user: "anna".parse().unwrap(), device: device.parse().unwrap() }
@@ -87,7 +92,7 @@ mod tests {
 
     #[test]
     fn who_went_while_we_were_away_is_noticed_after_the_login() {
-        let (mut presence, now) = (Presence::default(), Instant::now());
+        let (mut presence, now) = (Presence::default(), now());
         tell(&mut presence, Some("desk"), true);
         tell(&mut presence, Some("phone"), true);
         presence.login(now);

@@ -5,10 +5,10 @@ use std::pin::Pin;
 use futures_util::stream::{self, Stream};
 use rumqttc::v5::{ConnectionError, Event, EventLoop};
 
-pub(super) type Events = Pin<Box<dyn Stream<Item = Result<Event, ConnectionError>> + Send>>;
+pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<Event, ConnectionError>> + Send>>;
 
 /// What happens on a connection, until it fails.
-pub(super) fn of(eventloop: EventLoop) -> Events {
+pub(crate) fn of(eventloop: EventLoop) -> Events {
     Box::pin(stream::unfold(Some((eventloop, None)), |state| async {
         let (mut eventloop, failed): (EventLoop, Option<ConnectionError>) = state?;
         let failed = match failed {

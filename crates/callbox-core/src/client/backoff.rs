@@ -8,20 +8,20 @@ const LAST: Duration = Duration::from_secs(15);
 const HOPEFUL: Duration = Duration::from_secs(4);
 
 /// Delays of 0.5 s to 15 s, each drawn from the upper half of its step.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
+#[derive(Clone, Debug, Default)]
+pub struct Backoff {
     failures: u32,
     hopeful: u32,
 }
 
 impl Backoff {
     /// Delays of at most 4 s for the first failures, as many as are named: two minutes are about 40 of them.
-    pub(super) fn hopeful(failures: u32) -> Self {
+    pub fn hopeful(failures: u32) -> Self {
         Self { failures: 0, hopeful: failures }
     }
 
     /// The next delay. `chance` is any number, evenly spread.
-    pub(super) fn next(&mut self, chance: u32) -> Duration {
+    pub fn next(&mut self, chance: u32) -> Duration {
         let longest = if self.failures < self.hopeful { HOPEFUL } else { LAST };
         let step = FIRST.saturating_mul(1 << self.failures.min(8)).min(longest);
         self.failures = self.failures.saturating_add(1);
@@ -29,14 +29,9 @@ impl Backoff {
     }
 
     /// It worked: begin again with short delays.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
-}
-
-/// A number nobody can guess; the middle, should the system have no randomness to give.
-pub(super) fn chance() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
 #[cfg(test)]

@@ -8,8 +8,11 @@ const SOON: u32 = 30;
 /// No invite lives longer than ten minutes; the cancel that follows it must not be gone before it.
 const LONGEST_RING: u32 = 600;
 
+/// A message of a newer version.
+pub(crate) const FOREIGN: (QoS, u32) = (QoS::AtLeastOnce, SOON);
+
 /// Quality of service, and expiry in seconds.
-pub(super) fn of(message: &Message) -> (QoS, u32) {
+pub(crate) fn of(message: &Message) -> (QoS, u32) {
     match message {
         Message::Invite { kind: Kind::Single, remaining_ms, .. } => (QoS::AtLeastOnce, remaining_ms.div_ceil(1000)),
         // Nobody who comes later shall have it.
@@ -20,7 +23,7 @@ pub(super) fn of(message: &Message) -> (QoS, u32) {
 }
 
 /// Takes off an invite what it waited for in the broker; false when it must not ring.
-pub(super) fn arrived(message: &mut Message, expiry: Option<u32>) -> bool {
+pub(crate) fn arrived(message: &mut Message, expiry: Option<u32>) -> bool {
     let Message::Invite { kind, remaining_ms, .. } = message else { return true };
     match (expiry, *kind) {
         (Some(left), _) => *remaining_ms = (*remaining_ms).min(left.saturating_mul(1000)),

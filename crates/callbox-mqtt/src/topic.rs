@@ -2,19 +2,34 @@
 //! They say who speaks, so that a broker's access list alone proves it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use callbox_core::ids::{AppId, DeviceId, UserId};
 
 /// A user of an app, as MQTT names it: `user@app`. Also the MQTT user name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Party {
-    pub(super) user: UserId,
-    pub(super) app: AppId,
+pub struct Party {
+    /// The user.
+    pub user: UserId,
+    /// Its tenant.
+    pub app: AppId,
 }
+
+/// Why a text names no party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no party: USER@APP is needed")]
+pub struct NotAParty;
 
 impl fmt::Display for Party {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.user, self.app)
+    }
+}
+
+impl FromStr for Party {
+    type Err = NotAParty;
+    fn from_str(text: &str) -> Result<Self, NotAParty> {
+        Self::read(text).ok_or(NotAParty)
     }
 }
 
@@ -28,16 +43,26 @@ impl Party {
 
 /// What a topic that we hear of speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Topic {
+pub enum Topic {
     /// A message.
-    Message { to: Party, from: Party },
+    Message {
+        /// Its receiver.
+        to: Party,
+        /// Its sender.
+        from: Party,
+    },
     /// Whether a device is there.
-    Presence { of: Party, device: DeviceId },
+    Presence {
+        /// Whose device.
+        of: Party,
+        /// Which.
+        device: DeviceId,
+    },
 }
 
 impl Topic {
     /// Reads a topic; none when it is none of ours.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+    pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut levels = std::str::from_utf8(bytes).ok()?.strip_prefix("callbox/1/")?.split('/');
         let mut next = || levels.next();
         let topic = match next()? {
@@ -54,24 +79,27 @@ impl Topic {
 }
 
 /// Where a message from one party to another goes.
-pub(super) fn message(to: &Party, from: &Party) -> String {
+pub fn message(to: &Party, from: &Party) -> String {
     format!("callbox/1/to/{to}/from/{from}")
 }
 
 /// Where all messages to a party come from.
-pub(super) fn inbox(to: &Party) -> String {
+pub fn inbox(to: &Party) -> String {
     format!("callbox/1/to/{to}/from/+")
 }
 
 /// Where one device says that it is there.
-pub(super) fn presence(of: &Party, device: &DeviceId) -> String {
+pub fn presence(of: &Party, device: &DeviceId) -> String {
     format!("callbox/1/presence/{of}/{device}")
 }
 
 /// Where all devices of a user say so.
-pub(super) fn presences(of: &Party) -> String {
+pub fn presences(of: &Party) -> String {
     format!("callbox/1/presence/{of}/+")
 }
+
+/// Where all devices of all users say so, in every app: topics know no wildcard for a part of a level.
+pub const ALL_PRESENCES: &str = "callbox/1/presence/+/+";
 
 #[cfg(test)]
 mod tests {

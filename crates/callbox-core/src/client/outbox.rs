@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::EnvelopeId;
-use callbox_core::protocol::{Envelope, Message};
+use crate::ids::EnvelopeId;
+use crate::protocol::{Envelope, Message};
 
 const WAITING: usize = 128;
 const UNPROVEN: usize = 32;
@@ -31,7 +31,7 @@ impl Waiting {
 
 /// The queue of one device.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub struct Outbox {
     waiting: VecDeque<Waiting>,
     unproven: VecDeque<(u64, Waiting)>,
     ping: u64,
@@ -39,25 +39,23 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Takes a message in.
-    pub(super) fn push(&mut self, now: Instant, envelope: Envelope) {
+    /// Takes a message in. When it is full the one that matters least makes room and comes back.
+    pub fn push(&mut self, now: Instant, envelope: Envelope) -> Option<Envelope> {
         self.forget_what_it_overtakes(&envelope);
+        let mut lost = None;
         if self.waiting.len() >= WAITING {
             let least = self.waiting.iter().position(|waiting| !decides(&waiting.envelope.message)).unwrap_or(0);
-            if let Some(lost) = self.waiting.remove(least) {
-                let message = lost.envelope.message.type_name();
-                tracing::warn!(message, waiting = WAITING, "outbox is full: message dropped");
-            }
+            lost = self.waiting.remove(least);
         }
         self.waiting.push_back(Waiting { envelope, since: now });
+        lost.map(|lost| lost.envelope)
     }
 
     /// The next message worth sending.
-    pub(super) fn next(&mut self, now: Instant) -> Option<Envelope> {
+    pub fn next(&mut self, now: Instant) -> Option<Envelope> {
         while let Some(mut waiting) = self.waiting.pop_front() {
             let waited = now.saturating_duration_since(waiting.since);
             if now >= waiting.expires() || !reduce(&mut waiting.envelope.message, waited) {
-                tracing::debug!(message = waiting.envelope.message.type_name(), "outbox: too late to matter");
                 continue;
             }
             if decides(&waiting.envelope.message) {
@@ -75,7 +73,7 @@ impl Outbox {
     }
 
     /// The number of a ping to send now, when something was sent that has to arrive.
-    pub(super) fn ping(&mut self) -> Option<u64> {
+    pub fn ping(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.proof_wanted) {
             return None;
         }
@@ -84,17 +82,17 @@ impl Outbox {
     }
 
     /// The hub has answered this ping: what was sent before has arrived.
-    pub(super) fn proven(&mut self, ping: u64) {
+    pub fn proven(&mut self, ping: u64) {
         self.unproven.retain(|(number, _)| *number > ping);
     }
 
     /// This one has arrived: a broker acknowledges each message by itself.
-    pub(super) fn arrived(&mut self, id: &EnvelopeId) {
+    pub fn arrived(&mut self, id: &EnvelopeId) {
         self.unproven.retain(|(_, waiting)| waiting.envelope.id != *id);
     }
 
     /// The connection is gone: what is not proven has its turn again.
-    pub(super) fn went_down(&mut self) {
+    pub fn went_down(&mut self) {
         self.proof_wanted = false;
         for (_, waiting) in self.unproven.drain(..).rev() {
             self.waiting.push_front(waiting);
@@ -102,12 +100,12 @@ impl Outbox {
     }
 
     /// How many messages wait.
-    pub(super) fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.waiting.len()
     }
 
     /// Nothing waits, and all that matters has arrived.
-    pub(super) fn is_settled(&self) -> bool {
+    pub fn is_settled(&self) -> bool {
         self.waiting.is_empty() && self.unproven.is_empty()
     }
 
@@ -159,10 +157,15 @@ fn reduce(message: &mut Message, waited: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use callbox_core::ids::{CallId, UserId};
-    use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Kind, Media};
+    use crate::ids::{CallId, UserId};
+    use crate::protocol::{Agent, EarlyMedia, EndReason, Kind, Media};
 
     use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an Instant can be had in no other way")]
+    fn now() -> Instant {
+        Instant::now()
+    }
 
     fn call(name: &str) -> CallId {
         name.parse().unwrap()
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn after_a_long_silence_the_hang_up_is_told_and_the_candidate_is_not() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), now());
         outbox.push(now, envelope(1, Message::Accept { call: call("other"), agent: Agent::Panel }));
         outbox.push(now, candidate(2));
         assert_eq!(ids(&mut outbox, now + SETUP), ["1"]);
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_hang_up_overtakes_what_was_to_be_said_in_its_call() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), now());
         outbox.push(now, candidate(1));
         outbox.push(now, hangup(2));
         assert_eq!(ids(&mut outbox, now), ["2"]);
@@ -205,7 +208,7 @@ mod tests {
 
     #[test]
     fn an_invite_that_waited_asks_for_less_time() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), now());
         let invite = |name, remaining_ms| Message::Invite {
             call: call(name),
             kind: Kind::Single,
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_decision_the_hub_never_proved_to_have_read_is_sent_again() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), now());
         outbox.push(now, hangup(1));
         assert_eq!(ids(&mut outbox, now), ["1"]);
         assert!(outbox.ping().is_some() && outbox.ping().is_none());
@@ -237,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_decision_that_was_acknowledged_is_not_sent_again() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), now());
         outbox.push(now, envelope(1, Message::Accept { call: call("other"), agent: Agent::Panel }));
         outbox.push(now, hangup(2));
         assert_eq!(ids(&mut outbox, now), ["1", "2"]);
@@ -248,10 +251,11 @@ mod tests {
 
     #[test]
     fn a_full_outbox_drops_a_candidate_before_a_decision() {
-        let (mut outbox, now) = (Outbox::default(), Instant::now());
+        let (mut outbox, now) = (Outbox::default(), now());
         outbox.push(now, envelope(0, Message::Accept { call: call("other"), agent: Agent::Panel }));
-        (1..=200).for_each(|id| outbox.push(now, candidate(id)));
-        assert_eq!(outbox.len(), WAITING);
+        let lost: Vec<_> = (1..=200).filter_map(|id| outbox.push(now, candidate(id))).collect();
+        assert_eq!((lost.len(), lost[0].message.type_name()), (200 + 1 - WAITING, "candidate"));
+        assert_eq!(outbox.waiting(), WAITING);
         assert_eq!(outbox.next(now).unwrap().message.type_name(), "accept");
     }
 }

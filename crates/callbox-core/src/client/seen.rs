@@ -2,21 +2,21 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use callbox_core::ids::{Address, EnvelopeId};
+use crate::ids::{Address, EnvelopeId};
 
 /// A transport repeats what was under way when it broke: a few envelopes, not hundreds.
 const REMEMBERED: usize = 512;
 
 /// The last envelopes by sender and id.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub struct Seen {
     known: HashSet<(Address, EnvelopeId)>,
     order: VecDeque<(Address, EnvelopeId)>,
 }
 
 impl Seen {
     /// Whether this one is new; remembers it.
-    pub(super) fn is_new(&mut self, from: &Address, id: &EnvelopeId) -> bool {
+    pub fn is_new(&mut self, from: &Address, id: &EnvelopeId) -> bool {
         let name = (from.clone(), id.clone());
         if !self.known.insert(name.clone()) {
             return false;

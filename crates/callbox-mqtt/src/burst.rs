@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use callbox_core::protocol::Message;
 
-use super::super::opened::Opened;
+use crate::opened::Opened;
 
 /// The burst is over when nothing came for so long. A broker sends what it kept without a pause: within a few round trips.
 const QUIET: Duration = Duration::from_millis(300);
@@ -16,7 +16,7 @@ const HELD: usize = 64;
 
 /// Holds invites for a moment after a session was resumed.
 #[derive(Debug, Default)]
-pub(super) struct Burst {
+pub(crate) struct Burst {
     /// When it began, and when the last message came.
     open: Option<(Instant, Instant)>,
     held: Vec<(Instant, Opened)>,
@@ -24,28 +24,35 @@ pub(super) struct Burst {
 
 impl Burst {
     /// A session is resumed: whatever was kept comes now.
-    pub(super) fn begin(&mut self, now: Instant) {
+    pub(crate) fn begin(&mut self, now: Instant) {
         self.open = Some((now, now));
     }
 
     /// Takes a message; gives it back when it need not wait.
-    pub(super) fn take(&mut self, now: Instant, opened: Opened) -> Option<Opened> {
+    pub(crate) fn take(&mut self, now: Instant, opened: Opened) -> Option<Opened> {
         let Some((_, last)) = &mut self.open else { return Some(opened) };
         *last = now;
-        if matches!(opened.message, Message::Invite { .. }) && self.held.len() < HELD {
-            self.held.push((now, opened));
-            return None;
+        match &opened.message {
+            Message::Invite { .. } if self.held.len() < HELD => {
+                self.held.push((now, opened));
+                return None;
+            }
+            Message::Cancel { call, .. } => self.held.retain(|(_, held)| {
+                held.from != opened.from
+                    || !matches!(&held.message, Message::Invite { call: rings, .. } if rings == call)
+            }),
+            _ => {}
         }
         Some(opened)
     }
 
     /// When the burst is over, should nothing more come.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
         self.open.map(|(began, last)| (last + QUIET).min(began + LONGEST))
     }
 
     /// The burst is over: the invites of calls that were not cancelled, with the time that is left.
-    pub(super) fn end(&mut self, now: Instant) -> Vec<Opened> {
+    pub(crate) fn end(&mut self, now: Instant) -> Vec<Opened> {
         self.open = None;
         let mut left = Vec::new();
         for (since, mut opened) in self.held.drain(..) {
@@ -69,7 +76,8 @@ mod tests {
 
     fn opened(message: Message) -> Opened {
         let from = callbox_core::ids::Address { user: "anna".parse().unwrap(), device: "desk".parse().unwrap() };
-        Opened { from, id: "1".parse().unwrap(), message }
+        let to = "door".parse::<callbox_core::ids::UserId>().unwrap().into();
+        Opened { from, to, id: "1".parse().unwrap(), message }
     }
 
     fn invite(remaining_ms: u32) -> Opened {
@@ -97,10 +105,26 @@ mod tests {
         burst.begin(now);
         assert_eq!(burst.take(now, invite(1000)), None);
         assert_eq!(burst.take(now, invite(100)), None);
-        let cancel = opened(Message::Cancel { call: "c".parse().unwrap(), reason: EndReason::Cancelled, by: None });
-        assert_eq!(burst.take(now, cancel.clone()), Some(cancel));
+        let hangup = opened(Message::Hangup { call: "d".parse().unwrap(), reason: EndReason::Hangup });
+        assert_eq!(burst.take(now, hangup.clone()), Some(hangup));
         assert_eq!(burst.end(now + QUIET), [invite(700)]);
         assert_eq!(burst.take(now + QUIET, invite(500)), Some(invite(500)));
+    }
+
+    #[test]
+    fn an_invite_that_its_sender_cancels_in_the_burst_does_not_come() {
+        let (mut burst, now) = (Burst::default(), Instant::now());
+        let cancel =
+            |call: &str| Message::Cancel { call: call.parse().unwrap(), reason: EndReason::Cancelled, by: None };
+        burst.begin(now);
+        assert_eq!(burst.take(now, invite(1000)), None);
+        let bert = callbox_core::ids::Address { user: "bert".parse().unwrap(), device: "desk".parse().unwrap() };
+        for other in [opened(cancel("other")), Opened { from: bert, ..opened(cancel("c")) }] {
+            assert_eq!(burst.take(now, other.clone()), Some(other));
+        }
+        assert_eq!(burst.held.len(), 1);
+        burst.take(now, opened(cancel("c")));
+        assert_eq!(burst.end(now), []);
     }
 
     #[test]

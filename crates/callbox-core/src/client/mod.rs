@@ -1,0 +1,12 @@
+//! What every client of a hub or a broker keeps, whatever carries its messages: what waits to be sent, who is there, which
+//! envelopes were seen, how long to stay away. Time and chance come in as arguments.
+
+mod backoff;
+mod outbox;
+mod presence;
+mod seen;
+
+pub use backoff::Backoff;
+pub use outbox::Outbox;
+pub use presence::Presence;
+pub use seen::Seen;

@@ -1,0 +1,324 @@
+//! One connection of a device: to the first broker that answers, from connecting to its end.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callbox_core::ids::{EnvelopeId, IdSource, Target, UserId};
+use callbox_core::protocol::{Envelope, Message};
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{
+    ConnAck, Filter, Packet, PubAck, PubAckReason, Publish, RetainForwardRule, SubAck, SubscribeReasonCode,
+};
+use tokio::time::sleep_until;
+
+use crate::broker::Brokers;
+use crate::burst::Burst;
+use crate::delivery;
+use crate::end::{self, End};
+use crate::event::{Event, Outcome};
+use crate::link::{Failure, Link};
+use crate::opened;
+use crate::options::{self, Login, WINDOW};
+use crate::tls::Tls;
+use crate::topic::{self, Party, Topic};
+
+/// A presence that nobody renews is forgotten by the broker: a panel may vanish together with the broker that held its will.
+const PRESENCE: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// One connection, or the attempt at one.
+pub struct Connection {
+    login: Login,
+    me: Party,
+    brokers: Arc<Brokers>,
+    tls: Option<Tls>,
+    password: String,
+    clean_start: bool,
+    ids: IdSource,
+    /// The broker that is used or tried now, by its number.
+    at: usize,
+    link: Option<Link>,
+    /// What was wrong with those before it.
+    reasons: Vec<String>,
+    /// What has happened and was not told yet.
+    ready: VecDeque<Event>,
+    burst: Burst,
+    watched: BTreeSet<String>,
+    presence_due: Option<Instant>,
+    connected: bool,
+    poisoned: bool,
+}
+
+impl Connection {
+    /// Begins to connect. `clean_start` throws away what the broker keeps for this device.
+    ///
+    /// # Errors
+    /// When the system has no randomness.
+    pub fn open(
+        login: Login,
+        brokers: Arc<Brokers>,
+        tls: Option<Tls>,
+        password: impl Into<String>,
+        clean_start: bool,
+    ) -> Result<Self, End> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|error| End::Lost(format!("no randomness: {error}")))?;
+        Ok(Self {
+            me: login.party(),
+            login,
+            brokers,
+            tls,
+            password: password.into(),
+            clean_start,
+            ids: IdSource::new(seed),
+            at: 0,
+            link: None,
+            reasons: Vec::new(),
+            ready: VecDeque::new(),
+            burst: Burst::default(),
+            watched: BTreeSet::new(),
+            presence_due: None,
+            connected: false,
+            poisoned: false,
+        })
+    }
+
+    /// What happens next, or why the connection ended. Loses nothing when dropped unfinished; not to be asked again after an end.
+    ///
+    /// # Errors
+    /// [`End`].
+    pub async fn next(&mut self) -> Result<Event, End> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(event);
+            }
+            let Some(link) = &mut self.link else {
+                return self.dial();
+            };
+            let far = link.heard_at() + PRESENCE;
+            let (settled_at, presence_due) = (self.burst.deadline(), self.presence_due);
+            tokio::select! {
+                packet = link.next() => match packet {
+                    Ok(packet) => self.on(packet)?,
+                    Err(failure) => self.failed(&failure)?,
+                },
+                () = sleep_until(settled_at.unwrap_or(far).into()), if settled_at.is_some() => {
+                    self.ready.extend(self.burst.end(Instant::now()).into_iter().map(Event::Heard));
+                }
+                () = sleep_until(presence_due.unwrap_or(far).into()), if presence_due.is_some() => self.say_present(),
+            }
+        }
+    }
+
+    /// Whether it is logged in and one more message may be handed out.
+    pub fn has_room(&self) -> bool {
+        self.is_up() && self.link.as_ref().is_some_and(|link| link.under_way() < WINDOW)
+    }
+
+    /// Hands a message out, with ourselves as its sender. Given back while there is no room.
+    pub fn publish(&mut self, envelope: Envelope) -> Option<Envelope> {
+        let (true, Some(link), Some(to)) = (self.has_room(), &mut self.link, &envelope.to) else {
+            return Some(envelope);
+        };
+        let delivery = delivery::of(&envelope.message);
+        let topic = topic::message(&Party { user: to.user.clone(), app: self.me.app }, &self.me);
+        let (id, call) = (envelope.id.clone(), envelope.message.call().cloned());
+        let envelope = Envelope { from: Some(self.login.address.clone()), ..envelope };
+        link.publish(topic, delivery, false, envelope.encode(), Some((id.clone(), call.clone())));
+        if delivery.0 == QoS::AtMostOnce {
+            // Nobody will answer for it.
+            self.ready.push_back(Event::Acknowledged { id, call, outcome: Outcome::Taken });
+        }
+        None
+    }
+
+    /// Hands out a message of a newer version, word for word: `text` names its sender, ourselves, by itself. False while there is no
+    /// room.
+    pub fn publish_foreign(&mut self, to: &Target, id: EnvelopeId, text: String) -> bool {
+        let (true, Some(link)) = (self.has_room(), &mut self.link) else { return false };
+        let topic = topic::message(&Party { user: to.user.clone(), app: self.me.app }, &self.me);
+        link.publish(topic, delivery::FOREIGN, false, text, Some((id, None)));
+        true
+    }
+
+    /// Watches the presence of exactly these users. True: [`Event::Watching`] tells when the broker has taken it in.
+    pub fn watch(&mut self, users: impl IntoIterator<Item = UserId>) -> bool {
+        let app = self.me.app;
+        self.watch_filters(users.into_iter().map(|user| topic::presences(&Party { user, app })).collect())
+    }
+
+    /// Watches everybody's presence, as [`Connection::watch`] does. Every app's crosses the wire; those of others are not told.
+    pub fn watch_all(&mut self) -> bool {
+        self.watch_filters(BTreeSet::from([topic::ALL_PRESENCES.to_owned()]))
+    }
+
+    /// Whether the session holds a packet that cannot be read and would come again for ever: open the next one with a clean start.
+    pub fn is_poisoned(&self) -> bool {
+        self.poisoned
+    }
+
+    /// Takes our presence back and says good-bye. The broker keeps the session.
+    pub async fn close(self) {
+        if let (true, Some(link)) = (self.is_up(), self.link) {
+            link.close(self.login.presence_topic()).await;
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        self.presence_due.is_some()
+    }
+
+    /// Tries the broker whose turn it is.
+    fn dial(&mut self) -> Result<Event, End> {
+        let Some(broker) = self.brokers.urls.get(self.at).cloned() else {
+            return Err(End::Lost(self.reasons.join("; ")));
+        };
+        if broker.is_secure() && self.tls.is_none() {
+            return Err(End::Lost(format!("{}: no certificates to check it against", broker.as_str())));
+        }
+        let gone = self.presence(false);
+        let way = (&broker, self.brokers.keep_alive);
+        let options = options::of(&self.login, way, self.tls.as_ref(), (&self.password, self.clean_start), gone);
+        self.link = Some(Link::open(options));
+        Ok(Event::Trying(broker))
+    }
+
+    fn failed(&mut self, failure: &Failure) -> Result<(), End> {
+        let end = match failure {
+            Failure::Client(error) => {
+                let (end, poisoned) = end::of(error, &self.me, self.connected);
+                self.poisoned = poisoned;
+                end
+            }
+            Failure::Ended => End::Lost("the connection ended".to_owned()),
+            Failure::Silent(time) => End::Lost(format!("no sign of the broker for {} ms", time.as_millis())),
+        };
+        match end {
+            End::Lost(reason) if !self.connected => {
+                let several = self.brokers.urls.len() > 1;
+                let broker = self.brokers.urls.get(self.at).filter(|_| several);
+                self.reasons.push(broker.map_or(reason.clone(), |broker| format!("{}: {reason}", broker.as_str())));
+                self.at += 1;
+                self.link = None;
+                Ok(())
+            }
+            end => Err(end),
+        }
+    }
+
+    fn on(&mut self, packet: Packet) -> Result<(), End> {
+        match packet {
+            Packet::ConnAck(answer) => self.greeted(&answer),
+            Packet::SubAck(answer) => return self.subscribed(&answer),
+            Packet::Publish(message) => self.received(message),
+            Packet::PubAck(answer) => self.acknowledged(&answer),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn greeted(&mut self, answer: &ConnAck) {
+        let Some(link) = &mut self.link else { return };
+        self.connected = true;
+        let theirs = answer.properties.as_ref().and_then(|properties| properties.server_keep_alive);
+        link.beats(theirs.map_or(self.brokers.keep_alive, |seconds| Duration::from_secs(seconds.into())));
+        if answer.session_present {
+            self.burst.begin(link.heard_at());
+        }
+        link.subscribe(vec![Filter {
+            nolocal: true,
+            // Nothing that is said to somebody is kept for those who come later, whatever the sender asks for.
+            retain_forward_rule: RetainForwardRule::Never,
+            ..Filter::new(topic::inbox(&self.me), QoS::AtLeastOnce)
+        }]);
+    }
+
+    fn subscribed(&mut self, answer: &SubAck) -> Result<(), End> {
+        let refused = answer.return_codes.iter().find(|code| !matches!(code, SubscribeReasonCode::Success(_)));
+        if self.is_up() {
+            if let Some(reason) = refused {
+                tracing::warn!(?reason, "the broker does not tell who is there");
+            }
+            self.ready.push_back(Event::Watching);
+            return Ok(());
+        }
+        if let Some(reason) = refused {
+            let inbox = topic::inbox(&self.me);
+            return Err(End::Refused(format!("the broker does not let us read {inbox}: {reason:?}")));
+        }
+        self.say_present();
+        self.ready.push_back(Event::Up);
+        Ok(())
+    }
+
+    fn received(&mut self, publish: Publish) {
+        let now = Instant::now();
+        match Topic::read(&publish.topic) {
+            Some(Topic::Message { to, from }) if to == self.me && from.app == self.me.app && !publish.retain => {
+                let mut opened = match opened::open(&self.login.address, &from.user, &publish.payload) {
+                    Some(Ok(opened)) => opened,
+                    Some(Err(error)) => {
+                        return self.ready.push_back(Event::NotUnderstood { error, payload: publish.payload });
+                    }
+                    None => return,
+                };
+                let expiry = publish.properties.and_then(|properties| properties.message_expiry_interval);
+                if !delivery::arrived(&mut opened.message, expiry) {
+                    tracing::warn!(from = %opened.from, ?expiry, "invite without time left, or of unknown age: ignored");
+                    return;
+                }
+                self.ready.extend(self.burst.take(now, opened).map(Event::Heard));
+            }
+            Some(Topic::Presence { of, device }) => {
+                if let Some(online) = opened::presence(&of, &device, &publish.payload).filter(|_| of.app == self.me.app)
+                {
+                    self.ready.push_back(Event::Presence { user: of.user, device, online });
+                }
+            }
+            _ => {
+                let topic = String::from_utf8_lossy(&publish.topic);
+                tracing::warn!(topic = %topic.chars().take(120).collect::<String>(), "not for us: ignored");
+            }
+        }
+    }
+
+    fn acknowledged(&mut self, answer: &PubAck) {
+        let Some((id, call)) = self.link.as_mut().and_then(|link| link.acknowledged(answer)) else { return };
+        let outcome = match answer.reason {
+            PubAckReason::Success => Outcome::Taken,
+            PubAckReason::NoMatchingSubscribers => Outcome::NobodyThere,
+            PubAckReason::NotAuthorized => Outcome::Forbidden,
+            reason => Outcome::Refused(format!("{reason:?}")),
+        };
+        self.ready.push_back(Event::Acknowledged { id, call, outcome });
+    }
+
+    fn say_present(&mut self) {
+        let said = self.presence(true);
+        let Some(link) = &mut self.link else { return };
+        let seconds = u32::try_from(PRESENCE.as_secs()).unwrap_or(u32::MAX);
+        link.publish(self.login.presence_topic(), (QoS::AtLeastOnce, seconds), true, said, None);
+        self.presence_due = Some(Instant::now() + PRESENCE / 2);
+    }
+
+    /// What the presence topic says of us.
+    fn presence(&mut self, online: bool) -> String {
+        let from = self.login.address.clone();
+        let message = Message::Presence { user: from.user.clone(), device: Some(from.device.clone()), online };
+        Envelope { id: self.ids.envelope(), from: Some(from), to: None, message }.encode()
+    }
+
+    fn watch_filters(&mut self, filters: BTreeSet<String>) -> bool {
+        let (true, Some(link)) = (self.is_up(), &self.link) else { return false };
+        let new: Vec<_> = filters.difference(&self.watched).map(|name| Filter::new(name, QoS::AtMostOnce)).collect();
+        let is_new = !new.is_empty();
+        if is_new {
+            link.subscribe(new);
+        }
+        for filter in self.watched.difference(&filters) {
+            link.unsubscribe(filter.clone());
+        }
+        self.watched = filters;
+        is_new
+    }
+}
