@@ -10,7 +10,7 @@ FUZZ_SECONDS ?= 60
 STATIONS ?= 5000
 RATE ?= 50
 
-.PHONY: help setup setup-test demo test lint unit scenarios official client bench soak load fuzz msrv board-test binaries
+.PHONY: help setup setup-test demo test lint unit scenarios brief official client bench soak load fuzz msrv board-test binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +25,7 @@ demo: setup ## A panel and a hub in one terminal; prints the address to open
 	@$(CARGO) build --release --workspace
 	@target/release/callbox demo
 
-test: setup-test lint unit official client scenarios ## Everything that must hold, in under 35 minutes on two cores
+test: setup-test lint unit official client scenarios brief ## Everything that must hold, in under 35 minutes on two cores
 
 lint: setup ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
@@ -44,8 +44,12 @@ official: setup-test binaries ## Tickets against the official implementations
 client: setup-test binaries ## A call with a client written from docs/protocol.md alone
 	tests/client/run.sh target/release
 
-scenarios: setup-test binaries ## The scenario table: TRANSPORT=websocket
+scenarios: setup-test binaries ## The scenario table: TRANSPORT=websocket (a hub), mqtt (a broker, panels only) or gateway (both)
 	cd tests/scenarios && node run.mjs --transport $(TRANSPORT) --bin ../../target/release --json ../../$(JSON)
+
+brief: setup-test binaries ## A few rows of the table over each other transport
+	for transport in mqtt; do \
+	  (cd tests/scenarios && node run.mjs --quick --transport $$transport --bin ../../target/release) || exit 1; done
 
 bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
 	target/release/callbox demo --self-call --compare --rounds $(ROUNDS)

@@ -1,11 +1,10 @@
-// The browser side: one Chromium with a fake camera and microphone, a context of its own for every signed-in page.
+// A party in a browser: one Chromium with a fake camera and microphone, a context of its own for every signed-in page.
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 import { chromium } from 'playwright-core';
 
-import { NAMES } from './content.mjs';
 import { until } from './process.mjs';
 
 const REMOTE = '[data-testid=remote-video]';
@@ -73,8 +72,23 @@ export class Page {
   }
 
   /** Calls somebody by pressing what a person would press. */
-  async call(user, media = 'video') {
-    await this.press(`call-${media}-${user}`);
+  call(user, media = 'video') {
+    return this.press(`call-${media}-${user}`);
+  }
+
+  /** Picks up. */
+  accept() {
+    return this.press('accept-video');
+  }
+
+  /** Declines. */
+  decline() {
+    return this.press('decline');
+  }
+
+  /** Ends the call, or gives it up. */
+  hangup() {
+    return this.press('hangup');
   }
 
   /** Presses the control of this name. */
@@ -118,16 +132,31 @@ export class Page {
     return (await element.isVisible()) ? element.textContent() : null;
   }
 
-  /** How many elements of this name are shown. */
-  count(control) {
-    return this.#page.getByTestId(control).count();
+  /** Why the last call ended, as a person reads it. */
+  why() {
+    return this.words('ended-words');
   }
 
-  /** The number of the frame of a panel's picture that it shows, or null. */
-  async frame() {
+  /** Waits until a person can see that this user is away. */
+  knowsAway(user) {
+    return until(`${this.name} shows that ${user} is away`, async () => (await this.words(`contact-${user}`))?.includes('Away'));
+  }
+
+  /** How many missed calls it shows. */
+  missed() {
+    return this.#page.getByTestId('missed').count();
+  }
+
+  /** How often it has begun to ring since it was loaded. */
+  rang() {
+    return this.#page.evaluate(() => window.probe.rang());
+  }
+
+  /** The number of the frame of the picture with this name that it shows, or null. */
+  async frame({ name }) {
     const text = await this.#page.evaluate((at) => window.probe.read(at), REMOTE);
     const code = text ? JSON.parse(text) : null;
-    return code?.NAME === NAMES.panel ? code.BUFFERCOUNT : null;
+    return code?.NAME === name ? code.BUFFERCOUNT : null;
   }
 
   /** The loudest frequency it plays now, in Hz, or null. */
@@ -135,18 +164,29 @@ export class Page {
     return this.#page.evaluate((at) => window.probe.listen(at), REMOTE);
   }
 
-  /** What its connections have carried so far. */
+  /** What its connections have carried so far: bytes, and the candidates and codecs in use. */
   carried() {
     return this.#page.evaluate(() => window.probe.carried());
   }
 
+  /** Whether one of its links stands. */
+  async secured() {
+    return (await this.carried()).connected > 0;
+  }
+
+  /** What of the other has reached it in this call, as far as it can tell. */
+  async reached() {
+    const { received, framesDecoded } = await this.carried();
+    return { audio: received.audio, video: received.video, frames: framesDecoded };
+  }
+
   /** Loads the page again, as a person does who thinks it hangs. */
-  reload() {
+  restart() {
     return this.#page.reload();
   }
 
   /** Ends its process as an empty battery would. */
-  async crash() {
+  async vanish() {
     this.#crashed = true;
     // The page never gets there.
     await this.#page.goto('chrome://crash', { timeout: 2_000 }).catch((error) => this.#keep(`crashed: ${error.message}`));
@@ -158,7 +198,7 @@ export class Page {
   }
 
   /** Closes it, and everything it stored. */
-  close() {
+  stop() {
     return this.#context.close();
   }
 

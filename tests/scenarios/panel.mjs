@@ -1,11 +1,10 @@
-// The hardware side: one daemon with its own configuration, and the control socket through which a scenario sees and presses.
+// A party at a panel: one daemon with its own configuration, and the control socket through which a scenario sees and presses.
 
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { NAMES, TONES } from './content.mjs';
 import { Child, run, Settled, until } from './process.mjs';
 
 /** A sense that has not been renewed for so long is not of this moment. */
@@ -19,23 +18,26 @@ export class Panel {
   #socket;
   /** How often each sense was renewed when it was last looked at: {call, count, at}. */
   #senses = new Map();
+  #rang = 0;
 
   /** Makes a panel of this user. `wire` is what lies between it and the transport; the rest is configuration. */
-  static async make({ bin, folder, transport, user, wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false }) {
+  static async make({
+    bin, folder, transport, user, content, device = 'panel', wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false,
+  }) {
     const own = await mkdtemp(join(folder, `${user}-`));
-    const panel = new Panel(bin, own);
-    await writeFile(join(own, 'panel.toml'), `${transport.panel(user, wire)}
+    const panel = new Panel(bin, own, `${user}/${device}`);
+    await writeFile(join(own, 'panel.toml'), `${transport.panel(user, device, wire)}
 [call]
 ring_seconds = ${ring}
 early_media = "${early}"
 
 [camera]
 kind = "${camera ? 'test' : 'none'}"
-${camera ? `name = "${NAMES.panel}"` : ''}
+${camera ? `name = "${content.name}"` : ''}
 
 [microphone]
 kind = "test"
-hz = ${TONES.panel}
+hz = ${content.hz}
 
 [speaker]
 kind = "test"
@@ -52,6 +54,7 @@ fps = 15
 
 [network]
 relay_only = ${relay}
+ice_servers = [${transport.iceServers().map(inline).join(', ')}]
 
 [control]
 socket = "${panel.#socket}"
@@ -65,7 +68,8 @@ level = "info,callbox=debug"
     return panel;
   }
 
-  constructor(bin, folder) {
+  constructor(bin, folder, name) {
+    this.name = name;
     this.#bin = join(bin, 'callbox');
     this.#folder = folder;
     this.#socket = join(folder, 'ctl');
@@ -74,10 +78,11 @@ level = "info,callbox=debug"
   /** Starts the daemon and waits until it is reachable for callers. */
   async start() {
     this.#child = new Child(this.#bin, ['run', '--config', join(this.#folder, 'panel.toml')]);
-    await until('the panel is connected', async () => {
+    await until(`${this.name} is connected`, async () => {
       if (!this.#child.alive) throw new Settled(`the daemon has ended: ${this.#child.output}`);
       return this.connected();
     });
+    this.#listen();
   }
 
   /** What `callbox ctl status` tells, asked without starting a program each time. */
@@ -103,9 +108,29 @@ level = "info,callbox=debug"
     return run(this.#bin, ['ctl', '--socket', this.#socket, ...command], { ms: 5_000 });
   }
 
+  /** Calls somebody. */
+  call(user, media = 'video') {
+    return this.press('call', user, ...(media === 'audio' ? ['--audio'] : []));
+  }
+
+  /** Picks up. */
+  accept() {
+    return this.press('accept');
+  }
+
+  /** Declines. */
+  decline() {
+    return this.press('reject');
+  }
+
+  /** Ends the call, or gives it up. */
+  hangup() {
+    return this.press('hangup');
+  }
+
   /** Waits for a state of its station. */
   phase(wanted, ms = 8_000) {
-    return until(`the panel is ${wanted}`, async () => (await this.phaseNow()) === wanted, { ms });
+    return until(`${this.name} is ${wanted}`, async () => (await this.phaseNow()) === wanted, { ms });
   }
 
   /** Whether the daemon runs. */
@@ -143,6 +168,12 @@ level = "info,callbox=debug"
     return (await this.status()).view.last?.reason;
   }
 
+  /** Why the last call ended, as a person at a terminal reads it. */
+  async why() {
+    const lines = (await this.press('status')).split('\n');
+    return lines.find((line) => line.startsWith('view.last.reason')) ?? null;
+  }
+
   /** When each step of the call, or of the last one, was reached, in milliseconds. */
   async timing() {
     const { view, record } = await this.status();
@@ -159,15 +190,41 @@ level = "info,callbox=debug"
     return (await this.status()).media.links.map(({ link }) => link);
   }
 
-  /** Who called while it was away. */
+  /** A panel keeps no list of whom it could call: there is nothing to wait for. */
+  async knowsAway() {}
+
+  /** How many calls came and went while it was away. */
   async missed() {
-    return (await this.status()).missed.map(({ caller }) => caller.user);
+    return (await this.status()).missed.length;
   }
 
-  /** The number of the frame of a browser's picture that its screen shows now, or null. */
-  async frame() {
+  /** How often it has begun to ring since it was started. */
+  async rang() {
+    return this.#rang;
+  }
+
+  /** What its links have carried so far: packets and frames, and the codecs in use. */
+  async carried() {
+    const { links } = (await this.status()).media;
+    const sum = (field) => links.reduce((all, link) => all + link[field], 0);
+    return {
+      received: { audio: sum('audio_packets'), video: sum('video_packets') },
+      sent: { audio: sum('audio_sent'), video: sum('video_sent') },
+      codecs: links.filter(({ codec }) => codec).map(({ codec }) => `video/${codec.toUpperCase()}`),
+    };
+  }
+
+  /** What of the other has reached it in this call, or in the last one, as far as it can tell. */
+  async reached() {
+    const { received } = await this.carried();
+    const { first_audio_ms: heard, first_frame_shown_ms: shown } = await this.timing();
+    return { audio: received.audio + Number(heard !== undefined), video: received.video, frames: Number(shown !== undefined) };
+  }
+
+  /** The number of the frame of the picture with this name that its screen shows now, or null. */
+  async frame({ name }) {
     const seen = await this.#sense('seen');
-    return seen?.name === NAMES.browser ? seen.frame : null;
+    return seen?.name === name ? seen.frame : null;
   }
 
   /** The loudest frequency its speaker plays now, in Hz, or null. */
@@ -192,8 +249,14 @@ level = "info,callbox=debug"
     return this.#child?.stop();
   }
 
+  /** Ends it in good order and starts it again. */
+  async restart() {
+    await this.stop();
+    await this.start();
+  }
+
   /** Ends it as a power cut would. */
-  kill() {
+  vanish() {
     return this.#child.kill();
   }
 
@@ -201,4 +264,27 @@ level = "info,callbox=debug"
   tail(count) {
     return this.#child?.tail(count) ?? [];
   }
+
+  /** Counts how often it begins to ring, for as long as this daemon runs. */
+  #listen() {
+    this.#rang = 0;
+    let before = null;
+    const socket = connect(this.#socket);
+    // It ends with the daemon.
+    socket.on('error', () => {});
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => {});
+    lines.on('line', (line) => {
+      const { view } = JSON.parse(line);
+      if (!view) return;
+      if (view.phase === 'ringing' && before !== view.call?.call) this.#rang += 1;
+      before = view.phase === 'ringing' ? view.call?.call : null;
+    });
+    socket.write('{"do":"monitor"}\n');
+  }
+}
+
+/** A table of TOML in one line. */
+function inline(fields) {
+  return `{ ${Object.entries(fields).map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join(', ')} }`;
 }

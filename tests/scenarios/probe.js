@@ -13,6 +13,14 @@
     }
   };
 
+  let rang = 0;
+  let before = null;
+  new MutationObserver(() => {
+    const now = document.documentElement.dataset.state;
+    if (now === 'ringing' && before !== now) rang += 1;
+    before = now;
+  }).observe(document, { subtree: true, attributeFilter: ['data-state'] });
+
   const canvas = document.createElement('canvas');
   const ears = new WeakMap();
 
@@ -69,5 +77,5 @@
     return sum;
   }
 
-  window.probe = { read, listen, carried };
+  window.probe = { read, listen, carried, rang: () => rang };
 })();

@@ -1,4 +1,4 @@
-// The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--times N]`.
+// The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--quick] [--times N]`.
 
 import { accessSync, constants, rmSync } from 'node:fs';
 import { mkdir, mkdtemp } from 'node:fs/promises';
@@ -6,19 +6,22 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { makeContent } from './content.mjs';
+import { CONTENT, makeContent } from './content.mjs';
 import { launch } from './page.mjs';
 import { rows } from './scenarios/rows.mjs';
 import { Street } from './street.mjs';
 import { Table } from './table.mjs';
 
-const TRANSPORTS = ['websocket'];
+const TRANSPORTS = ['websocket', 'mqtt'];
+/** Servers are often not on a user's own path. */
+const SERVERS = '/usr/sbin:/usr/local/sbin';
 
 const { values: options } = parseArgs({
   options: {
     transport: { type: 'string', default: 'websocket' },
     bin: { type: 'string', default: resolve(import.meta.dirname, '../../target/release') },
     json: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     times: { type: 'string', default: '1' },
   },
@@ -34,35 +37,36 @@ async function main() {
   const all = [...rows, ...own];
   const chosen = choose(all);
   if (!chosen.length) return refuse(`--only ${options.only}: one of\n  ${all.map(({ name }) => name).join('\n  ')}`);
-  const absent = [...missing(['gst-launch-1.0']), ...missing(['callbox', 'callbox-hub'], options.bin)];
+  const absent = [...missing(['gst-launch-1.0', ...Transport.needs]), ...missing(['callbox', 'callbox-hub'], options.bin)];
   if (absent.length) return refuse(`not there: ${absent.join(', ')} (make setup, cargo build --release)`);
 
   const folder = await mkdtemp(join(tmpdir(), 'callbox-'));
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const chromium = await launch(await makeContent(folder));
+  const chromium = Transport.others === 'browser' ? await launch(await makeContent(folder, CONTENT.anna)) : null;
   const street = new Street({ Transport, bin: resolve(options.bin), folder, chromium });
-  const table = new Table(street, options.transport);
+  const table = new Table(street, options.transport, Transport.others);
   table.head();
   try {
     for (const scenario of chosen) await table.run(scenario, missing(scenario.needs ?? []));
   } finally {
     await street.sweep({ everything: true });
-    await chromium.close();
+    await chromium?.close();
   }
   if (options.json) await mkdir(dirname(resolve(options.json)), { recursive: true });
   return (await table.close(options.json)) ? 0 : 1;
 }
 
 /** The rows that were asked for, in the table's order; `--times` repeats them, by default the first one. */
-function choose(all) {
+function choose(rows) {
   const times = Number(options.times);
+  const all = options.quick ? rows.filter(({ quick }) => quick) : rows;
   const named = options.only ? all.filter(({ name }) => options.only.some((part) => name.includes(part))) : all;
   if (!(times > 1)) return named;
   return Array.from({ length: times }, () => (options.only ? named : all.slice(0, 1))).flat();
 }
 
 /** Which of these programs cannot be found. */
-function missing(programs, folders = process.env.PATH) {
+function missing(programs, folders = `${process.env.PATH}${delimiter}${SERVERS}`) {
   return programs.filter((program) => !folders.split(delimiter).some((folder) => runs(join(folder, program))));
 }
 

@@ -2,32 +2,40 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { isTone, TONES } from './content.mjs';
+import { CONTENT, isTone } from './content.mjs';
 import { until } from './process.mjs';
 
-const ALL = { pageSees: true, pageHears: true, panelSees: true, panelHears: true };
+const ALL = { annaSees: true, annaHears: true, doorSees: true, doorHears: true };
 
 /** Both are in the call, and its content arrives at both ends. `except` turns off what a scenario does not have. */
-export async function talking(page, panel, except = {}) {
-  await Promise.all([page.phase('talking'), panel.phase('talking')]);
+export async function talking(anna, door, except = {}) {
+  await Promise.all([anna.phase('talking'), door.phase('talking')]);
   const wanted = { ...ALL, ...except };
   const checks = [];
-  if (wanted.pageSees) checks.push(moves('the page shows the panel’s picture', () => page.frame()));
-  if (wanted.panelSees) checks.push(moves('the panel shows the page’s picture', () => panel.frame()));
-  if (wanted.pageHears) checks.push(hears('the page plays the panel’s tone', page, TONES.panel));
-  if (wanted.panelHears) checks.push(hears('the panel plays the page’s tone', panel, TONES.browser));
+  if (wanted.annaSees) checks.push(sees(anna, CONTENT.door));
+  if (wanted.doorSees) checks.push(sees(door, CONTENT.anna));
+  if (wanted.annaHears) checks.push(hears(anna, CONTENT.door));
+  if (wanted.doorHears) checks.push(hears(door, CONTENT.anna));
   await Promise.all(checks);
 }
 
+/** Anna calls, the button at the door is pressed, and both see and hear each other. */
+export async function inCall(anna, door, { media = 'video', except = {} } = {}) {
+  await anna.call('door', media);
+  await door.phase('ringing');
+  await door.accept();
+  await talking(anna, door, except);
+}
+
 /** Both are out of it, and tell the same reason. */
-export async function ended(page, panel, reason, ms = 8_000) {
-  await Promise.all([endedAt(page, reason, ms), endedAt(panel, reason, ms)]);
+export async function ended(anna, door, reason, ms = 8_000) {
+  await Promise.all([endedAt(anna, reason, ms), endedAt(door, reason, ms)]);
 }
 
 /** One of them is out of it, for this reason. */
 export async function endedAt(party, reason, ms = 8_000) {
   await party.phase('idle', ms);
-  await until(`the reason is ${reason}`, async () => {
+  await until(`the reason at ${party.name} is ${reason}`, async () => {
     const told = await party.lastReason();
     if (told !== reason) throw new Error(`the reason is ${told}`);
     return true;
@@ -39,25 +47,26 @@ export async function stays(party, wanted, ms) {
   const end = performance.now() + ms;
   while (performance.now() < end) {
     const phase = await party.phaseNow();
-    if (phase !== wanted) throw new Error(`${phase} where ${wanted} was to last`);
+    if (phase !== wanted) throw new Error(`${party.name} is ${phase} where ${wanted} was to last`);
     await sleep(150);
   }
 }
 
-/** Plays this tone. */
-export async function hears(what, party, tone, ms = 10_000) {
-  await until(what, async () => {
+/** Plays the tone of this content. */
+export async function hears(party, { name, hz: sent }, ms = 10_000) {
+  await until(`${party.name} plays ${name}’s tone`, async () => {
     const hz = await party.hears();
-    if (!isTone(hz, tone)) throw new Error(hz === null ? 'silence' : `${hz.toFixed(0)} Hz`);
+    if (!isTone(hz, sent)) throw new Error(hz === null ? 'silence' : `${hz.toFixed(0)} Hz`);
     return true;
   }, { ms });
 }
 
-/** Two different frames: a picture that stands still is not seen. */
-export async function moves(what, frame) {
-  const first = await until(what, frame);
+/** Two different frames of this content: a picture that stands still is not seen. */
+export async function sees(party, content) {
+  const what = `${party.name} shows ${content.name}’s picture`;
+  const first = await until(what, () => party.frame(content));
   await until(`${what} and it moves`, async () => {
-    const next = await frame();
+    const next = await party.frame(content);
     if (next === first || next === null) throw new Error(next === null ? `gone after frame ${first}` : `stands at ${first}`);
     return true;
   });

@@ -1,13 +1,15 @@
 // A real TURN server on the loopback interface, for calls that may not go straight.
 
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Child, freePort, until } from './process.mjs';
 
-/** Starts coturn with a secret of its own; `{url, secretFile, stop}`. */
+const LIFETIME_S = 3_600;
+
+/** Starts coturn with a secret of its own; `iceServer()` are credentials for who cannot ask a hub for them. */
 export async function startTurn(folder) {
   const own = await mkdtemp(join(folder, 'turn-'));
   const [port, secret, secretFile] = [await freePort(), randomBytes(16).toString('hex'), join(own, 'secret')];
@@ -30,7 +32,20 @@ userdb=${join(own, 'turndb')}
 `);
   const server = new Child('turnserver', ['-c', config]);
   await until('the TURN server answers', () => answers(port), { ms: 5_000 });
-  return { url: `turn:127.0.0.1:${port}`, secretFile, stop: () => server.stop(), tail: (count) => server.tail(count) };
+  const url = `turn:127.0.0.1:${port}`;
+  return {
+    url,
+    secretFile,
+    iceServer: () => ({ urls: [url], ...credentials(secret) }),
+    stop: () => server.stop(),
+    tail: (count) => server.tail(count),
+  };
+}
+
+/** The TURN REST convention: the name holds its end, the password its proof. */
+function credentials(secret) {
+  const username = `${Math.floor(Date.now() / 1_000) + LIFETIME_S}:panel`;
+  return { username, credential: createHmac('sha1', secret).update(username).digest('base64') };
 }
 
 /** Whether a STUN binding request (RFC 8489) is answered. */

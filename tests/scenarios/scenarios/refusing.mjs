@@ -2,104 +2,95 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { ended, endedAt, stays, talking } from '../sight.mjs';
+import { ended, endedAt, inCall, stays, talking } from '../sight.mjs';
 
 const HELD_MS = 1_200;
 
-async function panelRejects(street) {
-  const [panel, page] = await both(street);
-  await page.call('door');
-  await panel.phase('ringing');
-  await panel.press('reject');
-  await ended(page, panel, 'rejected');
+async function doorDeclines(street) {
+  const [anna, door] = await street.both();
+  await anna.call('door');
+  await door.phase('ringing');
+  await door.decline();
+  await ended(anna, door, 'rejected');
 }
 
-async function browserRejects(street) {
-  const [panel, page] = await both(street);
-  await panel.press('call', 'anna');
-  await page.phase('ringing');
-  await page.press('decline');
-  await ended(page, panel, 'rejected');
+async function annaDeclines(street) {
+  const [anna, door] = await street.both();
+  await door.call('anna');
+  await anna.phase('ringing');
+  await anna.decline();
+  await ended(anna, door, 'rejected');
 }
 
 /** A third party calls a panel that talks: told busy, and the first call goes on. Nobody is called back for it later. */
 async function busy(street) {
-  const [panel, page] = await both(street);
-  await page.call('door');
-  await panel.phase('ringing');
-  await panel.press('accept');
-  await talking(page, panel);
-  const third = await street.page('ben', { device: 'desk' });
+  const [anna, door] = await street.both();
+  await inCall(anna, door);
+  const third = await street.other('ben', { device: 'desk' });
   await third.call('door');
   await endedAt(third, 'busy');
-  await talking(page, panel);
-  await page.press('hangup');
-  await ended(page, panel, 'hangup');
-  await panel.stop();
-  await panel.start();
-  await stays(panel, 'idle', 1_000);
+  await talking(anna, door);
+  await anna.hangup();
+  await ended(anna, door, 'hangup');
+  await door.restart();
+  await stays(door, 'idle', 1_000);
 }
 
 async function noAnswer(street) {
-  const panel = await street.panel();
-  const page = await street.page('anna', { query: { ring: 3 } });
-  await page.call('door');
-  await panel.phase('ringing');
-  await stays(panel, 'ringing', 1_500);
-  await ended(page, panel, 'no_answer', 5_000);
+  const [anna, door] = await street.both({ ring: 3 });
+  await anna.call('door');
+  await door.phase('ringing');
+  await stays(door, 'ringing', 1_500);
+  await ended(anna, door, 'no_answer', 5_000);
 }
 
 /** The cancel and the accept cross each other, in both directions: the inviter decides. */
 async function cancelMeetsAccept(street) {
   const wire = await street.wire();
-  const panel = await street.ownPanel({ wire });
-  const page = await street.page();
+  const door = await street.ownDoor({ wire });
+  const anna = await street.other();
   wire.edit((envelope) => envelope.type === 'accept' && sleep(HELD_MS));
 
-  await page.call('door');
-  await panel.phase('ringing');
-  await panel.press('accept');
-  await page.press('hangup');
-  await ended(page, panel, 'cancelled');
+  await anna.call('door');
+  await door.phase('ringing');
+  await door.accept();
+  await anna.hangup();
+  await ended(anna, door, 'cancelled');
 
-  await panel.press('call', 'anna');
-  await page.phase('ringing');
-  await page.press('accept-video');
-  await panel.press('hangup');
-  await ended(page, panel, 'cancelled');
+  await door.call('anna');
+  await anna.phase('ringing');
+  await anna.accept();
+  await door.hangup();
+  await ended(anna, door, 'cancelled');
   await sleep(HELD_MS);
-  await Promise.all([stays(page, 'idle', 1_000), stays(panel, 'idle', 1_000)]);
+  await Promise.all([stays(anna, 'idle', 1_000), stays(door, 'idle', 1_000)]);
 }
 
 /** The caller changes their mind before the invite has arrived, in both directions: nobody is left ringing. */
 async function cancelBeforeRinging(street) {
   const wire = await street.wire();
-  const panel = await street.ownPanel({ wire });
-  const page = await street.page();
+  const door = await street.ownDoor({ wire });
+  const anna = await street.other();
   wire.edit((envelope) => envelope.type === 'invite' && sleep(HELD_MS));
 
-  await page.call('door');
-  await page.phase('inviting');
-  await page.press('hangup');
+  await anna.call('door');
+  await anna.phase('inviting');
+  await anna.hangup();
   await sleep(HELD_MS);
-  await ended(page, panel, 'cancelled');
+  await ended(anna, door, 'cancelled');
 
-  await panel.press('call', 'anna');
-  await panel.press('hangup');
+  await door.call('anna');
+  await door.hangup();
   await sleep(HELD_MS);
-  await ended(page, panel, 'cancelled');
-  await Promise.all([stays(page, 'idle', 1_000), stays(panel, 'idle', 1_000)]);
-}
-
-async function both(street) {
-  return Promise.all([street.panel(), street.page()]);
+  await ended(anna, door, 'cancelled');
+  await Promise.all([stays(anna, 'idle', 1_000), stays(door, 'idle', 1_000)]);
 }
 
 export default [
-  { name: 'rejected by the panel', run: panelRejects },
-  { name: 'rejected by the browser', run: browserRejects },
+  { name: 'declined at the door', run: doorDeclines, quick: true },
+  { name: 'declined by anna', run: annaDeclines },
   { name: 'busy', run: busy },
   { name: 'no answer', run: noAnswer },
-  { name: 'cancelled while accept is on its way', run: cancelMeetsAccept },
+  { name: 'cancelled while accept is on its way', run: cancelMeetsAccept, quick: true },
   { name: 'cancelled before it rings', run: cancelBeforeRinging },
 ];

@@ -1,10 +1,14 @@
 // Every row of the table, in its order.
 
+import demo from './demo.mjs';
 import ending from './ending.mjs';
 import guarding from './guarding.mjs';
 import meeting from './meeting.mjs';
 import refusing from './refusing.mjs';
 import talking from './talking.mjs';
 
-/** Each: {name, run(street), needs: programs it cannot do without}. */
-export const rows = [...talking, ...refusing, ...ending, ...meeting, ...guarding];
+/**
+ * Each: {name, run(street)}, and where it matters `needs` (programs it cannot do without), `notOver` (transports that cannot have
+ * it, and why), `seconds` (its own deadline), `quick` (one of the few that are run over every transport by `make test`).
+ */
+export const rows = [...talking, ...refusing, ...ending, ...meeting, ...guarding, ...demo];

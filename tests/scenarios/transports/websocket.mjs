@@ -5,16 +5,20 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Child, freePort, run, Settled, until } from '../process.mjs';
-import { Wire } from './wire.mjs';
-
-/** What only this transport has: the demonstration speaks it. */
-export { default as rows } from '../scenarios/demo.mjs';
+import { WebSocketWire } from './websocket_wire.mjs';
 
 const APP = 1400000001;
 const TICKET_SECONDS = 3600;
 
 /** The hub, and everything a party has to know of it. */
 export class Transport {
+  /** What everybody is that is not the door. */
+  static others = 'browser';
+  /** The hub tells a panel what it missed. */
+  static tellsMissed = true;
+  /** Programs it cannot do without. */
+  static needs = [];
+
   #bin;
   #folder;
   #turn;
@@ -65,10 +69,11 @@ export class Transport {
   }
 
   /** The part of a panel's configuration that speaks of signalling. */
-  panel(user, wire) {
+  panel(user, device, wire) {
     return `[user]
 app = ${APP}
 user = "${user}"
+device = "${device}"
 key_file = "${this.keyFile}"
 
 [signaling.websocket]
@@ -76,9 +81,14 @@ url = "ws://127.0.0.1:${wire?.port ?? this.port}/ws"
 `;
   }
 
+  /** ICE servers that a panel has to be told of: the hub does that. */
+  iceServers() {
+    return [];
+  }
+
   /** A wire between one panel and the hub on which a scenario can delay or alter what is said. */
   async wire() {
-    const wire = await Wire.open(`ws://127.0.0.1:${this.port}/ws`);
+    const wire = await WebSocketWire.open(`ws://127.0.0.1:${this.port}/ws`);
     this.#wires.push(wire);
     return wire;
   }

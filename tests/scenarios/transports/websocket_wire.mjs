@@ -1,11 +1,11 @@
-// A wire between one party and the hub: every envelope passes, unless a scenario delays or alters it.
+// A wire between one party and a hub: every envelope passes, unless a scenario delays or alters it.
 
 import { once } from 'node:events';
 
 import { WebSocket, WebSocketServer } from 'ws';
 
 /** A WebSocket server that hands everything on to another one. */
-export class Wire {
+export class WebSocketWire {
   #server;
   #target;
   #edit = null;
@@ -15,7 +15,7 @@ export class Wire {
   static async open(target) {
     const server = new WebSocketServer({ host: '127.0.0.1', port: 0 });
     await once(server, 'listening');
-    return new Wire(server, target);
+    return new WebSocketWire(server, target);
   }
 
   constructor(server, target) {

@@ -1,0 +1,112 @@
+// How the parties reach each other over a broker: panels only, and no hub anywhere.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { Broker } from '../broker.mjs';
+import { run } from '../process.mjs';
+import { MqttWire } from './mqtt_wire.mjs';
+
+export { default as rows } from '../scenarios/outage.mjs';
+
+const APP = 1400000001;
+const TICKET_SECONDS = 86_400;
+/** The shortest that a panel takes: a broker that says nothing is noticed early. */
+const KEEP_ALIVE_S = 5;
+const USERS = ['door', 'anna', 'ben'];
+
+/** The broker, and everything a panel has to know of it. */
+export class Transport {
+  /** What everybody is that is not the door. */
+  static others = 'panel';
+  /** Calls that came and went are known to a hub only. */
+  static tellsMissed = false;
+  /** Programs it cannot do without. */
+  static needs = ['mosquitto', 'mosquitto_passwd'];
+
+  #bin;
+  #folder;
+  #turn;
+  #tickets = {};
+  #broker = null;
+  #wires = [];
+
+  /** `turn`: a TURN server that the panels are told of, or nothing. */
+  constructor({ bin, folder, turn = null }) {
+    this.#bin = bin;
+    this.#folder = folder;
+    this.#turn = turn;
+  }
+
+  /** Picks its address and starts. */
+  async start() {
+    const folder = await mkdtemp(join(this.#folder, 'mqtt-'));
+    const key = join(folder, 'key');
+    await writeFile(key, randomBytes(32).toString('hex'), { mode: 0o600 });
+    for (const user of USERS) this.#tickets[user] = await this.#ticket(user, key);
+    // Mosquitto compares passwords: it has to know each ticket.
+    const passwords = Object.entries(this.#tickets).map(([user, ticket]) => [`${user}@${APP}`, ticket]);
+    this.#broker = await Broker.make(join(folder, 'broker'), Object.fromEntries(passwords));
+    await this.restart();
+  }
+
+  /** Starts again at the same address, with what it has kept. */
+  restart() {
+    return this.#broker.start();
+  }
+
+  /** Ends as in a power cut. */
+  crash() {
+    return this.#broker.kill();
+  }
+
+  /** Ends in good order: what it keeps is written. */
+  pause() {
+    return this.#broker.stop();
+  }
+
+  /** Ends, and everything in between with it. */
+  async stop() {
+    await Promise.all(this.#wires.map((wire) => wire.close()));
+    await this.#broker?.stop();
+  }
+
+  /** The part of a panel's configuration that speaks of signalling. */
+  panel(user, device, wire) {
+    return `[user]
+app = ${APP}
+user = "${user}"
+device = "${device}"
+ticket = "${this.#tickets[user]}"
+
+[signaling.mqtt]
+brokers = ["mqtt://127.0.0.1:${wire?.port ?? this.#broker.port}"]
+keep_alive_s = ${KEEP_ALIVE_S}
+`;
+  }
+
+  /** ICE servers that a panel has to be told of: a broker knows none. */
+  iceServers() {
+    return this.#turn ? [this.#turn.iceServer()] : [];
+  }
+
+  /** A wire between one panel and the broker on which a scenario can delay or alter what is said. */
+  async wire() {
+    const wire = await MqttWire.open(this.#broker.port);
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  /** The last lines of its log. */
+  tail(count) {
+    return this.#broker?.tail(count) ?? [];
+  }
+
+  async #ticket(user, key) {
+    const made = await run(join(this.#bin, 'callbox'), [
+      'ticket', 'make', '--app', String(APP), '--key-file', key, '--user', user, '--expire', String(TICKET_SECONDS),
+    ]);
+    return made.trim();
+  }
+}
