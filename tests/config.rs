@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use callbox::config::{DEFAULTS, Settings};
 use callbox::media::{Camera, Microphone, Screen, Speaker};
 use callbox::signaling::{BrokerUrl, Server};
+use callbox_core::station::MayOpen;
 
 const HEAD: &str = r#"
 [user]
@@ -45,6 +46,18 @@ fn few_lines_are_enough() {
 }
 
 #[test]
+fn a_door_opens_to_nobody_from_afar_unless_they_are_named() {
+    let allow = |text: &str| {
+        let settings = parse(&format!("{HEAD}[door]\nrelay = \"test\"\n{text}")).unwrap();
+        settings.policy.door.unwrap().allow
+    };
+    assert_eq!(allow(""), MayOpen::Users(Vec::new()));
+    assert_eq!(allow("allow = [\"anna\"]"), MayOpen::Users(vec!["anna".parse().unwrap()]));
+    assert_eq!(allow("allow = [\"*\"]"), MayOpen::Everybody);
+    assert_eq!(parse(HEAD).unwrap().policy.door, None);
+}
+
+#[test]
 fn each_kind_of_mistake_names_line_key_and_remedy() {
     let cases: &[(&str, &[&str])] = &[
         ("[call]\nring_seconds = 0", &["c.toml:9", "call.ring_seconds", "found 0", "1 to 600"]),
@@ -73,9 +86,14 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
             &["c.toml:11", "buttons.action", "call:USER"],
         ),
         (
-            "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"unlock\"",
+            "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"volume+\"",
             &["c.toml:11", "buttons.action", "does not know yet"],
         ),
+        ("[door]\npulse_ms = 500", &["door.relay", "missing", "\"test\""]),
+        ("[door]\nrelay = \"magnet\"", &["c.toml:9", "door.relay", "found \"magnet\"", "test"]),
+        ("[door]\nrelay = \"test\"\npulse_ms = 9", &["c.toml:10", "door.pulse_ms", "found 9", "100 to 60000"]),
+        ("[door]\nrelay = \"test\"\nallow = [\"anna\", \"*\"]", &["c.toml:10", "door.allow", "found \"*\"", "alone"]),
+        ("[door]\nrelay = \"test\"\nopen_too_long_s = 0", &["c.toml:10", "door.open_too_long_s", "1 to 86400"]),
         ("[records]\nmax_entries = 1", &["c.toml:9", "records.max_entries", "10 to 1000000"]),
         ("[log]\nlevel = \"loud=very\"", &["c.toml:9", "log.level", "info"]),
         ("[log\nlevel", &["c.toml:8"]),

@@ -34,7 +34,7 @@ const LADDER: &[Crate] = &[
             // The edges never use each other.
             ("signaling", &["core::client", "core::ids", "core::protocol", "core::ticket", "mqtt"]),
             ("media", &["core::ids", "core::protocol", "core::station"]),
-            ("panel", &["core::ids", "core::protocol"]),
+            ("panel", &["core::ids", "core::protocol", "core::station"]),
             ("control", &["core::ids", "core::protocol"]),
             ("record", &["core::station"]),
             // Above them: settings of the edges, made from a file.

@@ -9,6 +9,7 @@
 mod config;
 mod control;
 mod documents;
+mod door;
 mod fake_hub;
 mod layers;
 mod media_cycles;

@@ -50,7 +50,7 @@ impl Panel {
         let (user, device) = (me.user.clone(), me.device.clone());
         let settings = Settings { app: AppId(7), user, device, ticket, server: Server::Brokers(brokers) };
         let (events, inbox) = mpsc::channel(256);
-        let policy = Policy { ring, early: EarlyMedia::Off, trusted: None };
+        let policy = Policy { ring, early: EarlyMedia::Off, ..Policy::default() };
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).unwrap();
         let station = Station::new(me.clone(), Agent::Panel, policy, seed);
@@ -87,7 +87,7 @@ impl Panel {
                 Effect::Send { to, message } => self.edge().send(to, message),
                 Effect::Watch(users) => self.edge().watch(users),
                 Effect::Record(record) => self.ended.push(record.reason),
-                Effect::Media(_) | Effect::Show => {}
+                Effect::Media(_) | Effect::Show | Effect::Unlock | Effect::Door(_) => {}
             }
         }
         if before != Phase::Ringing && self.phase() == Phase::Ringing {

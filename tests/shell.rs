@@ -8,11 +8,11 @@ use callbox_core::protocol::{EndReason, Message};
 
 use crate::fake_hub::FakeHub;
 
-fn callbox(args: &[&str]) -> Output {
+pub(crate) fn callbox(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_callbox")).args(args).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
@@ -42,7 +42,7 @@ fn defaults_prints_the_annotated_file() {
 }
 
 /// Ends with the test, however that ends.
-struct Daemon(std::process::Child);
+pub(crate) struct Daemon(pub(crate) std::process::Child);
 
 impl Drop for Daemon {
     fn drop(&mut self) {

@@ -53,6 +53,8 @@ enum Command {
         /// Sent or not
         state: Switch,
     },
+    /// Open the door: this panel's own, or the one at the other end of the call
+    Unlock,
     /// Save a picture
     Snapshot {
         /// Which picture
@@ -111,6 +113,7 @@ async fn converse(args: &CtlArgs) -> Result<u8, ClientError> {
         }
         _ if args.json => Ok(0),
         Command::Status => Ok(out(&status(&answer.body.into_iter().collect()))),
+        Command::Unlock => Ok(out("the door is unlocked")),
         _ => Ok(answer.body.get("view").map_or(0, |view| out(&phase(view)))),
     }
 }
@@ -126,6 +129,7 @@ fn request(command: &Command) -> Request {
         Command::Hangup => Request::Hangup {},
         Command::Mute { state } => Request::Mute { on: *state == Switch::On },
         Command::Camera { state } => Request::Camera { on: *state == Switch::On },
+        Command::Unlock => Request::Unlock {},
         Command::Snapshot { picture: Which::Camera, .. } => Request::Snapshot { picture: Picture::Camera },
         Command::Snapshot { picture: Which::Screen, .. } => Request::Snapshot { picture: Picture::Screen },
         Command::Monitor => Request::Monitor {},

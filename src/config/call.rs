@@ -10,7 +10,7 @@ use super::raw;
 use crate::panel::{Action, Button, Settings};
 
 const USER: &str = "a user: 1 to 32 of A-Z a-z 0-9 _ -";
-const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, or call:USER[,USER…] with at most 16 users";
+const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, or call:USER[,USER…] with at most 16 users";
 const KEY: &str = "a key's name as `evtest` shows it, such as KEY_ENTER";
 const DEVICE: &str =
     "a path such as /dev/input/by-path/platform-gpio-keys-event, or the device's name such as gpio-keys";
@@ -24,7 +24,7 @@ pub(super) fn policy(check: &mut Check<'_>, call: &raw::Call) -> Policy {
         .trusted
         .as_ref()
         .map(|users| users.iter().filter_map(|user| check.parse("call.trusted", user, USER)).collect());
-    Policy { ring: Duration::from_secs(seconds), early, trusted }
+    Policy { ring: Duration::from_secs(seconds), early, trusted, ..Policy::default() }
 }
 
 /// Reads `[[buttons]]`.
@@ -34,7 +34,7 @@ pub(super) fn panel(check: &mut Check<'_>, buttons: &[raw::Button]) -> Settings 
         let device = check.filled("buttons.device", &button.device, DEVICE);
         let key = check.parse("buttons.key", &button.key, KEY);
         let action = check.parse("buttons.action", &button.action, ACTION);
-        if let Some(Action::Unlock | Action::VolumeUp | Action::VolumeDown | Action::DoNotDisturb) = action {
+        if let Some(Action::VolumeUp | Action::VolumeDown | Action::DoNotDisturb) = action {
             check.wrong(
                 "buttons.action",
                 button.action.span(),
@@ -46,5 +46,5 @@ pub(super) fn panel(check: &mut Check<'_>, buttons: &[raw::Button]) -> Settings 
             read.push(Button { device, key, action });
         }
     }
-    Settings { buttons: read }
+    Settings { buttons: read, ..Settings::default() }
 }

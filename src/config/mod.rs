@@ -6,6 +6,7 @@
 mod call;
 mod check;
 mod devices;
+mod door;
 mod error;
 mod network;
 mod raw;
@@ -89,8 +90,9 @@ fn build(check: &mut Check<'_>) -> Option<Settings> {
         }
     };
     let signaling = user::signaling(check, &raw.user, &raw.signaling);
-    let policy = call::policy(check, &raw.call);
-    let panel = call::panel(check, &raw.buttons);
+    let mut policy = call::policy(check, &raw.call);
+    let mut panel = call::panel(check, &raw.buttons);
+    (policy.door, panel.door) = door::door(check, raw.door.as_ref()).unzip();
     let mut media = media::Settings::default();
     devices::devices(check, &raw, &mut media);
     devices::video(check, &raw, &mut media);

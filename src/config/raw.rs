@@ -31,6 +31,7 @@ pub(super) struct File {
     pub(super) network: Network,
     #[serde(default)]
     pub(super) buttons: Vec<Button>,
+    pub(super) door: Option<Door>,
     #[serde(default)]
     pub(super) control: Control,
     #[serde(default)]
@@ -158,6 +159,16 @@ pub(super) struct Button {
     pub(super) device: Text,
     pub(super) key: Text,
     pub(super) action: Text,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Door {
+    pub(super) relay: Option<Text>,
+    pub(super) pulse_ms: Option<Number>,
+    pub(super) allow: Option<Vec<Text>>,
+    pub(super) hang_up_after_unlock: Option<bool>,
+    pub(super) open_too_long_s: Option<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

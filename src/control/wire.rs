@@ -46,6 +46,8 @@ pub enum Request {
         /// Sent.
         on: bool,
     },
+    /// Open the door: this panel's, or the one at the other end of the call. Answered when it is known what became of it, in `outcome`.
+    Unlock {},
     /// A picture, as base64 in `data`.
     Snapshot {
         /// Which.

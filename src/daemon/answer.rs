@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `ok` | `true` |
 //! | `version`, `app`, `me{user,device}`, `uptime_ms`, `calls` | this daemon; `calls` that ended since its start |
-//! | `view{phase,call?,last?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `microphone`, `camera`, `timing{…_ms}`; `last` has `call`, `reason`, `by?` |
+//! | `view{phase,call?,last?,door?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper` |
 //! | `record?` | the last call that ended: its record with `timing`, `reason`, `talk_seconds`, `started_at_ms`, `ended_at_ms` |
 //! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
 //! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |
@@ -18,7 +18,8 @@
 use std::sync::Arc;
 
 use base64::Engine;
-use callbox_core::station::{Action, View};
+use callbox_core::protocol::ResultCode;
+use callbox_core::station::{Action, Opener, View};
 use tokio::sync::oneshot;
 
 use crate::control::{Answer, Picture, Request};
@@ -48,9 +49,8 @@ pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
         panel::Action::Call(users) => Wish::Do(Action::Call { users, media: callbox_core::protocol::Media::Video }),
         panel::Action::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
         panel::Action::Camera => switch(|call| Action::SetCamera(!call.camera)),
-        panel::Action::Unlock | panel::Action::VolumeUp | panel::Action::VolumeDown | panel::Action::DoNotDisturb => {
-            Wish::Unable
-        }
+        panel::Action::Unlock => Wish::Do(Action::Unlock { by: Opener::Button }),
+        panel::Action::VolumeUp | panel::Action::VolumeDown | panel::Action::DoNotDisturb => Wish::Unable,
     }
 }
 
@@ -64,6 +64,7 @@ pub(super) fn wished(request: &Request) -> Option<Action> {
         Request::Toggle {} => Some(Action::Toggle),
         Request::Mute { on } => Some(Action::SetMicrophone(!on)),
         Request::Camera { on } => Some(Action::SetCamera(*on)),
+        Request::Unlock {} => Some(Action::Unlock { by: Opener::Control }),
         Request::Status {} | Request::Snapshot { .. } | Request::Monitor {} => None,
     }
 }
@@ -88,6 +89,25 @@ fn refusal(action: &Action, view: &View) -> String {
         Action::Accept | Action::Reject => format!("nobody rings ({phase})"),
         _ => format!("there is no call ({phase})"),
     }
+}
+
+/// There is nothing to open.
+pub(super) fn no_door() -> Answer {
+    Answer::refused(
+        "no door: this panel has none ([door] in its configuration), and in no call there is one to be opened from here",
+    )
+}
+
+/// What became of a door that was to be opened.
+pub(super) fn unlocked(outcome: ResultCode) -> Answer {
+    let answer = match outcome {
+        ResultCode::Ok => Answer::done(),
+        ResultCode::Failed => Answer::refused("the door's relay does not answer: see the log"),
+        ResultCode::Expired => Answer::refused("the panel at the other end did not answer in time"),
+        ResultCode::Forbidden => Answer::refused("the panel at the other end does not allow it ([door] allow there)"),
+        other => Answer::refused(format!("refused: {other}")),
+    };
+    answer.with("outcome", outcome)
 }
 
 /// Takes a picture and answers with it, beside the loop.
@@ -116,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        let idle = View { phase: Phase::Idle, call: None, last: None };
+        let idle = View { phase: Phase::Idle, call: None, last: None, door: None };
         let answer = outcome(&Action::Accept, false, &idle);
         assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
         assert!(outcome(&Action::Accept, true, &idle).ok);

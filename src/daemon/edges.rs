@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callbox_core::protocol::IceServer;
-use callbox_core::station::MediaOrder;
+use callbox_core::station::{DoorEvent, MediaOrder};
 use tokio::sync::{broadcast, mpsc};
 
 use super::StartError;
@@ -25,7 +25,7 @@ pub(super) struct Edges {
     pub(super) signaling: Signaling,
     pub(super) records: Records,
     pub(super) monitors: broadcast::Sender<Arc<str>>,
-    _panel: Panel,
+    panel: Panel,
     _control: Control,
 }
 
@@ -34,6 +34,7 @@ pub(super) struct Inbox {
     pub(super) signaling: mpsc::Receiver<signaling::Event>,
     pub(super) media: mpsc::Receiver<media::Event>,
     pub(super) panel: mpsc::Receiver<panel::Action>,
+    pub(super) door: mpsc::Receiver<DoorEvent>,
     pub(super) asks: mpsc::Receiver<Asked>,
 }
 
@@ -47,17 +48,29 @@ impl Edges {
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;
         let (actions, panel_inbox) = mpsc::channel(QUEUE);
-        let panel = Panel::start(settings.panel, &actions);
+        let (doors, door_inbox) = mpsc::channel(QUEUE);
+        let panel = Panel::start(settings.panel, &actions, doors);
         let records = Records::start(settings.records);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
-        let inbox = Inbox { signaling: signaling_inbox, media: media_inbox, panel: panel_inbox, asks: asks_inbox };
-        Ok((Self { media, signaling, records, monitors, _panel: panel, _control: control }, inbox))
+        let inbox = Inbox {
+            signaling: signaling_inbox,
+            media: media_inbox,
+            panel: panel_inbox,
+            door: door_inbox,
+            asks: asks_inbox,
+        };
+        Ok((Self { media, signaling, records, monitors, panel, _control: control }, inbox))
     }
 
     /// An order for the media edge; never waits.
     pub(super) fn order(&self, order: MediaOrder) {
         self.media.order(order);
+    }
+
+    /// Pulses the door's relay; never waits.
+    pub(super) fn unlock(&self) {
+        self.panel.unlock();
     }
 
     /// The STUN and TURN servers of the next links.

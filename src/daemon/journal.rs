@@ -7,6 +7,7 @@
 //! | `view` | `input`, `view`: something happened and this is how things stand |
 //! | `link` | `link`, `step`, `view`: a step of a link's set-up, with the times so far in `view.call.timing` |
 //! | `record` | `record`: a call is over |
+//! | `door` | `call?`, `door`: a door: `event` is `unlock` (with `by`, `outcome`, `at?`), `opened`, `closed`, `open_too_long`, `tamper` or `tamper_over` |
 //! | `missed` | `call`, `caller`, `media`, `ago_ms` |
 //! | `signaling` | `state` (`up`, `down`), `reason` |
 //! | `seen` | `frame`, `text`: a test screen read a new QR code |
@@ -18,7 +19,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{Address, CallId};
-use callbox_core::protocol::Media;
+use callbox_core::protocol::{Media, ResultCode};
+use callbox_core::station::DoorNews;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -71,6 +73,25 @@ impl Journal {
         self.calls += 1;
         self.tell("record", || json!({ "record": entry }));
         self.last = Some(entry.clone());
+    }
+
+    /// Something about a door.
+    pub(super) fn door(&self, call: Option<&CallId>, news: &DoorNews) {
+        let call_text = call.map(CallId::as_str).unwrap_or_default();
+        match news {
+            DoorNews::Unlock { by, outcome: ResultCode::Ok, at } => {
+                tracing::info!(call = call_text, %by, at = at.as_ref().map(tracing::field::display), "door unlocked");
+            }
+            DoorNews::Unlock { by, outcome, at } => {
+                let at = at.as_ref().map(tracing::field::display);
+                tracing::warn!(call = call_text, %by, %outcome, at, "door not unlocked");
+            }
+            DoorNews::OpenTooLong | DoorNews::Tamper => tracing::warn!(call = call_text, ?news, "door alarm"),
+            DoorNews::Opened | DoorNews::Closed | DoorNews::TamperOver => {
+                tracing::info!(call = call_text, ?news, "door")
+            }
+        }
+        self.tell("door", || json!({ "call": call, "door": news }));
     }
 
     /// A call was missed; told once, however often the hub repeats it.

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, AppId, CallId, DeviceId, LinkId, Target, UserId};
 use callbox_core::protocol::{EndReason, IceServer, Message, ResultCode};
-use callbox_core::station::{Action, Effect, Input, LinkEvent, Phase, Station};
+use callbox_core::station::{Action, DoorNews, Effect, Input, LinkEvent, Opener, Phase, Station};
 use serde_json::json;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
@@ -35,6 +36,8 @@ pub(super) struct Shell {
     edges: Edges,
     journal: Journal,
     snapshots: JoinSet<()>,
+    /// Who asked by the control socket to have a door opened, and waits for what becomes of it.
+    unlocks: Vec<oneshot::Sender<Answer>>,
     started: Instant,
     is_ready: bool,
     /// Something in media hangs that cannot be ended: with the last call this process ends too.
@@ -45,7 +48,8 @@ impl Shell {
     pub(super) fn new(station: Station, me: Address, app: AppId, ice_servers: Vec<IceServer>, edges: Edges) -> Self {
         let journal = Journal::new(edges.monitors.clone());
         let (snapshots, started) = (JoinSet::new(), Instant::now());
-        Self { station, me, app, ice_servers, edges, journal, snapshots, started, is_ready: false, draining: false }
+        let (unlocks, is_ready, draining) = (Vec::new(), false, false);
+        Self { station, me, app, ice_servers, edges, journal, snapshots, unlocks, started, is_ready, draining }
     }
 
     /// Runs until `stop` is there, or until media has to begin anew; gives the reason.
@@ -60,6 +64,7 @@ impl Shell {
                 Some(event) = inbox.signaling.recv() => self.signaled(event),
                 Some(event) = inbox.media.recv() => self.media(event),
                 Some(action) = inbox.panel.recv() => self.pressed(action),
+                Some(event) = inbox.door.recv() => drop(self.handle(Input::Door(event))),
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
@@ -108,6 +113,8 @@ impl Shell {
                 let station = &self.station;
                 self.journal.tell("view", || json!({ "input": input, "view": station.view(Instant::now()) }));
             }
+            Effect::Unlock => self.edges.unlock(),
+            Effect::Door(news) => self.door(&news),
             Effect::Record(record) => {
                 *ended = Some(record.call.clone());
                 let entry = Entry::now(record);
@@ -118,6 +125,19 @@ impl Shell {
                 );
                 self.edges.records.append(&entry);
                 self.journal.record(&entry);
+            }
+        }
+    }
+
+    /// Something about a door: every try is logged and told, whatever became of it.
+    fn door(&mut self, news: &DoorNews) {
+        let call = self.station.view(Instant::now()).call.map(|call| call.call);
+        self.journal.door(call.as_ref(), news);
+        if let DoorNews::Unlock { by: Opener::Control, outcome, .. } = news {
+            for reply in self.unlocks.drain(..) {
+                if reply.send(answer::unlocked(*outcome)).is_err() {
+                    tracing::debug!("nobody waits for the door any more");
+                }
             }
         }
     }
@@ -196,6 +216,15 @@ impl Shell {
 
     fn asked(&mut self, Asked { request, reply }: Asked) {
         let answer = match (answer::wished(&request), request) {
+            (Some(action @ Action::Unlock { .. }), _) => {
+                let view = self.station.view(Instant::now());
+                if view.door.is_some() || view.call.is_some_and(|call| call.door) {
+                    self.unlocks.push(reply);
+                    self.handle(Input::Pressed(action));
+                    return;
+                }
+                answer::no_door()
+            }
             (Some(action), _) => {
                 let changed = self.handle(Input::Pressed(action.clone()));
                 answer::outcome(&action, changed, &self.station.view(Instant::now()))
@@ -271,6 +300,7 @@ fn name_of(input: &Input) -> String {
             let what = step_of(event).unwrap_or("description or candidate");
             format!("link {} {what}", link.number)
         }
+        Input::Door(event) => format!("door {event:?}").to_lowercase(),
         Input::Tick => "tick".to_owned(),
     }
 }
@@ -284,6 +314,7 @@ fn action_of(action: &Action) -> String {
         Action::Hangup => "hangup".to_owned(),
         Action::Toggle => "toggle".to_owned(),
         Action::SetMicrophone(on) => format!("microphone {}", if *on { "on" } else { "off" }),
+        Action::Unlock { by } => format!("unlock ({by})"),
         Action::SetCamera(on) => format!("camera {}", if *on { "on" } else { "off" }),
     }
 }

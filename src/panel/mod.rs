@@ -2,12 +2,15 @@
 
 mod action;
 mod device;
+mod door;
 
+use callbox_core::station::DoorEvent;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 pub use action::{Action, BadAction};
 pub use device::Key;
+pub use door::{DoorSettings, Relay};
 
 /// One button.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +28,20 @@ pub struct Button {
 pub struct Settings {
     /// The buttons.
     pub buttons: Vec<Button>,
+    /// The door, if there is one.
+    pub door: Option<DoorSettings>,
 }
 
 /// The panel edge. Its tasks end when it is dropped.
 #[derive(Debug)]
 pub struct Panel {
     _tasks: JoinSet<()>,
+    door: Option<door::Door>,
 }
 
 impl Panel {
     /// Starts to listen to every device that has a button, whether it is there already or not.
-    pub fn start(settings: Settings, actions: &mpsc::Sender<Action>) -> Self {
+    pub fn start(settings: Settings, actions: &mpsc::Sender<Action>, doors: mpsc::Sender<DoorEvent>) -> Self {
         let mut tasks = JoinSet::new();
         let mut rest = settings.buttons;
         while let Some(first) = rest.first() {
@@ -44,6 +50,14 @@ impl Panel {
             tasks.spawn(device::listen(device, of_device, actions.clone()));
             rest = others;
         }
-        Self { _tasks: tasks }
+        Self { _tasks: tasks, door: settings.door.map(|door| door::Door::start(door, doors)) }
+    }
+
+    /// Pulses the door's relay. What became of it is told as an event.
+    pub fn unlock(&self) {
+        match &self.door {
+            Some(door) => door.unlock(),
+            None => tracing::error!("there is no door to unlock"),
+        }
     }
 }

@@ -199,9 +199,12 @@ impl Exchange {
             tracing::debug!(%from, %id, message = message.type_name(), "duplicate");
             return Verdict::Fine;
         }
-        if let Message::Result { code, call, text, .. } = message {
-            tracing::warn!(%from, ?code, ?call, text, "a peer did not understand us");
-            return Verdict::Fine;
+        if let Message::Result { code, call, text, .. } = &message {
+            // How a command fared is the station's business.
+            if call.is_none() || *code == ResultCode::UnsupportedVersion {
+                tracing::warn!(%from, ?code, ?call, text, "a peer did not understand us");
+                return Verdict::Fine;
+            }
         }
         self.tell(Event::Heard { from, message }).await;
         Verdict::Fine

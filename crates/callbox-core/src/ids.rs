@@ -86,6 +86,10 @@ text_id!(
     CallId, "call id", 64
 );
 text_id!(
+    /// What a `command` asks for: `unlock`.
+    CommandName, "command", 32
+);
+text_id!(
     /// One envelope: what a `result` refers to and what a duplicate is told by.
     EnvelopeId, "envelope id", 64
 );
@@ -170,7 +174,7 @@ impl IdSource {
         CallId(self.next_hex())
     }
 
-    /// The next envelope id: 32 hexadecimal digits.
+    /// The next envelope id, nonce or challenge: 32 hexadecimal digits.
     pub fn envelope(&mut self) -> EnvelopeId {
         EnvelopeId(self.next_hex())
     }

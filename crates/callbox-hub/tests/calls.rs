@@ -39,12 +39,12 @@ async fn a_stamped_sender_cannot_be_forged() {
 async fn a_message_of_a_newer_version_passes_with_its_sender_stamped() {
     let hub = Hub::start().await;
     let (mut anna, mut door) = (hub.device("anna", "phone").await, hub.device("door", "panel").await);
-    anna.say(json!({ "from": { "user": "x", "device": "y" }, "to": { "user": "door" }, "type": "command",
-        "do": { "unlock": 5 } }))
+    anna.say(json!({ "from": { "user": "x", "device": "y" }, "to": { "user": "door" }, "type": "wave",
+        "do": { "hand": 5 } }))
         .await;
     let heard = door.hear().await;
     assert_eq!(heard["from"], json!({ "user": "anna", "device": "phone" }));
-    assert_eq!((&heard["type"], &heard["do"]), (&json!("command"), &json!({ "unlock": 5 })));
+    assert_eq!((&heard["type"], &heard["do"]), (&json!("wave"), &json!({ "hand": 5 })));
     hub.stop().await;
 }
 

@@ -249,7 +249,8 @@ impl<T: Transport> Device<T> {
                     said = true;
                     done = wire.watch(users).await;
                 }
-                Effect::Send { .. } | Effect::Watch(_) | Effect::Show => {}
+                // No door is asked for, and there is none.
+                Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Unlock | Effect::Door(_) => {}
                 Effect::Media(order) => self.media.order(now, order),
                 Effect::Record(record) => self.ended(now, record),
             }

@@ -5,6 +5,8 @@ use rumqttc::v5::mqttbytes::QoS;
 
 /// A message of a call that is under way: after this long nobody waits for it.
 const SOON: u32 = 30;
+/// A command is for now: its sender gives up after so long.
+const NOW: u32 = 5;
 /// No invite lives longer than ten minutes; the cancel that follows it must not be gone before it.
 const LONGEST_RING: u32 = 600;
 
@@ -18,6 +20,7 @@ pub(crate) fn of(message: &Message) -> (QoS, u32) {
         // Nobody who comes later shall have it.
         Message::Invite { kind: Kind::Group, remaining_ms, .. } => (QoS::AtMostOnce, remaining_ms.div_ceil(1000)),
         Message::Cancel { .. } => (QoS::AtLeastOnce, LONGEST_RING),
+        Message::Command { .. } | Message::Challenge { .. } => (QoS::AtLeastOnce, NOW),
         _ => (QoS::AtLeastOnce, SOON),
     }
 }

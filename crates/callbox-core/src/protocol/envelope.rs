@@ -191,7 +191,7 @@ fn clip(text: &str) -> String {
 }
 
 /// Every `type` of [`Message`], as on the wire.
-const TYPES: [&str; 20] = [
+const TYPES: [&str; 23] = [
     "invite",
     "ringing",
     "accept",
@@ -203,6 +203,9 @@ const TYPES: [&str; 20] = [
     "answer",
     "candidate",
     "media",
+    "door",
+    "command",
+    "challenge",
     "login",
     "welcome",
     "watch",

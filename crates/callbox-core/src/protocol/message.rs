@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::EndReason;
-use crate::ids::{Address, AppId, CallId, DeviceId, EnvelopeId, UserId};
+use super::{DoorState, EndReason, ResultCode};
+use crate::ids::{Address, AppId, CallId, CommandName, DeviceId, EnvelopeId, UserId};
 
 /// How many may talk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,26 +83,6 @@ pub enum Bye {
     NotLoggedIn,
     /// The ticket ran out while the session was open.
     TicketExpired,
-}
-
-/// How a message fared that asked the hub, or a peer, for something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResultCode {
-    /// Done; for an `invite`: at least one device has it.
-    Ok,
-    /// No device of the user is connected, the invite waits for one until its deadline.
-    Queued,
-    /// The addressed device is not connected and the message was not kept.
-    Offline,
-    /// Nobody of that name can be called in this app.
-    UnknownUser,
-    /// The message could not be understood.
-    BadMessage,
-    /// The sender may not do that.
-    Forbidden,
-    /// The envelope's major version is not spoken here.
-    UnsupportedVersion,
 }
 
 /// What one envelope says.
@@ -213,6 +193,40 @@ pub enum Message {
         /// The camera is sent.
         video: bool,
     },
+    /// There is a door here, and you may open it. From a panel to each device of a call that may; again when it changes.
+    Door {
+        /// The call.
+        call: CallId,
+        /// What the door contact says; absent: there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<DoorState>,
+        /// Somebody tampers with the panel.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        tamper: bool,
+    },
+    /// Please do this. Answered by `challenge`; with the right one by `result`.
+    Command {
+        /// The call.
+        call: CallId,
+        /// What to do.
+        name: CommandName,
+        /// Names this command in all its messages. Another wish has another one.
+        nonce: EnvelopeId,
+        /// What the challenge said; absent: ask for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        challenge: Option<EnvelopeId>,
+    },
+    /// Say it again with this, if you still want it.
+    Challenge {
+        /// The call.
+        call: CallId,
+        /// The command's.
+        nonce: EnvelopeId,
+        /// Good once, for this command of this device.
+        challenge: EnvelopeId,
+        /// … and for so long.
+        remaining_ms: u32,
+    },
 
     // ---- between a device and the hub ----
     /// The first message on a socket.
@@ -266,7 +280,7 @@ pub enum Message {
     },
     /// How an earlier message fared.
     Result {
-        /// The envelope it speaks of; absent when that had no readable id.
+        /// The envelope it speaks of, or the command by its nonce; absent when that had no readable id.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         re: Option<EnvelopeId>,
         /// How it fared.
@@ -310,6 +324,9 @@ impl Message {
             | Self::Answer { call, .. }
             | Self::Candidate { call, .. }
             | Self::Media { call, .. }
+            | Self::Door { call, .. }
+            | Self::Command { call, .. }
+            | Self::Challenge { call, .. }
             | Self::Missed { call, .. } => Some(call),
             Self::Result { call, .. } => call.as_ref(),
             Self::Login { .. }
@@ -336,6 +353,9 @@ impl Message {
             Self::Answer { .. } => "answer",
             Self::Candidate { .. } => "candidate",
             Self::Media { .. } => "media",
+            Self::Door { .. } => "door",
+            Self::Command { .. } => "command",
+            Self::Challenge { .. } => "challenge",
             Self::Login { .. } => "login",
             Self::Welcome { .. } => "welcome",
             Self::Watch { .. } => "watch",

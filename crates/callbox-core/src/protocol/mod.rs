@@ -1,9 +1,13 @@
 //! What travels between two parties: one JSON envelope, the same bytes on WebSocket and MQTT. The text is `docs/protocol.md`.
 
+mod door;
 mod envelope;
 mod message;
 mod reason;
+mod result;
 
+pub use door::{DoorState, UNLOCK};
 pub use envelope::{DecodeError, Envelope, MAX_BYTES, MAX_CALLEES, VERSION};
-pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, Media, Message, ResultCode};
+pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, Media, Message};
 pub use reason::EndReason;
+pub use result::ResultCode;

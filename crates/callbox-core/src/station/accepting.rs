@@ -21,7 +21,7 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 /// We picked up.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Accepting {
-    call: Call,
+    pub(super) call: Call,
     line: Line,
     repeat: Instant,
     give_up: Instant,
@@ -54,7 +54,7 @@ impl Accepting {
                 State::Accepting(self)
             }
             Input::Tick => self.tick(now, desk),
-            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } => {
+            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } | Input::Door(_) => {
                 State::Accepting(self)
             }
         }
@@ -67,6 +67,11 @@ impl Accepting {
     pub(super) fn view(&self, now: Instant) -> CallView {
         let view = self.call.view(self.give_up.saturating_duration_since(now));
         CallView { ringing_devices: 1, timing: self.line.timing(self.call.timing), ..view }
+    }
+
+    /// The door was opened, and that ends a call here.
+    pub(super) fn let_in(self, now: Instant, desk: &mut Desk) -> State {
+        self.leave(now, EndReason::Hangup, desk)
     }
 
     fn tell(&self, desk: &mut Desk) {

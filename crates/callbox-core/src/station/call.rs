@@ -54,6 +54,7 @@ impl Call {
             talk_ms: None,
             microphone: false,
             camera: false,
+            door: false,
             timing: self.timing,
         }
     }

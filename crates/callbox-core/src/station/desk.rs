@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::State;
 use super::call::Call;
 use super::decided::Decided;
+use super::door::{Door, FarDoors};
 use super::effect::{CallRecord, Direction, Effect, MediaOrder, Timing, Tone};
 use super::idle::Idle;
 use super::policy::Policy;
@@ -47,6 +48,8 @@ pub(super) struct Desk {
     pub(super) policy: Policy,
     pub(super) ids: IdSource,
     pub(super) decided: Decided,
+    pub(super) door: Door,
+    pub(super) far: FarDoors,
     pub(super) last: Option<Ended>,
     pub(super) out: Outbox,
 }
@@ -69,11 +72,13 @@ impl From<EndReason> for End {
 impl Desk {
     pub(super) fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
         let (decided, out) = (Decided::default(), Outbox::default());
-        Self { me, agent, policy, ids: IdSource::new(seed), decided, last: None, out }
+        let (door, far, last) = (Door::default(), FarDoors::default(), None);
+        Self { me, agent, policy, ids: IdSource::new(seed), decided, door, far, last, out }
     }
 
     /// A call begins to ring, here or there.
     pub(super) fn begin(&mut self, call: &Call) {
+        self.door.begin_call();
         self.out.media(MediaOrder::Prepare { media: call.media });
         self.out.push(Effect::Watch(call.others(&self.me)));
         self.out.push(Effect::Show);
@@ -82,6 +87,7 @@ impl Desk {
     /// The call is over: silence, record, memory. Links must have been closed and peers told.
     pub(super) fn end(&mut self, now: Instant, call: Call, end: impl Into<End>) -> State {
         let End { reason, by, talk } = end.into();
+        self.leave_doors(now);
         self.out.tone(closing_tone(call.direction, reason));
         self.out.media(MediaOrder::Release);
         self.out.push(Effect::Watch(Vec::new()));
@@ -100,6 +106,7 @@ impl Desk {
             lasted: now.saturating_duration_since(call.started),
             talked,
             timing: call.timing,
+            door: self.door.end_call(call.started),
         }));
         self.out.push(Effect::Show);
         State::Idle(Idle)
@@ -123,6 +130,7 @@ impl Desk {
                 lasted: Duration::ZERO,
                 talked: Duration::ZERO,
                 timing: Timing::default(),
+                door: Vec::new(),
             }));
         }
         self.out.send(from.clone(), Message::Reject { call, reason: EndReason::Busy });

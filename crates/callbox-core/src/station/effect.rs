@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::door::{DoorEntry, DoorNews};
 use crate::ids::{Address, CallId, LinkId, Target, UserId};
 use crate::protocol::{EndReason, Kind, Media, Message};
 
@@ -23,6 +24,10 @@ pub enum Effect {
     Media(MediaOrder),
     /// The view changed: lamps, screen, `callbox ctl monitor`.
     Show,
+    /// Open our door: pulse its relay. Answered by [`super::Input::Door`], or it counts as failed after 3 s.
+    Unlock,
+    /// Something about a door, its own call's record aside: log it, tell monitors.
+    Door(DoorNews),
     /// A call is over: write it down.
     Record(CallRecord),
 }
@@ -152,6 +157,9 @@ pub struct CallRecord {
     pub talked: Duration,
     /// How long each step of setting it up took.
     pub timing: Timing,
+    /// Who wanted a door opened and what became of it, and what the door did meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub door: Vec<DoorEntry>,
 }
 
 /// When each step of a call's set-up was reached, in milliseconds since the invite was sent or received.

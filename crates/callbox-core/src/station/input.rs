@@ -1,5 +1,6 @@
 //! What can happen to a station. Time comes along as an argument of `handle`.
 
+use super::door::{DoorEvent, Opener};
 use crate::ids::{Address, LinkId, UserId};
 use crate::protocol::{Media, Message};
 
@@ -33,6 +34,8 @@ pub enum Input {
         /// What happened.
         event: LinkEvent,
     },
+    /// The panel tells something of the door.
+    Door(DoorEvent),
     /// The deadline passed.
     Tick,
 }
@@ -59,6 +62,11 @@ pub enum Action {
     SetMicrophone(bool),
     /// Send the camera or not.
     SetCamera(bool),
+    /// Open our door, or else the one at the other end of the call.
+    Unlock {
+        /// Who wants it.
+        by: Opener,
+    },
 }
 
 /// What the media edge tells of a link.

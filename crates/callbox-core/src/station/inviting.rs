@@ -24,11 +24,11 @@ const MOST_DEVICES: usize = 32;
 /// We ring somebody.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Inviting {
-    call: Call,
+    pub(super) call: Call,
     /// When the callees' own timers end.
     until: Instant,
     callees: BTreeMap<UserId, Callee>,
-    devices: BTreeMap<Address, Line>,
+    pub(super) devices: BTreeMap<Address, Line>,
     /// Devices that refused: what they said before that, and arrives after it, counts no more.
     left: BTreeSet<Address>,
 }
@@ -71,7 +71,7 @@ impl Inviting {
                 State::Inviting(self)
             }
             Input::Tick => self.tick(now, desk),
-            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } => {
+            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } | Input::Door(_) => {
                 State::Inviting(self)
             }
         }
@@ -156,6 +156,7 @@ impl Inviting {
             if link == 0 {
                 line.start_over(&mut desk.out);
             }
+            desk.show_door(&self.call.id, &from);
             return;
         }
         if self.devices.len() >= MOST_DEVICES {
@@ -172,6 +173,7 @@ impl Inviting {
         if early != EarlyMedia::Off {
             line.offer_next(&mut desk.out);
         }
+        desk.show_door(&self.call.id, &from);
         self.devices.insert(from, line);
         desk.out.push(super::Effect::Show);
     }
@@ -252,6 +254,11 @@ impl Inviting {
     fn give_up(mut self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
         self.cancel_all(told(reason), None, desk);
         desk.end(now, self.call, reason)
+    }
+
+    /// The door was opened: whoever still rings need not answer any more. Nobody is named, so that nobody takes it for a confirm.
+    pub(super) fn let_in(self, now: Instant, desk: &mut Desk) -> State {
+        self.give_up(now, EndReason::AnsweredElsewhere, desk)
     }
 
     /// Tells every callee that it need not ring, and tears down the links that were not chosen.

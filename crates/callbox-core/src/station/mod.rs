@@ -10,6 +10,7 @@ mod accepting;
 mod call;
 mod decided;
 mod desk;
+mod door;
 mod effect;
 mod idle;
 mod input;
@@ -32,9 +33,10 @@ use inviting::Inviting;
 use ringing::Ringing;
 use talking::Talking;
 
+pub use door::{DoorEntry, DoorEvent, DoorNews, DoorView, Opener};
 pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
-pub use policy::Policy;
+pub use policy::{DoorPolicy, MayOpen, Policy};
 pub use view::{CallView, Ended, Phase, View};
 
 /// Everything one device knows about calls.
@@ -62,14 +64,8 @@ impl Station {
 
     /// One thing happened.
     pub fn handle(&mut self, now: Instant, input: Input) {
-        let desk = &mut self.desk;
-        self.state = match std::mem::replace(&mut self.state, State::Idle(Idle)) {
-            State::Idle(state) => state.on(now, input, desk),
-            State::Inviting(state) => state.on(now, input, desk),
-            State::Ringing(state) => state.on(now, input, desk),
-            State::Accepting(state) => state.on(now, input, desk),
-            State::Talking(state) => state.on(now, input, desk),
-        };
+        let state = std::mem::replace(&mut self.state, State::Idle(Idle));
+        self.state = state.on(now, input, &mut self.desk);
     }
 
     /// The next thing to do. Drain before the next `handle`.
@@ -79,13 +75,14 @@ impl Station {
 
     /// When to hand in [`Input::Tick`].
     pub fn deadline(&self) -> Option<Instant> {
-        match &self.state {
+        let call = match &self.state {
             State::Idle(_) => None,
             State::Inviting(state) => Some(state.deadline()),
             State::Ringing(state) => Some(state.deadline()),
             State::Accepting(state) => Some(state.deadline()),
             State::Talking(state) => state.deadline(),
-        }
+        };
+        call.into_iter().chain(door::deadline(&self.desk)).min()
     }
 
     /// The state's name.
@@ -108,6 +105,20 @@ impl Station {
             State::Accepting(state) => Some(state.view(now)),
             State::Talking(state) => Some(state.view(now)),
         };
-        View { phase: self.phase(), call, last: self.desk.last.clone() }
+        let call = call.map(|call| CallView { door: self.desk.far.among(&self.state.parties()).is_some(), ..call });
+        View { phase: self.phase(), call, last: self.desk.last.clone(), door: door::view(&self.desk) }
+    }
+}
+
+impl State {
+    /// What is about the call itself.
+    fn on_call(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        match self {
+            State::Idle(state) => state.on(now, input, desk),
+            State::Inviting(state) => state.on(now, input, desk),
+            State::Ringing(state) => state.on(now, input, desk),
+            State::Accepting(state) => state.on(now, input, desk),
+            State::Talking(state) => state.on(now, input, desk),
+        }
     }
 }

@@ -14,11 +14,43 @@ pub struct Policy {
     pub early: EarlyMedia,
     /// Callers whose invites are connected early. `None`: all of them.
     pub trusted: Option<Vec<UserId>>,
+    /// The door that this panel opens, if there is one.
+    pub door: Option<DoorPolicy>,
+}
+
+/// How our door is treated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DoorPolicy {
+    /// Who may open it from the other end of a call.
+    pub allow: MayOpen,
+    /// A call is over once the door was opened.
+    pub hang_up: bool,
+    /// How long it may stand open before somebody is told. `None`: for ever, or nobody knows.
+    pub open_limit: Option<Duration>,
+}
+
+/// Users who may open a door from afar.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum MayOpen {
+    /// These, or nobody.
+    Users(Vec<UserId>),
+    /// Whoever rings, or is rung by, this panel.
+    Everybody,
+}
+
+impl DoorPolicy {
+    /// Whether this user may open it from afar.
+    pub(super) fn may_open(&self, user: &UserId) -> bool {
+        match &self.allow {
+            MayOpen::Users(users) => users.contains(user),
+            MayOpen::Everybody => true,
+        }
+    }
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { ring: Duration::from_secs(30), early: EarlyMedia::Connect, trusted: None }
+        Self { ring: Duration::from_secs(30), early: EarlyMedia::Connect, trusted: None, door: None }
     }
 }
 

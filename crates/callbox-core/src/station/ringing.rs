@@ -62,9 +62,12 @@ impl Ringing {
                 State::Ringing(self)
             }
             Input::Tick if now >= self.until => self.refuse(now, EndReason::NoAnswer, desk),
-            Input::Tick | Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } => {
-                State::Ringing(self)
-            }
+            Input::Tick
+            | Input::Pressed(_)
+            | Input::Link { .. }
+            | Input::SignalingDown
+            | Input::Presence { .. }
+            | Input::Door(_) => State::Ringing(self),
         }
     }
 
@@ -88,6 +91,12 @@ impl Ringing {
         let link = self.line.newest();
         let message = Message::Ringing { call: self.call.id.clone(), agent: desk.agent, early: self.early, link };
         desk.out.send(self.call.caller.clone(), message);
+        desk.show_door(&self.call.id, &self.call.caller);
+    }
+
+    /// The door was opened: it rings no more.
+    pub(super) fn let_in(self, now: Instant, desk: &mut Desk) -> State {
+        self.refuse(now, EndReason::Rejected, desk)
     }
 
     fn heard(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {

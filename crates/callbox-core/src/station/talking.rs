@@ -26,8 +26,8 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 /// We talk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Talking {
-    call: Call,
-    line: Line,
+    pub(super) call: Call,
+    pub(super) line: Line,
     since: Instant,
     microphone: bool,
     camera: bool,
@@ -56,6 +56,7 @@ impl Talking {
         talking.open_gates(desk);
         talking.ensure_link(now, desk);
         talking.tell_mute(desk);
+        desk.show_door(&talking.call.id, talking.line.peer());
         talking
     }
 
@@ -81,9 +82,13 @@ impl Talking {
                 return self.linked(now, &link, event, desk);
             }
             Input::Presence { peer, online } if peer == *self.line.peer() => self.peer_offline = !online,
-            Input::SignalingUp => self.retry(now, desk),
+            Input::SignalingUp => {
+                self.retry(now, desk);
+                desk.show_door(&self.call.id, self.line.peer());
+            }
             Input::Tick => return self.tick(now, desk),
-            Input::Pressed(Action::Call { .. } | Action::Accept)
+            Input::Pressed(Action::Call { .. } | Action::Accept | Action::Unlock { .. })
+            | Input::Door(_)
             | Input::Link { .. }
             | Input::Presence { .. }
             | Input::SignalingDown => {}
@@ -232,6 +237,11 @@ impl Talking {
     fn tell_mute(&self, desk: &mut Desk) {
         let message = Message::Media { call: self.call.id.clone(), audio: self.microphone, video: self.camera };
         desk.out.send(self.line.peer().clone(), message);
+    }
+
+    /// The door was opened, and that ends a call here.
+    pub(super) fn let_in(self: Box<Self>, now: Instant, desk: &mut Desk) -> State {
+        self.leave(now, EndReason::Hangup, desk)
     }
 
     fn leave(self: Box<Self>, now: Instant, reason: EndReason, desk: &mut Desk) -> State {

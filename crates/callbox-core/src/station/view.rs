@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::door::DoorView;
 use super::effect::{Direction, Timing};
 use crate::ids::{Address, CallId, UserId};
 use crate::protocol::{EndReason, Media};
@@ -46,6 +47,9 @@ pub struct View {
     /// How the last call ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Ended>,
+    /// Our door, if this panel has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub door: Option<DoorView>,
 }
 
 /// A call at one moment.
@@ -76,6 +80,8 @@ pub struct CallView {
     pub microphone: bool,
     /// The camera is sent.
     pub camera: bool,
+    /// The other end has a door that may be opened from here.
+    pub door: bool,
     /// The set-up steps reached so far.
     pub timing: Timing,
 }

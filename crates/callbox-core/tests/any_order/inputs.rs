@@ -1,8 +1,8 @@
 //! Every input a station can get, from a small world in which things meet: three users, three calls, a few links.
 
 use callbox_core::ids::{Address, CallId, LinkId};
-use callbox_core::protocol::{Agent, Bye, EarlyMedia, EndReason, Kind, Media, Message, ResultCode};
-use callbox_core::station::{Action, Input, LinkEvent, LinkFailure};
+use callbox_core::protocol::{Agent, Bye, DoorState, EarlyMedia, EndReason, Kind, Media, Message, ResultCode};
+use callbox_core::station::{Action, DoorEvent, Input, LinkEvent, LinkFailure, Opener};
 use proptest::prelude::*;
 
 use crate::street::address;
@@ -23,6 +23,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
         4 => (call(), peer(), 1..4u32, event()).prop_map(|(call, peer, number, event)| {
             Input::Link { link: LinkId { call, peer, number }, event }
         }),
+        2 => door_event().prop_map(Input::Door),
         2 => Just(Input::Tick),
     ]
 }
@@ -62,6 +63,17 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Toggle),
         1 => any::<bool>().prop_map(Action::SetMicrophone),
         1 => any::<bool>().prop_map(Action::SetCamera),
+        1 => prop_oneof![Just(Opener::Button), Just(Opener::Control)].prop_map(|by| Action::Unlock { by }),
+    ]
+}
+
+fn door_event() -> impl Strategy<Value = DoorEvent> {
+    prop_oneof![
+        4 => Just(DoorEvent::Unlocked),
+        1 => Just(DoorEvent::Failed),
+        1 => Just(DoorEvent::Opened),
+        1 => Just(DoorEvent::Closed),
+        1 => any::<bool>().prop_map(DoorEvent::Tamper),
     ]
 }
 
@@ -87,7 +99,7 @@ fn event() -> impl Strategy<Value = LinkEvent> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    prop_oneof![4 => call_message(), 3 => link_message(), 1 => hub_message()]
+    prop_oneof![4 => call_message(), 3 => link_message(), 2 => door_message(), 1 => hub_message()]
 }
 
 fn call_message() -> impl Strategy<Value = Message> {
@@ -123,6 +135,27 @@ fn link_message() -> impl Strategy<Value = Message> {
     ]
 }
 
+/// The challenge `right` stands for the one that the station has sent last.
+fn door_message() -> impl Strategy<Value = Message> {
+    let id = |ids: &'static [&'static str]| prop::sample::select(ids).prop_map(|id| id.parse().unwrap());
+    let challenge = prop::option::of(id(&["right", "right", "right", "wrong"]));
+    let name = prop::sample::select(vec!["unlock", "unlock", "unlock", "dance"]).prop_map(|name| name.parse().unwrap());
+    let state = prop::option::of(prop_oneof![Just(DoorState::Closed), Just(DoorState::Open)]);
+    let code = prop_oneof![Just(ResultCode::Ok), Just(ResultCode::Expired)];
+    prop_oneof![
+        6 => (call(), name, id(&["n1", "n2"]), challenge).prop_map(|(call, name, nonce, challenge)| {
+            Message::Command { call, name, nonce, challenge }
+        }),
+        1 => (call(), state, any::<bool>()).prop_map(|(call, state, tamper)| Message::Door { call, state, tamper }),
+        1 => (call(), id(&["n1"]), id(&["c1"])).prop_map(|(call, nonce, challenge)| {
+            Message::Challenge { call, nonce, challenge, remaining_ms: 5000 }
+        }),
+        1 => (call(), id(&["n1"]), code).prop_map(|(call, re, code)| {
+            Message::Result { re: Some(re), code, call: Some(call), text: String::new() }
+        }),
+    ]
+}
+
 fn hub_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         (call(), peer(), media()).prop_map(|(call, caller, media)| Message::Missed { call, caller, media, ago_ms: 1 }),
@@ -151,6 +184,7 @@ fn name(input: &Input) -> String {
             Action::Toggle => "toggle",
             Action::SetMicrophone(_) => "microphone",
             Action::SetCamera(_) => "camera",
+            Action::Unlock { .. } => "unlock",
         }
         .to_owned(),
         Input::SignalingUp => "signaling up".to_owned(),
@@ -172,12 +206,20 @@ fn name(input: &Input) -> String {
             LinkEvent::Failed(LinkFailure::Pipeline) => "failed: pipeline",
         }
         .to_owned(),
+        Input::Door(event) => match event {
+            DoorEvent::Unlocked => "unlocked",
+            DoorEvent::Failed => "relay failed",
+            DoorEvent::Opened => "door opened",
+            DoorEvent::Closed => "door closed",
+            DoorEvent::Tamper(_) => "tamper",
+        }
+        .to_owned(),
         Input::Tick => "tick".to_owned(),
     }
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 41;
+const NAMES: usize = 50;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {
@@ -208,6 +250,9 @@ fn set_call(message: &mut Message, to: &CallId) {
         | Message::Answer { call, .. }
         | Message::Candidate { call, .. }
         | Message::Media { call, .. }
+        | Message::Door { call, .. }
+        | Message::Command { call, .. }
+        | Message::Challenge { call, .. }
         | Message::Missed { call, .. } => *call = to.clone(),
         Message::Result { call, .. } => *call = Some(to.clone()),
         Message::Login { .. }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use callbox_core::ids::LinkId;
-use callbox_core::protocol::{Agent, EarlyMedia};
+use callbox_core::ids::{Address, CallId, EnvelopeId, LinkId};
+use callbox_core::protocol::{Agent, DoorState, EarlyMedia, Message};
 use callbox_core::station::{
-    Action, CallRecord, Effect, Flow, Input, LinkEvent, MediaOrder, Phase, Policy, Station, Tone,
+    Action, CallRecord, DoorPolicy, Effect, Flow, Input, LinkEvent, MayOpen, MediaOrder, Phase, Policy, Station, Tone,
 };
 use proptest::prelude::*;
 
@@ -21,6 +21,21 @@ struct Watched {
     tone: Tone,
     prepared: bool,
     records: Vec<CallRecord>,
+    policy: Policy,
+    /// The challenges that the station has sent and that were not brought back yet.
+    challenges: Vec<Challenge>,
+    /// Somebody may have the relay pulsed by the input that is handed in now.
+    may_pulse: bool,
+}
+
+/// What a command has to bring back.
+#[derive(Clone, Debug, PartialEq)]
+struct Challenge {
+    to: Address,
+    call: CallId,
+    nonce: EnvelopeId,
+    challenge: EnvelopeId,
+    sent: Instant,
 }
 
 /// One step of a walk: wait so long, then hand this in; perhaps aimed at what the station is busy with.
@@ -38,18 +53,36 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     let trusted = prop_oneof![3 => Just(None), 1 => Just(Some(vec!["otto".parse().unwrap()]))];
-    (1..60u64, early(), trusted).prop_map(|(ring, early, trusted)| Policy { ring: ms(ring * 1000), early, trusted })
+    let allow = prop_oneof![
+        1 => Just(MayOpen::Everybody),
+        2 => Just(MayOpen::Users(vec!["door".parse().unwrap()])),
+        1 => Just(MayOpen::Users(Vec::new())),
+    ];
+    let door = (allow, any::<bool>(), prop::option::of(1..60u64)).prop_map(|(allow, hang_up, limit)| DoorPolicy {
+        allow,
+        hang_up,
+        open_limit: limit.map(|limit| ms(limit * 1000)),
+    });
+    (1..60u64, early(), trusted, prop::option::weighted(0.7, door)).prop_map(|(ring, early, trusted, door)| Policy {
+        ring: ms(ring * 1000),
+        early,
+        trusted,
+        door,
+    })
 }
 
 impl Watched {
     fn new(agent: Agent, policy: Policy) -> Self {
         Self {
             now: some_instant(),
-            station: Station::new(address(ME), agent, policy, [7; 32]),
+            station: Station::new(address(ME), agent, policy.clone(), [7; 32]),
             links: BTreeMap::new(),
             tone: Tone::Silence,
             prepared: false,
             records: Vec::new(),
+            policy,
+            challenges: Vec::new(),
+            may_pulse: false,
         }
     }
 
@@ -82,7 +115,8 @@ impl Watched {
         self.now = until;
     }
 
-    fn give(&mut self, input: Input) {
+    fn give(&mut self, mut input: Input) {
+        self.may_pulse = self.may_pulse_by(&mut input);
         self.station.handle(self.now, input);
         let mut effects = 0;
         while let Some(effect) = self.station.poll_effect() {
@@ -97,8 +131,39 @@ impl Watched {
         match effect {
             Effect::Media(order) => self.order(order),
             Effect::Record(record) => self.records.push(record),
-            Effect::Send { .. } | Effect::Watch(_) | Effect::Show => {}
+            Effect::Send { to, message: Message::Challenge { call, nonce, challenge, .. } } => {
+                let to = Address { user: to.user, device: to.device.expect("a challenge is for one device") };
+                self.challenges.push(Challenge { to, call, nonce, challenge, sent: self.now });
+            }
+            Effect::Unlock => assert!(std::mem::take(&mut self.may_pulse), "the relay is pulsed for nobody"),
+            Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Door(_) => {}
         }
+    }
+
+    /// Whether this input may have the relay pulsed: a button here, or a command that brings back, in time and for the first time, what
+    /// its sender was sent, while the call lives and it is a party of it. Puts the right challenge in where it is to be.
+    fn may_pulse_by(&mut self, input: &mut Input) -> bool {
+        let Some(door) = &self.policy.door else { return false };
+        let Input::Heard { from, message: Message::Command { call, name, nonce, challenge: Some(challenge) } } = input
+        else {
+            return matches!(input, Input::Pressed(Action::Unlock { .. }));
+        };
+        let sent = self.challenges.iter().rposition(|known| {
+            (&known.to, &known.call, &known.nonce) == (&*from, &*call, &*nonce) && self.now < known.sent + ms(5000)
+        });
+        if challenge.as_str() == "right" {
+            // Also one that is used or too old, of another device or of an earlier call.
+            *challenge = self.challenges.last().map_or_else(|| challenge.clone(), |newest| newest.challenge.clone());
+        }
+        let allowed = match &door.allow {
+            MayOpen::Everybody => true,
+            MayOpen::Users(users) => users.contains(&from.user),
+        };
+        let lives = self.station.view(self.now).call.is_some_and(|live| live.call == *call);
+        sent.is_some_and(|at| self.challenges.remove(at).challenge == *challenge)
+            && allowed
+            && lives
+            && name.as_str() == "unlock"
     }
 
     fn order(&mut self, order: MediaOrder) {
@@ -142,6 +207,8 @@ impl Watched {
         assert!(fits, "{:?} while {phase:?}", self.tone);
         assert_eq!(self.prepared, phase != Phase::Idle, "capture runs in a call and only then");
         assert!(phase == Phase::Idle || phase == Phase::Talking || self.station.deadline().is_some());
+        let door = view.door.and_then(|door| door.state);
+        assert!(door.is_none_or(|state| state == DoorState::Closed) || self.policy.door.is_some());
     }
 
     /// The world falls silent: each open link tells so once, and time passes.

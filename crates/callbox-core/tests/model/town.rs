@@ -93,7 +93,7 @@ fn start() -> Instant {
 impl Town {
     /// The caller has just pressed the bell.
     pub(super) fn new(chance: Chance, media: bool) -> Self {
-        let policy = Policy { ring: secs(3), early: EarlyMedia::Off, trusted: None };
+        let policy = Policy { ring: secs(3), early: EarlyMedia::Off, ..Policy::default() };
         let station = |who: usize| {
             let agent = if who == CALLER { Agent::Panel } else { Agent::Browser };
             Station::new(address(NAMES[who]), agent, policy.clone(), [1; 32])
@@ -173,7 +173,7 @@ impl Town {
                 match effect {
                     Effect::Send { to, message } => self.post(who, &to.user, to.device.as_ref(), message, hops),
                     Effect::Media(order) => inputs.extend(self.media_order(who, order)),
-                    Effect::Watch(_) | Effect::Show | Effect::Record(_) => {}
+                    Effect::Watch(_) | Effect::Show | Effect::Record(_) | Effect::Unlock | Effect::Door(_) => {}
                 }
             }
         }

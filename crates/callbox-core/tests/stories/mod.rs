@@ -1,5 +1,6 @@
 //! Stories on the simulated street.
 
+mod door;
 mod media;
 mod offline;
 mod races;

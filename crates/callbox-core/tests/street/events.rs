@@ -174,6 +174,8 @@ impl Street {
             Effect::Media(order) => house.order(now, order),
             Effect::Show => {}
             Effect::Record(record) => house.records.push(record),
+            Effect::Unlock => self.switch_relay(who),
+            Effect::Door(news) => house.door_news.push(news),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use callbox_core::ids::{LinkId, UserId};
 use callbox_core::protocol::{Agent, Message};
-use callbox_core::station::{CallRecord, LinkEvent, MediaOrder, Policy, Station, Tone};
+use callbox_core::station::{CallRecord, DoorEvent, DoorNews, LinkEvent, MediaOrder, Policy, Station, Tone};
 
 use super::media::LinkEnd;
 
@@ -17,6 +17,11 @@ pub(crate) struct House {
     pub(crate) sent: Vec<Message>,
     pub(crate) orders: Vec<MediaOrder>,
     pub(crate) records: Vec<CallRecord>,
+    pub(crate) door_news: Vec<DoorNews>,
+    /// How often the relay was pulsed.
+    pub(crate) pulses: usize,
+    /// What the relay says when it is to be switched; nothing: it hangs.
+    pub(crate) relay_answers: Option<DoorEvent>,
     pub(crate) tone: Tone,
     /// Capture and rendering run.
     pub(crate) prepared: bool,
@@ -35,6 +40,9 @@ impl House {
             sent: Vec::new(),
             orders: Vec::new(),
             records: Vec::new(),
+            door_news: Vec::new(),
+            pulses: 0,
+            relay_answers: Some(DoorEvent::Unlocked),
             tone: Tone::Silence,
             prepared: false,
             links: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! The simulated street: stations in their houses, a hub with its wires, media cables, and one clock.
 
 mod dice;
+mod door;
 mod events;
 mod house;
 mod media;

@@ -11,6 +11,10 @@ impl Street {
         &self.houses[&address(name)].station
     }
 
+    pub(crate) fn now(&self) -> std::time::Instant {
+        self.now
+    }
+
     pub(crate) fn phase(&self, name: &str) -> Phase {
         self.station(name).phase()
     }

@@ -58,6 +58,23 @@ fn whoever_is_not_there_is_named_to_the_sender() {
 }
 
 #[test]
+fn a_command_reaches_a_device_now_or_never() {
+    let mut desk = Desk::new();
+    let (door, phone) = (desk.log_in("door/panel"), desk.log_in("anna/phone"));
+    desk.heard(door);
+    desk.heard(phone);
+    let (call, nonce, name) = ("c1".parse().unwrap(), "n".parse().unwrap(), "unlock".parse().unwrap());
+    let unlock = Message::Command { call, name, nonce, challenge: None };
+    desk.say(phone, "door/panel", unlock.clone());
+    assert_eq!(desk.words(door), ["command"]);
+    desk.log_out(door);
+    desk.say(phone, "door/panel", unlock);
+    assert_eq!(desk.words(phone), ["result:offline"]);
+    let door = desk.log_in("door/panel");
+    assert_eq!(desk.words(door), ["welcome"], "a late command is none");
+}
+
+#[test]
 fn users_of_two_apps_never_meet() {
     let mut desk = Desk::new();
     let door = desk.log_in("door/panel");
@@ -112,7 +129,7 @@ fn an_unknown_type_passes_with_its_sender_stamped() {
     let (door, anna) = (desk.log_in("door/panel"), desk.log_in("anna/phone"));
     desk.heard(door);
     desk.heard(anna);
-    let text = r#"{"v":1,"id":"a","type":"command","from":{"user":"x","device":"y"},"to":{"user":"door"},"do":[1,2]}"#;
+    let text = r#"{"v":1,"id":"a","type":"wave","from":{"user":"x","device":"y"},"to":{"user":"door"},"do":[1,2]}"#;
     desk.frame(anna, text);
     let (to, passed) = desk.forwarded.pop().unwrap();
     assert_eq!(to, door);
@@ -120,9 +137,9 @@ fn an_unknown_type_passes_with_its_sender_stamped() {
         passed.contains(r#""from":{"device":"phone","user":"anna"}"#) && passed.contains(r#""do":[1,2]"#),
         "{passed}"
     );
-    desk.frame(anna, r#"{"v":1,"id":"a","type":"command","to":{"user":"nobody"}}"#);
+    desk.frame(anna, r#"{"v":1,"id":"a","type":"wave","to":{"user":"nobody"}}"#);
     assert_eq!(desk.words(anna), ["result:offline"]);
-    desk.frame(anna, r#"{"v":1,"id":"a","type":"command"}"#);
+    desk.frame(anna, r#"{"v":1,"id":"a","type":"wave"}"#);
     assert!(desk.heard(anna).is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, AppId, IdSource, Target};
-use callbox_core::protocol::{Agent, Bye, EarlyMedia, EndReason, Envelope, Kind, Media, Message, ResultCode};
+use callbox_core::protocol::{Agent, Bye, EarlyMedia, EndReason, Envelope, Kind, Media, Message};
 
 use crate::switchboard::{
     Change, Effect, Frame, Input, KeptInvite, Now, Remembered, SessionId, Switchboard, TenantSettings,
@@ -177,24 +177,12 @@ impl Desk {
 
 fn word(message: &Message) -> String {
     match message {
-        Message::Result { code, .. } => format!("result:{}", code_word(*code)),
+        Message::Result { code, .. } => format!("result:{}", code.as_str()),
         Message::Presence { user, device: Some(device), online } => format!("presence:{user}/{device}:{online}"),
         Message::Presence { user, device: None, online } => format!("presence:{user}:{online}"),
         Message::Missed { call, .. } => format!("missed:{call}"),
         Message::Invite { call, .. } => format!("invite:{call}"),
         other => other.type_name().to_owned(),
-    }
-}
-
-fn code_word(code: ResultCode) -> &'static str {
-    match code {
-        ResultCode::Ok => "ok",
-        ResultCode::Queued => "queued",
-        ResultCode::Offline => "offline",
-        ResultCode::UnknownUser => "unknown_user",
-        ResultCode::BadMessage => "bad_message",
-        ResultCode::Forbidden => "forbidden",
-        ResultCode::UnsupportedVersion => "unsupported_version",
     }
 }
 

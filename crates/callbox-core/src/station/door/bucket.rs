@@ -1,0 +1,28 @@
+//! How often something may happen: a few at once, and then one in a while.
+
+use std::time::{Duration, Instant};
+
+/// A bucket that holds `size` tokens and gets one back in each `every`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Bucket {
+    size: u32,
+    every: Duration,
+    /// When it is full again; absent: it is.
+    full: Option<Instant>,
+}
+
+impl Bucket {
+    pub(super) fn new(size: u32, every: Duration) -> Self {
+        Self { size, every, full: None }
+    }
+
+    /// Takes one, if there is one.
+    pub(super) fn take(&mut self, now: Instant) -> bool {
+        let full = self.full.map_or(now, |full| full.max(now)) + self.every;
+        let fits = full.saturating_duration_since(now) <= self.every * self.size;
+        if fits {
+            self.full = Some(full);
+        }
+        fits
+    }
+}
