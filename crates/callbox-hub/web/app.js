@@ -1,6 +1,7 @@
 // Wires the parts: what happens goes into the station, what it decides goes to signalling, links, media and view.
 
 import { Capture, WakeLock } from './media.js';
+import { Door } from './door.js';
 import { Links } from './links.js';
 import { Notifier } from './notify.js';
 import { makeId, Signaling } from './signaling.js';
@@ -8,7 +9,7 @@ import { Station } from './station.js';
 import { Store } from './store.js';
 import { Tones } from './tones.js';
 import { View } from './view.js';
-import { ending, isMissed, nameOf, refusal } from './words.js';
+import { doorWords, ending, isMissed, nameOf, refusal } from './words.js';
 
 const query = new URLSearchParams(location.search);
 const SETTINGS = {
@@ -30,6 +31,7 @@ const capture = new Capture((tracks) => captured(tracks));
 
 let credentials = null;
 let station = null;
+let door = null;
 let signaling = null;
 let timer = null;
 let dismissal = null;
@@ -47,10 +49,11 @@ function fresh() {
 
 function feed(input) {
   if (!station) return;
-  for (const effect of station.handle(performance.now(), input)) carryOut(effect);
+  const effects = station.handle(performance.now(), input);
+  for (const effect of [...effects, ...door.handle(performance.now(), input, station.view())]) carryOut(effect);
   clearTimeout(timer);
-  const deadline = station.deadline();
-  if (deadline != null) timer = setTimeout(() => feed({ type: 'tick' }), Math.max(0, deadline - performance.now()) + 1);
+  const deadline = Math.min(station.deadline() ?? Infinity, door.deadline() ?? Infinity);
+  if (deadline < Infinity) timer = setTimeout(() => feed({ type: 'tick' }), Math.max(0, deadline - performance.now()) + 1);
   paint();
 }
 
@@ -104,10 +107,11 @@ function ended(record) {
     model.recent = store.remember(model.me, { ...record, at: Date.now(), fresh: true });
     return;
   }
+  const opened = door.opened(record.call);
   model.reason = record.reason;
   model.timing = record.timing;
-  model.recent = store.remember(model.me, { ...record, at: Date.now(), fresh: isMissed(record) });
-  show(record);
+  model.recent = store.remember(model.me, { ...record, opened, at: Date.now(), fresh: isMissed(record) });
+  show({ ...record, opened });
 }
 
 function show(record) {
@@ -181,6 +185,7 @@ function wish(name, detail = {}) {
     case 'accept-audio': return feed({ type: 'pressed', action: 'accept', media: 'audio' });
     case 'decline': return feed({ type: 'pressed', action: 'reject' });
     case 'hangup': return feed({ type: 'pressed', action: 'hangup' });
+    case 'unlock': return feed({ type: 'pressed', action: 'unlock' });
     case 'mic': return feed({ type: 'pressed', action: 'microphone', on: !station.view().mic });
     case 'camera': return camera();
     case 'flip': return flip();
@@ -251,6 +256,7 @@ function start({ app, user, device, ticket }) {
   const url = new URL('ws', document.baseURI);
   url.protocol = url.protocol.replace('http', 'ws');
   url.search = url.hash = '';
+  door = new Door(makeId);
   signaling = new Signaling({ url: url.href, credentials: { app, user, device, ticket }, tell: told });
   signaling.start();
   askState();
@@ -260,7 +266,7 @@ function leave() {
   feed({ type: 'pressed', action: 'leave' });
   signaling?.stop();
   clearTimeout(timer);
-  station = signaling = null;
+  station = door = signaling = null;
 }
 
 function signOut() {
@@ -293,7 +299,7 @@ function paintNow() {
   notifier.ringing(shown.state === 'ringing' ? { call: shown.call, text: `${nameOf(shown.caller.user)} is calling` } : null);
   announce(shown);
   view.paint({
-    ...model, view: shown, clock: now, now: EPOCH + now, notices: notices(), own: model.capture?.video ?? null,
+    ...model, view: shown, door: door.view(), clock: now, now: EPOCH + now, notices: notices(), own: model.capture?.video ?? null,
     contacts: [...model.presence].filter(([user]) => user !== model.me).map(([user, devices]) => ({ user, online: devices.size > 0 }))
       .sort((a, b) => b.online - a.online || a.user.localeCompare(b.user, undefined, { numeric: true })),
   });
@@ -309,7 +315,11 @@ function notices() {
 }
 
 let announced = '';
+let announcedDoor = null;
 function announce({ state, call: id, caller }) {
+  const opens = door.view();
+  if (opens && opens.phase !== announcedDoor && opens.phase !== 'shut') view.say(doorWords(opens));
+  announcedDoor = opens?.phase;
   const mark = `${state} ${id}`;
   if (mark === announced) return;
   const was = announced.split(' ')[0];
@@ -353,6 +363,7 @@ Object.defineProperty(globalThis, 'callbox', {
     get timing() { return { ...model.timing }; },
     get line() { return model.line; },
     get view() { return structuredClone(station?.view() ?? null); },
+    get door() { return door?.view() ?? null; },
     stats: () => links.stats(),
   }),
 });

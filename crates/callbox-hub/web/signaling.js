@@ -4,7 +4,7 @@ const LOGIN_MS = 10_000;
 const BACKOFF = { first: 400, most: 15_000 };
 const QUEUE = 64;
 /** How long a message is worth sending after the line was down. */
-const WORTH_MS = { hangup: 120_000, reject: 60_000, cancel: 60_000 };
+const WORTH_MS = { hangup: 120_000, reject: 60_000, cancel: 60_000, command: 0 };
 const WORTH_ELSE_MS = 15_000;
 const SEEN = 512;
 const MAX_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 // Everything a person sees and touches: paints the model, reports wishes. Decides nothing.
 
-import { ago, brief, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
+import { ago, brief, doorState, doorWords, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', off: 'Signed out' };
@@ -18,7 +18,7 @@ export class View {
   constructor(wish) {
     this.#wish = wish;
     const on = (id, name) => $(id).addEventListener('click', () => wish(name));
-    for (const name of ['decline', 'accept-audio', 'accept-video', 'mic', 'camera', 'flip', 'hangup', 'signout', 'dismiss', 'again']) on(name, name);
+    for (const name of ['decline', 'accept-audio', 'accept-video', 'mic', 'camera', 'flip', 'hangup', 'unlock', 'signout', 'dismiss', 'again']) on(name, name);
     $('fit').addEventListener('click', () => this.#toggleFill());
     $('unmute').addEventListener('click', () => this.#hear());
     $('demo').addEventListener('submit', (event) => {
@@ -152,12 +152,14 @@ export class View {
     const picture = this.#paintPicture(model);
     this.#paintOwn(model);
     this.#paintControls(model, picture);
+    this.#paintDoor(model);
     this.#text('call-status', status(view, model.clock));
     const chips = [];
     if (view.state === 'talking' && view.remote && !view.remote.audio) chips.push(`${names(partner(view))} is muted`);
     if (view.state === 'talking' && view.lost) chips.push('Poor connection, trying again…');
     if (model.line !== 'up' && view.state !== 'ringing') chips.push('Reconnecting to the house…');
     if (view.state === 'talking' && model.capture && !model.capture.audio && view.mic) chips.push('No microphone: you can’t be heard');
+    if (model.door && doorState(model.door)) chips.push(doorState(model.door));
     this.#text('call-chips', chips.join(' · '));
   }
 
@@ -231,6 +233,18 @@ export class View {
     this.#text('hangup span', view.state === 'inviting' ? 'Cancel' : 'Hang up');
     this.#toggle('mic', view.mic, 'mic');
     this.#toggle('camera', view.camera && capture?.video !== null, 'video');
+  }
+
+  /** Only where the panel offers it. What became of a press stands on the button itself, where the eye is. */
+  #paintDoor({ door }) {
+    const button = $('unlock');
+    button.hidden = !door;
+    $('call').dataset.door = Boolean(door);
+    if (!door) return;
+    button.dataset.phase = door.phase;
+    button.disabled = door.phase === 'asking';
+    button.querySelector('use').setAttribute('href', { open: '#i-check', failed: '#i-close' }[door.phase] ?? '#i-key');
+    this.#text('unlock span', doorWords(door));
   }
 
   /** A pressed one is highlighted: its name says what holds then. */

@@ -84,18 +84,35 @@ export function partner(record) {
 }
 
 /** A call that nobody here picked up, though somebody wanted to talk. */
-export function isMissed({ direction, reason }) {
-  return direction === 'incoming' && ['no_answer', 'cancelled', 'busy'].includes(reason);
+export function isMissed({ direction, reason, opened }) {
+  return !opened && direction === 'incoming' && ['no_answer', 'cancelled', 'busy'].includes(reason);
 }
 
 /** How a call ended, in one sentence and perhaps a second one. */
 export function ending(record) {
   const who = names(partner(record));
+  if (record.opened) return { words: 'You opened the door', more: record.talked ? `${who} · ${clock(record.talked)}` : who };
   const words = (record.direction === 'incoming' ? INCOMING : OUTGOING)[record.reason] ?? EITHER[record.reason];
   const elsewhere = record.reason === 'answered_elsewhere' && record.answeredBy && !partner(record).includes(record.answeredBy.user);
   if (elsewhere) return { words: `${nameOf(record.answeredBy.user)} answered`, more: '' };
   const more = record.talked ? `${who} · ${clock(record.talked)}` : ADVICE[record.reason] ?? '';
   return { words: words ? words(who) : 'Call ended', more };
+}
+
+/** What the button that opens the door says. */
+export function doorWords({ phase, code }) {
+  switch (phase) {
+    case 'asking': return 'Opening…';
+    case 'open': return 'The door is unlocked';
+    case 'failed': return { forbidden: 'You may not open this door', too_many: 'Please wait a moment', failed: 'The door didn’t open' }[code] ?? 'No answer from the door';
+    default: return 'Open the door';
+  }
+}
+
+/** What the door's contacts say that a person should know, or nothing. */
+export function doorState({ state, tamper }) {
+  if (tamper) return 'Somebody is tampering with the panel!';
+  return { open: 'The door stands open', open_too_long: 'The door has been open for too long' }[state] ?? '';
 }
 
 const BRIEF = {
@@ -106,6 +123,7 @@ const BRIEF = {
 
 /** How a call ended, for a list. */
 export function brief(record) {
+  if (record.opened) return 'Door opened';
   if (isMissed(record)) return 'Missed call';
   return record.talked ? `${BRIEF[record.reason] ?? 'Talked'} ${clock(record.talked)}` : BRIEF[record.reason] ?? 'Ended';
 }
