@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config;
 use crate::demo::DemoArgs;
 use crate::ticket_cli::TicketCommand;
+use crate::{config, media};
 
 use ctl::CtlArgs;
 
@@ -47,6 +47,12 @@ enum Command {
     Ticket(TicketCommand),
     /// Try it: a hub and a panel with a test camera, in this terminal
     Demo(DemoArgs),
+    /// Try an encoder out on a few frames, in this process: the daemon asks this of a process of its own
+    #[command(hide = true)]
+    TryEncoder {
+        /// The GStreamer element
+        factory: String,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +71,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ctl(args) => ctl::ctl(args),
         Command::Ticket(command) => print::ticket(&command),
         Command::Demo(args) => crate::demo::demo(args),
+        Command::TryEncoder { factory } => print::trial(&media::try_encoder(&factory)),
     };
     ExitCode::from(status)
 }

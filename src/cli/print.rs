@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::REFUSED;
+use crate::media::EncoderTrial;
 use crate::ticket_cli::{self, TicketCommand};
 
 /// One text and a line end. A reader that went away (`| head`) is no failure of ours, but it ends the command.
@@ -29,5 +30,16 @@ pub(super) fn ticket(command: &TicketCommand) -> u8 {
     match ticket_cli::run(command, now, &mut io::stdout().lock(), &mut io::stderr().lock()) {
         Ok(status) => status,
         Err(error) => complain(&error, REFUSED),
+    }
+}
+
+/// What an encoder did when it was tried.
+pub(super) fn trial(trial: &Result<EncoderTrial, String>) -> u8 {
+    match trial {
+        Ok(trial) => {
+            let told = out(&serde_json::json!(trial).to_string());
+            if trial.works { told } else { REFUSED }
+        }
+        Err(error) => complain(error, REFUSED),
     }
 }

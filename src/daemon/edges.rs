@@ -43,7 +43,9 @@ impl Edges {
     pub(super) async fn start(settings: config::Settings) -> Result<(Self, Inbox), StartError> {
         tokio::task::spawn_blocking(media::warm_up).await.map_err(|error| StartError::System(error.to_string()))??;
         let (media_events, media_inbox) = mpsc::channel(QUEUE);
-        let media = Arc::new(Media::start(settings.media, media_events)?);
+        let program = std::env::current_exe().map_err(|error| StartError::System(error.to_string()))?;
+        let of_media = media::Settings { program: Some(program), ..settings.media };
+        let media = Arc::new(Media::start(of_media, media_events)?);
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;

@@ -20,6 +20,8 @@ const LATE_VISITOR: Cast = Cast { user: "visitor-off", hz: 700 };
 /// A person takes at least so long to accept; early connect has to be done by then.
 const RING: Duration = Duration::from_millis(1500);
 const SHORT_RING: Duration = Duration::from_millis(150);
+/// From frame to frame of the parties' cameras.
+const FRAME: Duration = Duration::from_millis(40);
 const LOGIN: Duration = Duration::from_secs(10);
 const SIGNALING: Duration = Duration::from_secs(5);
 const MEDIA: Duration = Duration::from_secs(15);
@@ -88,7 +90,7 @@ async fn call(args: &DemoArgs, door: &Party, visitor: &Party, early: Early) -> R
         }),
     );
     to_door.and(to_visitor).map_err(step("ring"))?;
-    sleep(if args.soak { SHORT_RING } else { RING }).await;
+    sleep(if args.soak { SHORT_RING } else { RING } + any_phase().map_err(step("accept"))?).await;
     door.ask(Request::Accept {}).await.map_err(step("accept"))?;
     let talks = |status: &Value| phase(status) == "talking";
     let (to_door, to_visitor) =
@@ -102,6 +104,13 @@ async fn call(args: &DemoArgs, door: &Party, visitor: &Party, early: Early) -> R
     let (of_door, of_visitor) = tokio::join!(over(door), over(visitor));
     let (door, visitor) = (of_door.map_err(step("hang up"))?, of_visitor.map_err(step("hang up"))?);
     Ok(Call { early, door, visitor })
+}
+
+/// A person accepts at no particular moment between two frames of the cameras; nor do we.
+fn any_phase() -> Result<Duration, String> {
+    let mut chance = [0];
+    getrandom::fill(&mut chance).map_err(|error| error.to_string())?;
+    Ok(FRAME * u32::from(chance[0]) / 256)
 }
 
 /// The picture is the other's, and it moves.

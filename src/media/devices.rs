@@ -145,7 +145,7 @@ impl Devices {
             self.capture = None;
             self.encoders.iter_mut().for_each(Encode::lose_camera);
             self.fault(Device::Camera, text.to_owned(), outbox);
-        } else if self.display.as_ref().is_some_and(|display| display.pipeline.id == id) {
+        } else if self.display.as_ref().is_some_and(|display| display.has(id)) {
             self.display = None;
             self.fault(Device::Screen, text.to_owned(), outbox);
         } else if self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id) {

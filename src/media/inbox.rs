@@ -108,6 +108,8 @@ pub(crate) enum LinkNote {
     FirstFrameSent,
     /// The first sound of the peer reached the mixer.
     FirstAudio,
+    /// The first picture of the peer was decoded after its gate opened.
+    FirstFrameDecoded,
     /// The first picture of the peer reached the screen.
     FirstFrameShown,
     /// Statistics were made.

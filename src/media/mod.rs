@@ -5,7 +5,7 @@
 //!  camera   device → raw ─▶ joint
 //!  encode   camera or placeholder → encoder ─▶ joint           one encoder a codec, for all links
 //!  link     joints → payloaders → webrtcbin → decoders ─▶ joints     one pipeline a link, gated
-//!  screen   compositor (fixed inputs: peers) → display
+//!  screen   a peer's joint → display              several peers: a compositor (fixed inputs) before it
 //! ```
 
 mod audio;
@@ -13,6 +13,7 @@ mod backoff;
 mod board;
 mod camera;
 mod codec;
+mod compose;
 mod devices;
 mod encode;
 mod inbox;
@@ -45,6 +46,7 @@ pub use board::{FaultStatus, Heard, Pipelines, Seen, Status};
 pub use inbox::Picture;
 pub use link::LinkStatus;
 pub use outbox::{Device, Event};
+pub use probe::{EncoderTrial, try_encoder};
 pub use settings::{Bitrate, Camera, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec};
 pub use snapshot::SnapshotError;
 pub use warm::WarmUpError;

@@ -1,91 +1,120 @@
-//! The screen pipeline: a compositor with fixed inputs, laid out as tiles, to a display or to the reader of test codes.
+//! The screen pipeline: one picture to a display or to the reader of test codes. A single peer is shown as it is decoded,
+//! which waits for nothing; several go through a compositor first.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
+use gstreamer_utils::{ConsumptionLink, StreamProducer};
+use gstreamer_video::{VideoFormat, VideoInfo};
 
-use super::audio::SLOTS;
-use super::inbox::Inbox;
-use super::join::prepare_slot;
+use super::compose::Composer;
+use super::inbox::{Inbox, PipelineId};
+use super::join::{attach_shut, count_buffers, prepare_slot};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::{Screen, Settings};
+use super::warm::world;
 
 /// A frozen picture is taken away after this long.
-const FROZEN: gst::ClockTime = gst::ClockTime::from_seconds(3);
+pub(crate) const FROZEN: Duration = Duration::from_secs(3);
 
 /// The running screen pipeline.
 pub(crate) struct Display {
     pub(crate) pipeline: Pipeline,
-    /// The compositor's inputs for peers.
-    pub(crate) slots: Vec<AppSrc>,
-    pads: Vec<gst::Pad>,
+    settings: Settings,
+    inbox: Inbox,
+    entrance: AppSrc,
     sink: gst::Pad,
     picture: AppSink,
-    size: (u32, u32),
+    feed: Option<(StreamProducer, ConsumptionLink)>,
+    composer: Option<Composer>,
+    /// What has to be added to a peer's time to have the time of the picture shown.
+    shift: Arc<AtomicI64>,
+    frames: Arc<AtomicU64>,
+    moved: (u64, Instant),
+    is_black: bool,
 }
 
 impl Display {
-    /// Builds the pipeline, or nothing when there is no screen. [`Pipeline::play`] starts it.
+    /// Builds the pipeline, or nothing when there is no screen. [`Pipeline::start`] starts it.
     pub(crate) fn new(settings: &Settings, inbox: &Inbox) -> Result<Option<Self>, PipelineError> {
-        if !settings.screen.is_composited() {
+        if !settings.screen.is_there() {
             return Ok(None);
         }
         let failed = |what: &str| PipelineError::new("screen", what);
-        let pipeline = Pipeline::parse_mixer("screen", &describe(settings), inbox)?;
+        let pipeline = Pipeline::parse("screen", &describe(settings), inbox)?;
         configure(&pipeline, &settings.screen)?;
-        let compositor = pipeline.element("compositor")?;
-        let slots =
-            (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
-        for slot in &slots {
-            prepare_slot(slot);
-            if let Some(pad) = slot.static_pad("src") {
-                pad.set_offset(pipeline.shift());
-            }
-        }
-        let pads = (0..SLOTS)
-            .map(|slot| compositor.static_pad(&format!("sink_{slot}")).ok_or_else(|| failed("no compositor pad")))
-            .collect::<Result<Vec<_>, _>>()?;
-        for pad in &pads {
-            pad.set_property("alpha", 0.0f64);
-            pad.set_property_from_str("sizing-policy", "keep-aspect-ratio");
-            pad.set_property("max-last-buffer-repeat", FROZEN.nseconds());
-        }
+        let entrance: AppSrc = pipeline.typed("entrance")?;
+        prepare_slot(&entrance);
         let sink = pipeline.element("screen")?.static_pad("sink").ok_or_else(|| failed("no sink pad"))?;
-        let picture = pipeline.typed("picture")?;
-        Ok(Some(Self { pipeline, slots, pads, sink, picture, size: size(settings) }))
+        let frames = Arc::default();
+        count_buffers(&sink, &frames);
+        let display = Self {
+            picture: pipeline.typed("picture")?,
+            pipeline,
+            settings: settings.clone(),
+            inbox: inbox.clone(),
+            entrance,
+            sink,
+            feed: None,
+            composer: None,
+            shift: Arc::default(),
+            frames,
+            moved: (0, Instant::now()),
+            is_black: false,
+        };
+        Ok(Some(display))
     }
 
-    /// Shows these inputs as tiles, in this order, and hides the others.
-    pub(crate) fn lay_out(&self, shown: &[usize]) {
-        for (slot, pad) in self.pads.iter().enumerate() {
-            let Some(place) = shown.iter().position(|other| *other == slot) else {
-                pad.set_property("alpha", 0.0f64);
-                continue;
-            };
-            let tile = tile(shown.len(), place, self.size);
-            pad.set_property("xpos", tile.x);
-            pad.set_property("ypos", tile.y);
-            pad.set_property("width", tile.width);
-            pad.set_property("height", tile.height);
+    /// Shows exactly these peers, each with the input it has when there are several.
+    pub(crate) fn show(&mut self, shown: &[(usize, StreamProducer)]) -> Result<(), PipelineError> {
+        let (from, shift) = match shown {
+            [] => {
+                self.composer = None;
+                return if self.feed.take().is_some() { self.blacken() } else { Ok(()) };
+            }
+            [(_, peer)] => {
+                self.composer = None;
+                (peer.clone(), 0)
+            }
+            several => {
+                let composer = match &mut self.composer {
+                    Some(composer) => composer,
+                    none => none.insert(Composer::new(&self.settings, &self.inbox)?),
+                };
+                composer.show(several)?;
+                (composer.composed.clone(), composer.shift())
+            }
+        };
+        if self.feed.as_ref().is_some_and(|(fed, _)| *fed == from) {
+            return Ok(());
         }
+        self.feed = None;
+        self.shift.store(shift, Ordering::Release);
+        let link = attach_shut(&from, &self.entrance)?;
+        link.set_discard(false);
+        self.feed = Some((from, link));
+        Ok(())
     }
 
-    /// Uncovers an input with the next frame that arrives, and tells when a picture with it reached the display.
-    pub(crate) fn uncover(&self, slot: usize, tell: impl Fn() + Send + Sync + Clone + 'static) {
-        let Some(pad) = self.pads.get(slot) else { return };
-        let shift = self.pipeline.shift();
-        let sink = self.sink.downgrade();
-        let shown = pad.downgrade();
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let (Some(pad), Some(sink)) = (shown.upgrade(), sink.upgrade()) else { return gst::PadProbeReturn::Remove };
-            pad.set_property("alpha", 1.0f64);
-            let pts = info.buffer().and_then(|buffer| buffer.pts()).unwrap_or_default();
-            let arrived = gst::ClockTime::from_nseconds(pts.nseconds().saturating_add_signed(shift));
-            let tell = tell.clone();
-            // A composed picture holds ours when it lasts beyond the moment ours begins.
+    /// Tells when a picture with the next frame that passes `exit`, a peer's, reaches the display.
+    pub(crate) fn on_shown(&self, exit: &gst::Pad, tell: impl Fn() + Send + Sync + Clone + 'static) {
+        let (sink, shift) = (self.sink.downgrade(), Arc::clone(&self.shift));
+        exit.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+            let (Some(sink), Some(pts)) = (sink.upgrade(), info.buffer().and_then(|buffer| buffer.pts())) else {
+                return gst::PadProbeReturn::Remove;
+            };
+            let (tell, shift) = (tell.clone(), Arc::clone(&shift));
             sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-                let end = info.buffer().and_then(|buffer| Some(buffer.pts()? + buffer.duration()?)).unwrap_or_default();
-                if end <= arrived {
+                let Some((start, length)) = info.buffer().and_then(|it| Some((it.pts()?, it.duration()))) else {
+                    return gst::PadProbeReturn::Ok;
+                };
+                // A composed picture holds the frame when it lasts beyond the moment the frame begins.
+                let end = start + length.unwrap_or(gst::ClockTime::from_nseconds(1));
+                if end.nseconds() <= pts.nseconds().saturating_add_signed(shift.load(Ordering::Acquire)) {
                     return gst::PadProbeReturn::Ok;
                 }
                 tell();
@@ -95,14 +124,49 @@ impl Display {
         });
     }
 
+    /// Takes a picture away that does not move any more.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let frames = self.frames.load(Ordering::Relaxed);
+        if frames != self.moved.0 {
+            self.moved = (frames, now);
+            self.is_black = false;
+        } else if frames > 0 && !self.is_black && now >= self.moved.1 + FROZEN {
+            if let Err(error) = self.blacken() {
+                tracing::warn!(%error, "frozen picture not taken away");
+            }
+        }
+    }
+
+    /// Whether this pipeline is the display's or its compositor's.
+    pub(crate) fn has(&self, id: PipelineId) -> bool {
+        self.pipeline.id == id || self.composer.as_ref().is_some_and(|composer| composer.id() == id)
+    }
+
+    /// Distributes a changed latency.
+    pub(crate) fn settle_latency(&self) {
+        self.pipeline.settle_latency();
+        if let Some(composer) = &self.composer {
+            composer.settle_latency();
+        }
+    }
+
     /// The last picture, for a snapshot.
     pub(crate) fn picture(&self) -> Option<gst::Sample> {
         self.picture.property("last-sample")
     }
+
+    fn blacken(&mut self) -> Result<(), PipelineError> {
+        let failed = |what: &dyn ToString| PipelineError::new("screen", what.to_string());
+        let sample = black(size(&self.settings)).ok_or_else(|| failed(&"no black picture"))?;
+        self.entrance.push_sample(&sample).map_err(|error| failed(&error))?;
+        self.moved = (self.frames.load(Ordering::Relaxed) + 1, Instant::now());
+        self.is_black = true;
+        Ok(())
+    }
 }
 
 /// A test screen is small: codes are read as well there, at a quarter of the work.
-fn size(settings: &Settings) -> (u32, u32) {
+pub(crate) fn size(settings: &Settings) -> (u32, u32) {
     match settings.screen {
         Screen::Test => (settings.screen_width.min(640), settings.screen_height.min(360)),
         _ => (settings.screen_width, settings.screen_height),
@@ -111,25 +175,18 @@ fn size(settings: &Settings) -> (u32, u32) {
 
 fn describe(settings: &Settings) -> String {
     let (width, height) = size(settings);
-    let upstream = (settings.jitter_buffer + std::time::Duration::from_millis(20)).as_nanos();
-    let mut text = format!(
-        "compositor name=compositor background=black force-live=true ignore-inactive-pads=true latency=20000000 \
-           min-upstream-latency={upstream} \
-         ! video/x-raw,format=I420,width={width},height={height},framerate={rate}/1,pixel-aspect-ratio=1/1 ! tee name=tee \
+    format!(
+        "appsrc name=entrance ! videoconvertscale add-borders=true \
+         ! video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1 ! tee name=tee \
+         tee. ! queue leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 ! {sink} \
          tee. ! queue leaky=downstream max-size-buffers=1 max-size-time=0 max-size-bytes=0 \
-           ! appsink name=picture async=false sync=false max-buffers=1 drop=true \
-         tee. ! queue leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 ! {sink} ",
-        rate = settings.screen_framerate,
+           ! appsink name=picture async=false sync=false max-buffers=1 drop=true",
         sink = sink(&settings.screen),
-    );
-    for slot in 0..SLOTS {
-        text += &format!("appsrc name=slot{slot} ! compositor.sink_{slot} ");
-    }
-    text
+    )
 }
 
-/// No sink waits for the clock: the compositor gives a picture out when it is complete, or when its time has come, and
-/// waiting again would only make it old. The sound comes up to 80 ms after it, which nobody notices (ITU-R BT.1359).
+/// No sink waits for the clock: a picture that is there is shown, and waiting would only make it old. The sound comes up to
+/// 80 ms after it, which nobody notices (ITU-R BT.1359).
 fn sink(screen: &Screen) -> &'static str {
     match screen {
         // The display may ask for pixels that are not square: only a scaler can agree to that.
@@ -160,41 +217,85 @@ fn configure(pipeline: &Pipeline, screen: &Screen) -> Result<(), PipelineError> 
     Ok(())
 }
 
-/// Where one peer is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tile {
-    x: i32,
-    y: i32,
-    width: i32,
-    height: i32,
-}
-
-/// One peer fills the screen, two share it side by side, more stand in rows.
-fn tile(count: usize, place: usize, (width, height): (u32, u32)) -> Tile {
-    let columns = match count {
-        0 | 1 => 1,
-        2..=4 => 2,
-        _ => 3,
-    };
-    let rows = count.max(1).div_ceil(columns);
-    let (width, height) = ((width as usize / columns) as i32, (height as usize / rows) as i32);
-    Tile { x: (place % columns) as i32 * width, y: (place / columns) as i32 * height, width, height }
+/// One black frame, of now.
+fn black((width, height): (u32, u32)) -> Option<gst::Sample> {
+    let info = VideoInfo::builder(VideoFormat::I420, width, height).fps(gst::Fraction::new(25, 1)).build().ok()?;
+    let mut bytes = vec![128; info.size()];
+    bytes.get_mut(..*info.offset().get(1)?)?.fill(16);
+    let mut buffer = gst::Buffer::from_mut_slice(bytes);
+    buffer.get_mut()?.set_pts(world().ok()?.running_time());
+    Some(gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().ok()?).build())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::join::producer;
+    use crate::media::warm_up;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// A peer without a link: pictures as a decoder gives them.
+    fn peer(inbox: &Inbox) -> (Pipeline, StreamProducer) {
+        let description = "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
+                           ! appsink name=decoded sync=false async=false";
+        let pipeline = Pipeline::parse("link", description, inbox).unwrap();
+        let decoded = producer(&pipeline.typed("decoded").unwrap());
+        pipeline.play().unwrap();
+        (pipeline, decoded)
+    }
+
+    fn display(inbox: &Inbox) -> Display {
+        let settings = Settings { screen: Screen::Test, ..Settings::default() };
+        let display = Display::new(&settings, inbox).unwrap().unwrap();
+        display.pipeline.play().unwrap();
+        display
+    }
+
+    /// The brightest of the picture.
+    fn white(display: &Display) -> u8 {
+        let Some(sample) = display.picture() else { return 0 };
+        let bytes = sample.buffer().unwrap().map_readable().unwrap();
+        bytes[..640 * 360].iter().copied().max().unwrap()
+    }
+
+    fn until(what: &str, done: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < SOON, "{what} did not happen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 
     #[test]
-    fn tiles_fill_the_screen_and_do_not_overlap() {
-        assert_eq!(tile(1, 0, (1280, 720)), Tile { x: 0, y: 0, width: 1280, height: 720 });
-        assert_eq!(tile(2, 1, (1280, 720)), Tile { x: 640, y: 0, width: 640, height: 720 });
-        assert_eq!(tile(4, 3, (1280, 720)), Tile { x: 640, y: 360, width: 640, height: 360 });
-        for count in 1..=SLOTS {
-            for place in 0..count {
-                let tile = tile(count, place, (1280, 720));
-                assert!(tile.x + tile.width <= 1280 && tile.y + tile.height <= 720, "{count} {place} {tile:?}");
-            }
+    fn a_display_that_is_built_anew_shows_the_peer_again() {
+        warm_up().unwrap();
+        let (inbox, _notes) = Inbox::new();
+        let (_peer, decoded) = peer(&inbox);
+        for _ in 0..2 {
+            let mut display = display(&inbox);
+            display.show(&[(0, decoded.clone())]).unwrap();
+            until("a picture", || white(&display) > 200);
         }
+    }
+
+    #[test]
+    fn a_picture_that_does_not_move_any_more_is_taken_away_and_comes_back() {
+        warm_up().unwrap();
+        let (inbox, _notes) = Inbox::new();
+        let (peer, decoded) = peer(&inbox);
+        let mut display = display(&inbox);
+        display.show(&[(0, decoded)]).unwrap();
+        until("a picture", || white(&display) > 200);
+        peer.inner().set_state(gst::State::Paused).unwrap();
+        std::thread::sleep(Duration::from_millis(200));
+        let now = Instant::now();
+        display.tick(now);
+        display.tick(now + FROZEN / 2);
+        assert!(white(&display) > 200);
+        display.tick(now + FROZEN);
+        until("black", || white(&display) <= 16);
+        peer.play().unwrap();
+        until("the picture again", || white(&display) > 200);
     }
 }

@@ -1,5 +1,6 @@
 //! What a media edge is told when it starts: devices, sizes, codecs and limits.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use callbox_core::protocol::IceServer;
@@ -98,8 +99,8 @@ pub enum Screen {
 }
 
 impl Screen {
-    /// Whether there is a composited picture at all.
-    pub(crate) fn is_composited(&self) -> bool {
+    /// Whether pictures are shown at all.
+    pub(crate) fn is_there(&self) -> bool {
         *self != Self::None
     }
 }
@@ -167,6 +168,8 @@ pub struct Settings {
     pub ice_servers: Vec<IceServer>,
     /// Which ICE candidates may be used.
     pub ice_transport_policy: IceTransportPolicy,
+    /// This very program: hardware encoders are tried by it in a process of its own. Without it they are not used.
+    pub program: Option<PathBuf>,
     /// UDP ports for media, both ends included; none: whatever the kernel gives.
     pub ports: Option<(u16, u16)>,
     /// Cancel the echo of our speaker in our microphone, where both are real devices.
@@ -191,6 +194,7 @@ impl Default for Settings {
             jitter_buffer: Duration::from_millis(40),
             ice_servers: Vec::new(),
             ice_transport_policy: IceTransportPolicy::All,
+            program: None,
             ports: None,
             echo_cancellation: true,
         }

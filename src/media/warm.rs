@@ -52,6 +52,11 @@ const NEEDED: &[(&str, &str)] = &[
     ("compositor", "gstreamer1.0-plugins-base"),
     ("appsrc", "gstreamer1.0-plugins-base"),
     ("videotestsrc", "gstreamer1.0-plugins-base"),
+    ("videoconvertscale", "gstreamer1.0-plugins-base"),
+    ("videorate", "gstreamer1.0-plugins-base"),
+    ("audiorate", "gstreamer1.0-plugins-base"),
+    ("textoverlay", "gstreamer1.0-x"),
+    ("capssetter", "gstreamer1.0-plugins-good"),
 ];
 
 /// How long the first offer of a process may take: a key is made and plugins are read from disk.

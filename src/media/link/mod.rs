@@ -164,6 +164,7 @@ impl Link {
             LinkNote::Estimate(bits) => self.estimate = Some(bits),
             LinkNote::FirstFrameSent => outbox.link(&self.id, LinkEvent::FirstFrameSent),
             LinkNote::FirstAudio => outbox.link(&self.id, LinkEvent::FirstAudio),
+            LinkNote::FirstFrameDecoded => {}
             LinkNote::FirstFrameShown => outbox.link(&self.id, LinkEvent::FirstFrameShown),
             LinkNote::Stats(structure) => self.stats.read(&structure),
         }
@@ -208,6 +209,11 @@ impl Link {
         self.is_secured() && self.flow.play_video && self.video_in.is_some()
     }
 
+    /// Whether a picture of the peer was decoded.
+    pub(crate) fn has_picture(&self) -> bool {
+        self.video_in.as_ref().is_some_and(|video| video.counts().1 > 0)
+    }
+
     /// The codec of its video.
     pub(crate) fn codec(&self) -> VideoCodec {
         self.codec
@@ -224,7 +230,7 @@ impl Link {
             video.set_open(open(self.flow.send_video), Some((&self.inbox, self.key)));
         }
         self.audio_in.set_open(open(self.flow.play_audio));
-        if let Some(video) = &self.video_in {
+        if let Some(video) = &mut self.video_in {
             let was_open = video.is_open();
             video.set_open(open(self.flow.play_video));
             if !was_open && open(self.flow.play_video) && video.counts().1 == 0 {

@@ -24,6 +24,7 @@ pub(crate) struct Receiver {
     exit: gst::Pad,
     decoded: StreamProducer,
     joint: Option<ConsumptionLink>,
+    open: bool,
     trusted: Arc<AtomicBool>,
     packets: Arc<AtomicU64>,
     frames: Arc<AtomicU64>,
@@ -49,7 +50,7 @@ impl Receiver {
         guard(&entry, &trusted, &packets);
         count_buffers(&exit, &frames);
         let decoded = producer(&sink);
-        Ok(Self { entry, exit, decoded, joint: None, trusted, packets, frames, told_first: false })
+        Ok(Self { entry, exit, decoded, joint: None, open: false, trusted, packets, frames, told_first: false })
     }
 
     /// Where webrtcbin's pad is to be linked.
@@ -68,18 +69,18 @@ impl Receiver {
         self.joint = None;
     }
 
-    /// Attaches the branch to an input of the mixer or compositor, shut.
+    /// Attaches the branch to an input of the mixer.
     pub(crate) fn attach(&mut self, slot: &AppSrc) -> Result<(), PipelineError> {
-        let open = self.is_open();
         self.joint = None;
         let joint = attach_shut(&self.decoded, slot)?;
-        joint.set_discard(!open);
+        joint.set_discard(!self.open);
         self.joint = Some(joint);
         Ok(())
     }
 
-    /// Opens or shuts the second gate.
-    pub(crate) fn set_open(&self, open: bool) {
+    /// Opens or shuts the second gate. Pictures have theirs at the screen, which takes those of open branches only.
+    pub(crate) fn set_open(&mut self, open: bool) {
+        self.open = open;
         if let Some(joint) = &self.joint {
             joint.set_discard(!open);
         }
@@ -87,7 +88,7 @@ impl Receiver {
 
     /// Whether decoded samples may leave.
     pub(crate) fn is_open(&self) -> bool {
-        self.joint.as_ref().is_some_and(|joint| !joint.discard())
+        self.open
     }
 
     /// Whether the first sample is still to be told; asking settles it.
@@ -95,7 +96,17 @@ impl Receiver {
         !std::mem::replace(&mut self.told_first, true)
     }
 
-    /// Tells of the next decoded sample, for branches that end here.
+    /// Decoded samples, for who shows them.
+    pub(crate) fn decoded(&self) -> &StreamProducer {
+        &self.decoded
+    }
+
+    /// Where decoded samples come out.
+    pub(crate) fn exit(&self) -> &gst::Pad {
+        &self.exit
+    }
+
+    /// Tells of the next decoded sample.
     pub(crate) fn on_next(&self, tell: impl Fn() + Send + Sync + 'static) {
         on_first_buffer(&self.exit, tell);
     }

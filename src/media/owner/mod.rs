@@ -75,7 +75,7 @@ impl Owner {
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, notes: &Receiver<Note>) {
-        probe::warm(self.settings.codec);
+        probe::warm(self.settings.program.as_deref());
         loop {
             let idle = self.links.is_empty() && !self.devices.are_running() && !self.outbox.is_behind();
             match notes.recv_timeout(if idle { IDLE_TICK } else { BUSY_TICK }) {
@@ -231,12 +231,16 @@ impl Owner {
         let Some(at) = self.links.iter().position(|link| link.key == key) else { return };
         let was_secured = self.links[at].is_secured();
         let estimated = matches!(note, LinkNote::Estimate(_));
+        let decoded = matches!(note, LinkNote::FirstFrameDecoded);
         self.links[at].on(Instant::now(), note, &mut self.outbox);
         if self.links[at].is_secured() != was_secured {
             self.settle(at);
         }
         if estimated {
             self.settle_bitrate();
+        }
+        if decoded {
+            self.settle_screen();
         }
     }
 
@@ -290,9 +294,10 @@ impl Owner {
     fn settle_latency(&self, id: PipelineId) {
         let links = self.links.iter().map(|link| &link.pipeline);
         let audio = self.devices.audio.iter().map(|audio| &audio.pipeline);
-        let display = self.devices.display.iter().map(|display| &display.pipeline);
-        if let Some(pipeline) = links.chain(audio).chain(display).find(|pipeline| pipeline.id == id) {
+        if let Some(pipeline) = links.chain(audio).find(|pipeline| pipeline.id == id) {
             pipeline.settle_latency();
+        } else if let Some(display) = self.devices.display.as_ref().filter(|display| display.has(id)) {
+            display.settle_latency();
         }
     }
 
@@ -315,6 +320,9 @@ impl Owner {
             self.tone = Tone::Silence;
             self.tone_ends = None;
             self.devices.stop();
+        }
+        if let Some(display) = &mut self.devices.display {
+            display.tick(now);
         }
         let rebuilt = self.devices.tick(now, &mut self.outbox);
         self.rejoin(rebuilt);

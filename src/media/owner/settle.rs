@@ -1,15 +1,17 @@
 //! Brings joints, gates, screen and encoders to what the links may do now.
 
 use gstreamer as gst;
+use gstreamer_utils::StreamProducer;
 
 use super::Owner;
 use crate::media::devices::Rebuilt;
 use crate::media::inbox::LinkNote;
+use crate::media::link::Link;
 use crate::media::settings::VideoCodec;
 use crate::media::{join, playout};
 
 impl Owner {
-    /// Gives a link its inputs of mixer and compositor.
+    /// Gives a link its input of the mixer.
     pub(super) fn attach(&mut self, at: usize) {
         let link = &mut self.links[at];
         let slot = link.slot;
@@ -19,11 +21,6 @@ impl Owner {
             }
             if let Err(error) = link.audio_in.attach(&audio.slots[slot]) {
                 tracing::error!(%error, "peer not joined to the mixer");
-            }
-        }
-        if let (Some(display), Some(video)) = (&self.devices.display, &mut link.video_in) {
-            if let Err(error) = video.attach(&display.slots[slot]) {
-                tracing::error!(%error, "peer not joined to the screen");
             }
         }
     }
@@ -65,32 +62,45 @@ impl Owner {
         if let Some(video) =
             link.video_in.as_mut().and_then(|video| (shows && video.first_is_untold()).then_some(video))
         {
-            let inbox = self.inbox.clone();
-            let tell = move || inbox.link(key, LinkNote::FirstFrameShown);
+            let (decoded, shown) = (self.inbox.clone(), self.inbox.clone());
+            let tell = move || shown.link(key, LinkNote::FirstFrameShown);
+            video.on_next(move || decoded.link(key, LinkNote::FirstFrameDecoded));
             match &self.devices.display {
-                Some(display) => display.uncover(slot, tell),
+                Some(display) => display.on_shown(video.exit(), tell),
                 None => video.on_next(tell),
             }
         }
         link.apply_flow();
         let sends = link.sends_video();
         let codec = link.codec();
-        self.settle_screen();
         if sends && !sent {
             // Before the encoder is let go, so that its very next frame is one.
             self.key_frame(codec);
         }
         self.settle_encoders();
+        self.settle_screen();
     }
 
     pub(super) fn key_frame(&mut self, codec: VideoCodec) {
         self.devices.encoders().filter(|encode| encode.encoder.codec == codec).for_each(|encode| encode.key_frame());
     }
 
-    pub(super) fn settle_screen(&self) {
-        if let Some(display) = &self.devices.display {
-            let shown: Vec<usize> = self.links.iter().filter(|link| link.shows_video()).map(|link| link.slot).collect();
-            display.lay_out(&shown);
+    /// Each peer is shown once: by its newest link that has given a picture, or else by the oldest, which had its chance
+    /// first. So a link takes over from the one it replaces with its first frame.
+    pub(super) fn settle_screen(&mut self) {
+        let Some(display) = &mut self.devices.display else { return };
+        let mut shown: Vec<&Link> = Vec::new();
+        for link in self.links.iter().filter(|link| link.shows_video()) {
+            match shown.iter_mut().find(|other| other.id.peer == link.id.peer) {
+                Some(other) if link.has_picture() => *other = link,
+                Some(_) => {}
+                None => shown.push(link),
+            }
+        }
+        let shown: Vec<(usize, StreamProducer)> =
+            shown.iter().filter_map(|link| Some((link.slot, link.video_in.as_ref()?.decoded().clone()))).collect();
+        if let Err(error) = display.show(&shown) {
+            tracing::error!(%error, "peers not joined to the screen");
         }
     }
 
