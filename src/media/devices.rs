@@ -126,7 +126,8 @@ impl Devices {
 
     /// A pipeline started. Sound and screen work when they do; a camera only when it gives a frame.
     pub(crate) fn started(&mut self, id: PipelineId, outbox: &mut Outbox) {
-        if self.display.as_ref().is_some_and(|display| display.pipeline.id == id) {
+        if let Some(display) = self.display.as_mut().filter(|display| display.pipeline.id == id) {
+            display.begin();
             self.works(Device::Screen, outbox);
         }
         let audio = self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id);

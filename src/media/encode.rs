@@ -1,5 +1,9 @@
 //! The encode pipeline: camera or placeholder to one encoded stream that every link shares.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
@@ -9,12 +13,16 @@ use gstreamer_video::UpstreamForceKeyUnitEvent;
 use super::camera::raw_caps;
 use super::codec::Encoder;
 use super::inbox::Inbox;
-use super::join::{attach_shut, prepare_slot, producer};
+use super::join::{attach_shut, count_buffers, prepare_slot, producer};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::Settings;
 
 /// Key frames are made at most this often, however many peers ask.
 const KEY_FRAME_EVERY: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+/// How often a key frame is made that nobody gets, while nobody gets any: the newest is there when somebody shall.
+const REHEARSAL: Duration = Duration::from_millis(200);
+/// A key frame that is so much older than the one that is being made is not given out.
+const STALE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
 /// The running encoder.
 pub(crate) struct Encode {
@@ -30,6 +38,15 @@ pub(crate) struct Encode {
     camera: AppSrc,
     camera_link: Option<ConsumptionLink>,
     bitrate: u32,
+    rehearsed: Option<Rehearsal>,
+    /// Frames that came out of the encoder.
+    encoded: Arc<AtomicU64>,
+}
+
+/// The last key frame that was made for nobody.
+struct Rehearsal {
+    at: Instant,
+    of: Option<gst::ClockTime>,
 }
 
 impl Encode {
@@ -39,14 +56,15 @@ impl Encode {
         let element = pipeline.element("encoder")?;
         encoder.set_up(&element, settings.width * settings.height);
         encoder.set_bitrate(&element, settings.bitrate.start);
-        // The base class of all encoders keeps requests that come too soon until their time has come.
-        let every = KEY_FRAME_EVERY.nseconds().to_string();
-        set_if_there(&element, "min-force-key-unit-interval", &every);
         let switch = pipeline.element("switch")?;
         if let Some(placeholder) = switch.static_pad("sink_1") {
             placeholder.set_property("priority", 1u32);
         }
         let sink: AppSink = pipeline.typed("video")?;
+        let encoded = Arc::default();
+        if let Some(pad) = sink.static_pad("sink") {
+            count_buffers(&pad, &encoded);
+        }
         let entrance = pipeline.element("entrance")?.static_pad("sink");
         let entrance = entrance.ok_or_else(|| PipelineError::new("encode", "no entrance"))?;
         let camera: AppSrc = pipeline.typed("camera")?;
@@ -62,6 +80,8 @@ impl Encode {
             camera,
             camera_link: None,
             bitrate: settings.bitrate.start,
+            rehearsed: None,
+            encoded,
             pipeline,
         })
     }
@@ -79,21 +99,66 @@ impl Encode {
         self.camera_link = None;
     }
 
-    /// Encodes only while somebody may see it. The raw picture goes on either way, and its last frame is encoded at once,
-    /// so that the first one sent need not wait for the camera's next.
-    pub(crate) fn set_wanted(&self, wanted: bool) {
-        if wanted && self.valve.property::<bool>("drop") {
+    /// Encodes everything while somebody may see it. The first frame is one that is there already: the last that was
+    /// rehearsed, or else the camera's last one.
+    pub(crate) fn set_wanted(&mut self, wanted: bool) {
+        if wanted == self.is_wanted() {
+            return;
+        }
+        // The base class of all encoders keeps requests that come too soon until their time has come.
+        let every = if wanted { KEY_FRAME_EVERY } else { gst::ClockTime::ZERO };
+        set_if_there(&self.element, "min-force-key-unit-interval", &every.nseconds().to_string());
+        if wanted && !self.perform() {
+            self.key_frame();
             self.push_last_frame();
         }
         self.valve.set_property("drop", !wanted);
     }
 
-    /// Goes in behind the shut valve: whatever passes that later is younger, so time never runs backwards.
-    fn push_last_frame(&self) {
-        let Some(frame) = self.picture().and_then(|sample| sample.buffer_owned()) else { return };
+    /// Makes a key frame that nobody gets, so that there is one when somebody shall.
+    pub(crate) fn rehearse(&mut self, now: Instant) {
+        if self.is_wanted() || self.rehearsed.as_ref().is_some_and(|last| now < last.at + REHEARSAL) {
+            return;
+        }
+        self.key_frame();
+        let of = self.push_last_frame();
+        self.rehearsed = Some(Rehearsal { at: now, of });
+    }
+
+    /// Whether somebody gets what is encoded.
+    pub(crate) fn is_wanted(&self) -> bool {
+        !self.valve.property::<bool>("drop")
+    }
+
+    /// Gives out the key frame that was rehearsed last, if there is one of late: it takes its way through the sink again.
+    fn perform(&mut self) -> bool {
+        let before = self.encoded.load(Ordering::Acquire);
+        let Some(rehearsal) = self.rehearsed.take().filter(|last| last.at.elapsed() < 3 * REHEARSAL) else { return false };
+        let Some(frame) = self.video.last_sample().and_then(|sample| sample.buffer_owned()) else { return false };
+        let is_old = rehearsal.of.zip(frame.pts()).is_none_or(|(newest, of)| of + STALE < newest);
+        if is_old || frame.flags().contains(gst::BufferFlags::DELTA_UNIT) {
+            return false;
+        }
+        let given = self.video.appsink().static_pad("sink").is_some_and(|pad| pad.chain(frame).is_ok());
+        if given && self.encoded.load(Ordering::Acquire) != before + 1 {
+            // A newer one overtook it, and what follows builds on that.
+            self.key_frame();
+        }
+        given
+    }
+
+    /// Goes in behind the shut valve: whatever passes that later is younger, so time never runs backwards. The same frame
+    /// never goes in twice.
+    fn push_last_frame(&self) -> Option<gst::ClockTime> {
+        let frame = self.picture().and_then(|sample| sample.buffer_owned())?;
+        let pts = frame.pts();
+        if self.rehearsed.as_ref().is_some_and(|last| last.of == pts) {
+            return pts;
+        }
         if let Err(error) = self.entrance.chain(frame) {
             tracing::debug!(?error, "last frame not encoded");
         }
+        pts
     }
 
     /// Makes a key frame now.

@@ -69,6 +69,15 @@ impl Display {
         Ok(Some(display))
     }
 
+    /// The pipeline plays: a black picture goes through, so that everything in it is agreed upon before the first of a peer.
+    pub(crate) fn begin(&mut self) {
+        if self.feed.is_none() {
+            if let Err(error) = self.blacken() {
+                tracing::warn!(%error, "no black picture");
+            }
+        }
+    }
+
     /// Shows exactly these peers, each with the input it has when there are several.
     pub(crate) fn show(&mut self, shown: &[(usize, StreamProducer)]) -> Result<(), PipelineError> {
         let (from, shift) = match shown {

@@ -198,6 +198,11 @@ impl Link {
         self.is_secured() && self.flow.send_video && self.video_out.is_some()
     }
 
+    /// Whether our picture is yet to go out on it for the first time.
+    pub(crate) fn awaits_sending(&self) -> bool {
+        self.stage != Stage::Failed && self.video_out.as_ref().is_some_and(|video| !video.has_begun())
+    }
+
     /// Whether encoded frames were dropped on the way in since last asked: the peer cannot know, and needs a key frame.
     pub(crate) fn has_lost_frames(&mut self) -> bool {
         let lost = self.video_out.as_ref().map_or(0, |video| video.counts().1);

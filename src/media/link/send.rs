@@ -152,6 +152,11 @@ impl Sender {
         self.joint.set_discard(!open);
     }
 
+    /// Whether it was ever open for a first packet.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.told_first
+    }
+
     /// Whether samples may pass.
     pub(crate) fn is_open(&self) -> bool {
         !self.joint.discard()

@@ -314,6 +314,7 @@ impl Owner {
                 self.key_frame(self.links[at].codec());
             }
         }
+        self.rehearse(now);
         let tone_over = self.tone_ends.is_none_or(|ends| now >= ends);
         if self.releasing && tone_over && self.links.is_empty() {
             self.releasing = false;
@@ -333,6 +334,15 @@ impl Owner {
         if now >= self.status_at {
             self.status_at = now + STATUS_EVERY;
             self.report();
+        }
+    }
+
+    /// While a link waits for its first picture, there is always one ready to be sent.
+    fn rehearse(&mut self, now: Instant) {
+        for encode in self.devices.encoders() {
+            if self.links.iter().any(|link| link.awaits_sending() && link.codec() == encode.encoder.codec) {
+                encode.rehearse(now);
+            }
         }
     }
 

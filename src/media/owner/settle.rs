@@ -74,8 +74,8 @@ impl Owner {
         let sends = link.sends_video();
         let codec = link.codec();
         if sends && !sent {
-            // Before the encoder is let go, so that its very next frame is one.
-            self.key_frame(codec);
+            let running = self.devices.encoders().filter(|encode| encode.encoder.codec == codec && encode.is_wanted());
+            running.for_each(|encode| encode.key_frame());
         }
         self.settle_encoders();
         self.settle_screen();
