@@ -87,7 +87,9 @@ impl Street {
     }
 
     fn has_shown(&self, end: &(usize, LinkId)) -> bool {
-        self.log.iter().any(|(edge, link, event)| (edge, link) == (&end.0, &end.1) && *event == LinkEvent::FirstFrameShown)
+        self.log
+            .iter()
+            .any(|(edge, link, event)| (edge, link) == (&end.0, &end.1) && *event == LinkEvent::FirstFrameShown)
     }
 
     /// How many codes the first edge has read, and whose was the last.

@@ -133,7 +133,9 @@ impl Encode {
     /// Gives out the key frame that was rehearsed last, if there is one of late: it takes its way through the sink again.
     fn perform(&mut self) -> bool {
         let before = self.encoded.load(Ordering::Acquire);
-        let Some(rehearsal) = self.rehearsed.take().filter(|last| last.at.elapsed() < 3 * REHEARSAL) else { return false };
+        let Some(rehearsal) = self.rehearsed.take().filter(|last| last.at.elapsed() < 3 * REHEARSAL) else {
+            return false;
+        };
         let Some(frame) = self.video.last_sample().and_then(|sample| sample.buffer_owned()) else { return false };
         let is_old = rehearsal.of.zip(frame.pts()).is_none_or(|(newest, of)| of + STALE < newest);
         if is_old || frame.flags().contains(gst::BufferFlags::DELTA_UNIT) {
