@@ -1,7 +1,8 @@
 //! One receiving branch of a link: RTP from webrtcbin, decoded, to a joint. Built before the first packet, and shut.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -16,6 +17,9 @@ use crate::media::join::{attach_shut, count_buffers, on_first_buffer, producer};
 use crate::media::pipeline::{Pipeline, PipelineError};
 use crate::media::settings::VideoCodec;
 
+/// How long packets of a peer that is not examined yet are kept back before they are dropped.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// One receiving branch. Two gates stand in a row: no packet reaches the decoder before the link is trusted,
 /// and no decoded sample leaves the link before the station says so. Decoding ahead of the second gate is what
 /// makes the picture be there when it opens.
@@ -25,7 +29,7 @@ pub(crate) struct Receiver {
     decoded: StreamProducer,
     joint: Option<ConsumptionLink>,
     open: bool,
-    trusted: Arc<AtomicBool>,
+    trust: Arc<Trust>,
     packets: Arc<AtomicU64>,
     frames: Arc<AtomicU64>,
     told_first: bool,
@@ -46,11 +50,11 @@ impl Receiver {
         let sink = bin.by_name("decoded").and_then(|sink| sink.downcast::<AppSink>().ok());
         let sink = sink.ok_or_else(|| failed("no exit"))?;
         let exit = sink.static_pad("sink").ok_or_else(|| failed("no exit pad"))?;
-        let (trusted, packets, frames) = (Arc::new(AtomicBool::new(false)), Arc::default(), Arc::default());
-        guard(&entry, &trusted, &packets);
+        let (trust, packets, frames) = (Arc::default(), Arc::default(), Arc::default());
+        guard(&entry, &trust, &packets);
         count_buffers(&exit, &frames);
         let decoded = producer(&sink);
-        Ok(Self { entry, exit, decoded, joint: None, open: false, trusted, packets, frames, told_first: false })
+        Ok(Self { entry, exit, decoded, joint: None, open: false, trust, packets, frames, told_first: false })
     }
 
     /// Where webrtcbin's pad is to be linked.
@@ -60,12 +64,12 @@ impl Receiver {
 
     /// The peer is who its description says: packets may reach the decoder.
     pub(crate) fn trust(&self) {
-        self.trusted.store(true, Ordering::Release);
+        self.trust.give();
     }
 
     /// Nothing reaches the decoder any more.
     pub(crate) fn distrust(&mut self) {
-        self.trusted.store(false, Ordering::Release);
+        self.trust.refuse();
         self.joint = None;
     }
 
@@ -132,7 +136,11 @@ fn describe(medium: Medium) -> Result<String, String> {
             ));
         }
         Medium::Video(VideoCodec::Vp8) => "rtpvp8depay request-keyframe=true wait-for-keyframe=true",
-        Medium::Video(VideoCodec::H264) => "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse",
+        // A stream that was joined in the middle has no profile yet, and openh264dec would refuse it for good.
+        Medium::Video(VideoCodec::H264) => {
+            "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse \
+             ! capssetter caps=\"video/x-h264,profile=(string)constrained-baseline\""
+        }
     };
     let Medium::Video(codec) = medium else { return Err("no such medium".into()) };
     let decoder = decoder(codec).map_err(|error| error.to_string())?;
@@ -144,15 +152,94 @@ fn describe(medium: Medium) -> Result<String, String> {
     ))
 }
 
+/// Whether the peer is who its description says. Its first packets may be here a moment before we know.
+#[derive(Debug, Default)]
+struct Trust {
+    state: Mutex<Verdict>,
+    changed: Condvar,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Verdict {
+    /// Not examined yet; nothing has come.
+    #[default]
+    Open,
+    /// Not examined in time: what comes is dropped.
+    Overdue,
+    /// It is.
+    Given,
+    /// It is not.
+    Refused,
+}
+
+impl Trust {
+    fn give(&self) {
+        self.decide(Verdict::Given);
+    }
+
+    fn refuse(&self) {
+        self.decide(Verdict::Refused);
+    }
+
+    fn decide(&self, verdict: Verdict) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = verdict;
+        self.changed.notify_all();
+    }
+
+    /// Whether a packet may pass. The very first one waits for the verdict, and those behind it with it: a key frame of which
+    /// the beginning is dropped is of no use, and the next one comes late.
+    fn lets_pass(&self) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(state, PATIENCE, |verdict| *verdict == Verdict::Open);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if *state == Verdict::Open {
+            *state = Verdict::Overdue;
+        }
+        *state == Verdict::Given
+    }
+}
+
 /// The first gate: until the link is trusted not one packet passes.
-fn guard(entry: &gst::Pad, trusted: &Arc<AtomicBool>, packets: &Arc<AtomicU64>) {
-    let (trusted, packets) = (Arc::clone(trusted), Arc::clone(packets));
+fn guard(entry: &gst::Pad, trust: &Arc<Trust>, packets: &Arc<AtomicU64>) {
+    let (trust, packets) = (Arc::clone(trust), Arc::clone(packets));
     entry.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-        if !trusted.load(Ordering::Acquire) {
+        if !trust.lets_pass() {
             // Not `Drop`: the bindings take the buffer out, and GStreamer then complains that it is gone.
             return gst::PadProbeReturn::Handled;
         }
         packets.fetch_add(1, Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn the_first_packet_waits_for_the_verdict_and_later_ones_do_not() {
+        let trust = Arc::new(Trust::default());
+        let packet = thread::spawn({
+            let trust = Arc::clone(&trust);
+            move || trust.lets_pass()
+        });
+        thread::sleep(PATIENCE / 10);
+        trust.give();
+        assert!(packet.join().unwrap());
+        trust.refuse();
+        assert!(!trust.lets_pass());
+    }
+
+    #[test]
+    fn nobody_waits_twice_for_a_verdict_that_does_not_come() {
+        let trust = Trust::default();
+        assert!(!trust.lets_pass());
+        let again = std::time::Instant::now();
+        assert!((0..1000).all(|_| !trust.lets_pass()));
+        assert!(again.elapsed() < PATIENCE * 10);
+        trust.give();
+        assert!(trust.lets_pass());
+    }
 }
