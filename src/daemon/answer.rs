@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `ok` | `true` |
 //! | `version`, `app`, `me{user,device}`, `uptime_ms`, `calls` | this daemon; `calls` that ended since its start |
-//! | `view{phase,call?,last?,door?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper` |
+//! | `view{phase,call?,last?,door?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `lost_ms?` (the connection is lost for so long, and tried again), `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper` |
 //! | `record?` | the last call that ended: its record with `timing`, `reason`, `talk_seconds`, `started_at_ms`, `ended_at_ms` |
 //! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
 //! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |

@@ -295,6 +295,7 @@ fn name_of(input: &Input) -> String {
         Input::Pressed(action) => format!("pressed {}", action_of(action)),
         Input::SignalingUp => "signaling up".to_owned(),
         Input::SignalingDown => "signaling down".to_owned(),
+        Input::NetworkChanged => "network changed".to_owned(),
         Input::Presence { peer, online } => format!("{peer} {}", if *online { "came" } else { "went" }),
         Input::Link { link, event } => {
             let what = step_of(event).unwrap_or("description or candidate");

@@ -170,3 +170,16 @@ test('garbage changes nothing', (t) => {
   for (const data of ['', '{', '[]', '7', 'null', '{"v":1}', '{"v":1,"type":"nonsense"}', 'x'.repeat(70_000)]) hub.socket.onmessage({ data });
   assert.equal(hub.told.length, 1);
 });
+
+test('another network: the old socket is left at once, whatever it says', (t) => {
+  const hub = new FakeHub(t);
+  hub.welcome();
+  const old = hub.socket;
+  hub.line.renew();
+  assert.equal(old.readyState, 3);
+  assert.equal(hub.sockets.length, 2);
+  assert.deepEqual(hub.told.map(({ type }) => type), ['up', 'down']);
+  hub.line.send({ user: 'door' }, { type: 'hangup', call: 'c', reason: 'hangup' });
+  hub.welcome();
+  assert.ok(hub.types().includes('hangup'), 'what is said meanwhile goes out on the new one');
+});

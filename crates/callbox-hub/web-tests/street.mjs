@@ -77,7 +77,7 @@ export class Street {
       const meant = user === to.user && (!to.device || device === to.device) && !(user === from.user && device === from.device);
       if (!meant) continue;
       for (let copies = this.twice() ? 2 : 1; copies > 0; copies -= 1) {
-        if (!this.lose(message)) this.#wire.push({ at: this.now + this.delay(), order: this.#order++, home, from, message });
+        if (!this.lose(message, `${from.user}/${from.device}`, `${user}/${device}`)) this.#wire.push({ at: this.now + this.delay(), order: this.#order++, home, from, message });
       }
     }
   }

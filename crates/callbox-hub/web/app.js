@@ -169,6 +169,12 @@ async function refused({ reason, code, text }) {
   return signIn(refusal({ reason, code, text }));
 }
 
+/** This device has its network back, or another one: what stood on the old one is of no use. */
+function moved() {
+  signaling?.renew();
+  feed({ type: 'network' });
+}
+
 // ---- what the person wishes ----
 
 function wish(name, detail = {}) {
@@ -331,7 +337,14 @@ function announce({ state, call: id, caller }) {
 
 // ---- the world ----
 
-addEventListener('online', () => signaling?.hurry());
+// The browser tells when it has no network at all, and some of them tell of another one.
+addEventListener('online', () => moved());
+let network = navigator.connection?.type;
+navigator.connection?.addEventListener('change', () => {
+  const { type } = navigator.connection;
+  if (type !== network && type !== 'none') moved();
+  network = type;
+});
 addEventListener('pagehide', () => leave());
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 addEventListener('hashchange', () => boot());

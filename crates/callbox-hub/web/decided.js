@@ -26,7 +26,7 @@ export class Decided {
     if (!known && type === 'cancel') this.insert(call, { reason: said, by: named });
     const { reason = 'network_lost', by } = known ?? {};
     if (type === 'ringing' || type === 'accept') return { type: 'cancel', call, reason, ...(by && { by }) };
-    if (['confirm', 'offer', 'media'].includes(type)) return { type: 'hangup', call, reason };
+    if (['confirm', 'offer', 'media', 'relink'].includes(type)) return { type: 'hangup', call, reason };
     return type === 'invite' && SAID_NO.includes(reason) ? { type: 'reject', call, reason } : null;
   }
 }

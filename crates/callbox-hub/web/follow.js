@@ -1,27 +1,26 @@
 // What follows from a state alone: its deadline, its view, the tone, and what may pass on a link. A pure part of the station.
 
 /** Every wait, in milliseconds. */
-export const LIMITS = { resendAccept: 1_000, accept: 10_000, backstop: 5_000, gone: 5_000, lost: 5_000, setup: 15_000, swap: 2_000 };
+export const LIMITS = { resendAccept: 1_000, accept: 10_000, backstop: 5_000 };
 
-const after = (time, wait) => (time == null ? null : time + wait);
 const first = (...times) => times.reduce((a, b) => (b == null ? a : a == null ? b : Math.min(a, b)), null);
 
 /** When the next tick is due, or null. */
-export function deadlineOf({ name, until, callees, resend, setup, swap, lost, gone, lines }) {
+export function deadlineOf({ name, until, callees, resend, path }) {
   switch (name) {
     case 'inviting': return first(until, callees.deadline);
     case 'ringing': return until;
     case 'accepting': return first(until, resend);
-    case 'talking': return first(setup, swap, after(lost, LIMITS.lost), lines.connected ? null : after(gone, LIMITS.gone));
+    case 'talking': return path.deadline;
     default: return null;
   }
 }
 
 /** What a person, or a test, may see of it. */
-export function viewOf({ name, facts, lines, until, early, peer, mic, camera, remote, lost, since, callees }) {
+export function viewOf({ name, facts, lines, until, early, peer, mic, camera, remote, path, since, callees }) {
   if (name === 'idle') return { state: 'idle', call: null, links: [], timing: {} };
   return {
-    state: name, ...facts, until, early, mic, camera, remote, since, lost: lost != null, peer: peer ?? null,
+    state: name, ...facts, until, early, mic, camera, remote, since, lost: path?.lost ?? false, peer: peer ?? null,
     links: lines.view, waiting: callees?.waiting ?? [], rings: callees?.rings ?? true,
   };
 }
@@ -49,12 +48,4 @@ export function flowOf({ name, mic, camera, callees, early }, link) {
 /** What is let out: what the person wants, as far as there is a device for it. */
 export function sentOf({ mic, camera, captured }) {
   return { audio: mic && captured?.audio !== false, video: camera && captured?.video !== false };
-}
-
-/** Why a talk must end now, or null. */
-export function overdue({ setup, lost, gone, lines }, now) {
-  const past = (time) => time != null && now >= time;
-  if (past(setup)) return 'media_failed';
-  if (past(after(lost, LIMITS.lost))) return 'network_lost';
-  return !lines.connected && past(after(gone, LIMITS.gone)) ? 'network_lost' : null;
 }

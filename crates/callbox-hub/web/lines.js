@@ -3,7 +3,7 @@
 import { same, target } from './facts.js';
 
 /** The most links one peer may use up in a call; one that wants more is broken or hostile. */
-const MOST = 64;
+const MOST = 256;
 
 /** Every link of a call. Orders go into the `out` that each method takes. */
 export class Lines {
@@ -58,6 +58,18 @@ export class Lines {
     return link;
   }
 
+  /** Offers the next one; one that is on its way is given up for it. */
+  offerNext(out, peer) {
+    this.dropNext(out);
+    const number = (this.newest?.number ?? 0) + 1;
+    if (number <= MOST) this.open(out, peer, number, true);
+  }
+
+  /** Whether one that is newer than this number stands. */
+  connectedSince(number) {
+    return this.#links.some((link) => link.connected && link.number > number);
+  }
+
   /** Tears those down that `which` picks. */
   close(out, which = () => true) {
     for (const link of this.#links.filter(which)) out.push({ do: 'close', link: this.id(link) });
@@ -67,6 +79,12 @@ export class Lines {
   /** The links that are older than the best one have done their part. */
   dropOld(out) {
     if (this.connected) this.close(out, (link) => link.number < this.best.number);
+  }
+
+  /** What is on its way to take the place of the best one goes. */
+  dropNext(out) {
+    const least = this.best?.number;
+    this.close(out, (link) => link.number > least && !link.connected);
   }
 
   /** Whether this one takes the place of an older one. */

@@ -53,12 +53,20 @@ export class Signaling {
     this.#drop();
   }
 
-  /** Tries again at once: the network came back, or the page was woken. */
+  /** Tries again at once: the page was woken. */
   hurry() {
     if (this.#over || this.#up) return;
     if (this.#socket?.readyState === 0) return;
+    this.renew();
+  }
+
+  /** Connects anew at once: this device has another network, and the old socket is of no use whatever it says. */
+  renew() {
+    if (this.#over) return;
+    const was = this.#up;
     this.#tries = 0;
     this.#drop();
+    if (was) this.#tell({ type: 'down' });
     this.#dial();
   }
 

@@ -1,15 +1,17 @@
 // One device's call logic: inputs in, effects out. No DOM, no WebRTC, no clock: the same states as the Rust station.
 //
 // Inputs:  {type:'heard', from, message} {type:'pressed', action, …} {type:'link', link, event, …} {type:'capture', audio, video}
-//          {type:'presence', user, device, online} {type:'signaling', up} {type:'result', call, code} {type:'tick'}
+//          {type:'presence', user, device, online} {type:'signaling', up} {type:'network'}
+//          {type:'result', call, code} {type:'tick'}
 // Effects: {do:'send', to, message} {do:'open'|'offer'|'answer'|'candidate'|'gate'|'close'|'use', link, …}
 //          {do:'prepare', media} {do:'release'} {do:'tone', tone} {do:'record', record} {do:'show'}
 
 import { Callees } from './callees.js';
 import { Decided } from './decided.js';
 import { factsOf, least, mark, recordOf, same, target, told } from './facts.js';
-import { LIMITS, closingTone, deadlineOf, flowOf, overdue, sentOf, toneOf, viewOf } from './follow.js';
+import { LIMITS, closingTone, deadlineOf, flowOf, sentOf, toneOf, viewOf } from './follow.js';
 import { Lines } from './lines.js';
+import { Path } from './path.js';
 
 /** The pure state machine of this browser: everything it knows about calls. */
 export class Station {
@@ -49,6 +51,8 @@ export class Station {
     if (input.type === 'pressed' && input.action === 'call' && s.name === 'idle') return this.#invite(s, input);
     if (s.name === 'idle') return s;
     if (input.type === 'link') return this.#linked(s, input);
+    // A link that was set up while it rang may stand on an address that is gone.
+    if (input.type === 'network' && s.name !== 'talking') return { ...s, moved: true };
     switch (s.name) {
       case 'inviting': return this.#inviting(s, input);
       case 'ringing': return this.#ringing(s, input);
@@ -65,7 +69,8 @@ export class Station {
     if (s.facts?.call !== m.call) return this.#stray(s, from, m);
     if (m.type === 'offer' || m.type === 'answer' || m.type === 'candidate') {
       const party = s.name === 'inviting' ? s.callees.has(from.user) : same(from, s.peer ?? s.facts.caller);
-      if (party) s.lines.heard(this.#out, from, m);
+      if (party && s.path) s.path.heard(this.#now, this.#out, m);
+      else if (party) s.lines.heard(this.#out, from, m);
       return s;
     }
     switch (s.name) {
@@ -267,19 +272,18 @@ export class Station {
 
   // ---- talking ----
 
-  #talk({ facts, lines, mic, camera, captured }, peer, { inviter, offerer }) {
-    const { newest } = lines;
-    if (!newest || (newest.failed && offerer)) lines.open(this.#out, peer, (newest?.number ?? 0) + 1, offerer);
+  #talk({ facts, lines, mic, camera, captured, moved }, peer, { inviter, offerer }) {
     return this.#tell({
-      name: 'talking', facts, lines, peer, inviter, offerer, since: this.#now, mic, camera, captured, said: null,
-      remote: { audio: true, video: facts.media === 'video' }, setup: lines.connected ? null : this.#now + LIMITS.setup, swap: null, lost: null, gone: null,
+      name: 'talking', facts, lines, peer, inviter, since: this.#now, mic, camera, captured, said: null,
+      remote: { audio: true, video: facts.media === 'video' }, path: new Path(this.#now, this.#out, { lines, peer, offerer, facts, moved }),
     });
   }
 
   #talkingHeard(s, m) {
     switch (m.type) {
       case 'accept': this.#send(s.peer, { type: 'confirm', call: m.call }); return s;
-      case 'media': return { ...s, remote: { audio: m.audio, video: m.video } };
+      case 'media': case 'relink': s.path.heard(this.#now, this.#out, m);
+        return m.type === 'media' ? { ...s, remote: { audio: m.audio, video: m.video } } : s;
       case 'hangup': return this.#end(s, m.reason);
       case 'reject': return this.#end(s, 'hangup');
       case 'cancel': return s.inviter || (m.by && same(m.by, this.#me)) ? s : this.#end(s, m.reason, m.by);
@@ -297,17 +301,19 @@ export class Station {
   #talking(s, input) {
     if (input.type === 'pressed' && (input.action === 'hangup' || input.action === 'leave')) return this.#hangUp(s, 'hangup');
     if (input.type === 'presence' && input.user === s.peer.user && (!input.device || input.device === s.peer.device)) {
-      return { ...s, gone: input.online ? null : s.gone ?? this.#now };
+      s.path.presence(this.#now, this.#out, input.online);
+      // A device that was restarted knows nothing of this call, and says so.
+      return input.online ? this.#tell({ ...s, said: null }) : s;
     }
-    // What the hub said of presence counts only while it is there to take it back.
-    if (input.type === 'signaling') return input.up ? this.#tell({ ...s, said: null }) : { ...s, gone: null };
-    return input.type === 'tick' ? this.#watch(s) : this.#switches(s, input);
-  }
-
-  #watch(s) {
-    const reason = overdue(s, this.#now);
-    if (reason) return this.#hangUp(s, reason);
-    return s.swap != null && this.#now >= s.swap ? this.#dropOld(s) : s;
+    if (input.type === 'signaling') {
+      const told = input.up ? this.#tell({ ...s, said: null }) : s;
+      s.path.signaling(this.#now, this.#out, input.up);
+      return told;
+    }
+    if (input.type === 'network') s.path.networkChanged(this.#now, this.#out);
+    if (input.type !== 'tick') return this.#switches(s, input);
+    const reason = s.path.tick(this.#now, this.#out);
+    return reason ? this.#hangUp(s, reason) : s;
   }
 
   #hangUp(s, reason) {
@@ -337,31 +343,8 @@ export class Station {
 
   #linked(s, input) {
     const [news, link] = s.lines.event(this.#out, input, (step) => mark(s.facts, this.#now, step));
-    if (s.name !== 'talking') return s;
-    switch (news) {
-      case 'up': return this.#recovered(s, link);
-      case 'down': return this.#troubled(s, link);
-      case 'seen': return this.#dropOld(s);
-      default: return s;
-    }
-  }
-
-  #recovered(s, link) {
-    const replaces = s.lines.replaces(link);
-    const next = { ...s, lost: null, setup: null, swap: replaces ? this.#now + LIMITS.swap : s.swap };
-    return replaces && s.facts.media === 'audio' ? this.#dropOld(next) : next;
-  }
-
-  /** Make before break: who offers in this pair opens the next link; the old one stays until the new one stands. */
-  #troubled(s, link) {
-    if (s.lines.connected) return s;
-    if (s.offerer && s.lines.newest === link) s.lines.open(this.#out, s.peer, link.number + 1, true);
-    return { ...s, lost: s.lost ?? (s.setup ? null : this.#now) };
-  }
-
-  #dropOld(s) {
-    s.lines.dropOld(this.#out);
-    return { ...s, swap: null };
+    s.path?.linked(this.#now, this.#out, news, link);
+    return s;
   }
 
   // ---- what follows from the state alone: gates, the picture, the tone ----

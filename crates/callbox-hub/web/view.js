@@ -156,7 +156,7 @@ export class View {
     this.#text('call-status', status(view, model.clock));
     const chips = [];
     if (view.state === 'talking' && view.remote && !view.remote.audio) chips.push(`${names(partner(view))} is muted`);
-    if (view.state === 'talking' && view.lost) chips.push('Poor connection, trying again…');
+    if (view.state === 'talking' && view.lost) chips.push('Connection lost, trying again…');
     if (model.line !== 'up' && view.state !== 'ringing') chips.push('Reconnecting to the house…');
     if (view.state === 'talking' && model.capture && !model.capture.audio && view.mic) chips.push('No microphone: you can’t be heard');
     if (model.door && doorState(model.door)) chips.push(doorState(model.door));

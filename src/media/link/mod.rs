@@ -311,8 +311,10 @@ impl Link {
         let idle = self.flow == Flow::default();
         if activity != self.seen_activity || idle {
             self.seen_activity = activity;
-            self.silence_told = false;
             self.stage = Stage::Secured { heard: now };
+            if std::mem::take(&mut self.silence_told) {
+                outbox.link(&self.id, LinkEvent::Secured);
+            }
         } else if now >= heard + LIVENESS && !self.silence_told {
             self.silence_told = true;
             outbox.link(&self.id, LinkEvent::Silent);

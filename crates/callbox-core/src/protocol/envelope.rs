@@ -191,7 +191,7 @@ fn clip(text: &str) -> String {
 }
 
 /// Every `type` of [`Message`], as on the wire.
-const TYPES: [&str; 23] = [
+const TYPES: [&str; 24] = [
     "invite",
     "ringing",
     "accept",
@@ -206,6 +206,7 @@ const TYPES: [&str; 23] = [
     "door",
     "command",
     "challenge",
+    "relink",
     "login",
     "welcome",
     "watch",

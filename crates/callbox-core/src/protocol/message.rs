@@ -184,6 +184,13 @@ pub enum Message {
         /// `RTCIceCandidate.sdpMLineIndex`.
         mline: u16,
     },
+    /// Make the next link: this one is of no use here any more. From the device that answers to the one that offers.
+    Relink {
+        /// The call.
+        call: CallId,
+        /// The newest link the sender knows.
+        link: u32,
+    },
     /// What the sender lets out now: mute state.
     Media {
         /// The call.
@@ -327,6 +334,7 @@ impl Message {
             | Self::Door { call, .. }
             | Self::Command { call, .. }
             | Self::Challenge { call, .. }
+            | Self::Relink { call, .. }
             | Self::Missed { call, .. } => Some(call),
             Self::Result { call, .. } => call.as_ref(),
             Self::Login { .. }
@@ -356,6 +364,7 @@ impl Message {
             Self::Door { .. } => "door",
             Self::Command { .. } => "command",
             Self::Challenge { .. } => "challenge",
+            Self::Relink { .. } => "relink",
             Self::Login { .. } => "login",
             Self::Welcome { .. } => "welcome",
             Self::Watch { .. } => "watch",

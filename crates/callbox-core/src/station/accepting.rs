@@ -37,7 +37,7 @@ impl Accepting {
         accepting
     }
 
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, &from, message, desk)
@@ -49,6 +49,10 @@ impl Accepting {
             // A second press of the one button is a nervous finger, not a wish to leave.
             Input::Pressed(Action::Hangup | Action::Reject) => self.leave(now, EndReason::Hangup, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::NetworkChanged => {
+                self.call.moved = true;
+                State::Accepting(self)
+            }
             Input::SignalingUp => {
                 self.tell(desk);
                 State::Accepting(self)

@@ -18,6 +18,8 @@ pub(super) struct Call {
     /// When the invite was sent or received: zero of every time in the record.
     pub(super) started: Instant,
     pub(super) timing: Timing,
+    /// Our addresses changed while it rang: a link that was set up early may stand on one that is gone.
+    pub(super) moved: bool,
 }
 
 impl Call {
@@ -52,6 +54,7 @@ impl Call {
             ringing_devices: 0,
             remaining_ms: Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)),
             talk_ms: None,
+            lost_ms: None,
             microphone: false,
             camera: false,
             door: false,

@@ -65,9 +65,10 @@ impl Decided {
             Message::Ringing { call, .. } | Message::Accept { call, .. } => {
                 Message::Cancel { call: call.clone(), reason, by }
             }
-            Message::Confirm { call } | Message::Offer { call, .. } | Message::Media { call, .. } => {
-                Message::Hangup { call: call.clone(), reason }
-            }
+            Message::Confirm { call }
+            | Message::Offer { call, .. }
+            | Message::Media { call, .. }
+            | Message::Relink { call, .. } => Message::Hangup { call: call.clone(), reason },
             Message::Invite { call, .. } => match (known, reason) {
                 (Some(_), EndReason::Rejected | EndReason::Busy | EndReason::NoAnswer) => {
                     Message::Reject { call: call.clone(), reason }

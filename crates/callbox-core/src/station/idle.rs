@@ -43,6 +43,7 @@ impl Idle {
             callees,
             started: now,
             timing: Timing::default(),
+            moved: false,
         };
         State::Inviting(Inviting::begin(now, call, desk))
     }
@@ -80,6 +81,7 @@ pub(super) fn incoming(now: Instant, from: &Address, message: &Message, desk: &m
         callees: callees.clone(),
         started: now,
         timing: Timing { ringing_ms: Some(0), ..Timing::default() },
+        moved: false,
     };
     let until = now + Duration::from_millis(u64::from(*remaining_ms));
     let early = desk.policy.early_with(&from.user).min(*early);

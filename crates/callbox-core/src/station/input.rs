@@ -20,6 +20,8 @@ pub enum Input {
     SignalingUp,
     /// Signalling is gone.
     SignalingDown,
+    /// An address of this device went, and there is one (again): links may stand on one that is gone.
+    NetworkChanged,
     /// A device that is watched came or went.
     Presence {
         /// The device.

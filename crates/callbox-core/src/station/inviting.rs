@@ -56,7 +56,7 @@ impl Inviting {
         inviting
     }
 
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, from, message, desk)
@@ -66,6 +66,10 @@ impl Inviting {
                 self.give_up(now, EndReason::Cancelled, desk)
             }
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::NetworkChanged => {
+                self.call.moved = true;
+                State::Inviting(self)
+            }
             Input::SignalingUp => {
                 self.invite(now, desk);
                 State::Inviting(self)

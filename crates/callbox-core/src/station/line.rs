@@ -10,7 +10,7 @@ use crate::ids::{Address, CallId, LinkId};
 use crate::protocol::{Media, Message};
 
 /// The most links one line may use up in a call; a peer that wants more is broken or hostile.
-const MOST_LINKS: u32 = 64;
+const MOST_LINKS: u32 = 256;
 
 /// Everything known about the media path to one device of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -100,6 +100,16 @@ impl Line {
         if self.we_offer && self.next.is_none() && self.newest < MOST_LINKS {
             self.open(self.newest + 1, out);
         }
+    }
+
+    /// Asks the peer for the next link, which is theirs to offer.
+    pub(super) fn ask_next(&self, out: &mut Outbox) {
+        out.send(self.peer.clone(), Message::Relink { call: self.call.clone(), link: self.newest });
+    }
+
+    /// Media may flow on a link that is newer than this one.
+    pub(super) fn is_up_since(&self, number: u32) -> bool {
+        self.links().any(|link| link.number > number && link.path == Path::Up)
     }
 
     /// Gives up the link that is on its way.

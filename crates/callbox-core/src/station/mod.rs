@@ -16,6 +16,7 @@ mod idle;
 mod input;
 mod inviting;
 mod line;
+mod path;
 mod policy;
 mod ringing;
 mod talking;

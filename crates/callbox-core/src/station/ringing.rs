@@ -48,7 +48,7 @@ impl Ringing {
         ringing
     }
 
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, &from, message, desk)
@@ -57,6 +57,10 @@ impl Ringing {
             Input::Pressed(Action::Accept | Action::Toggle) => State::Accepting(self.pick_up(now, desk)),
             Input::Pressed(Action::Reject | Action::Hangup) => self.refuse(now, EndReason::Rejected, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::NetworkChanged => {
+                self.call.moved = true;
+                State::Ringing(self)
+            }
             Input::SignalingUp => {
                 self.tell(desk);
                 State::Ringing(self)

@@ -76,6 +76,9 @@ pub struct CallView {
     /// Time talked, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub talk_ms: Option<u64>,
+    /// The connection is lost for so long, in milliseconds, and tried again; absent while media flows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost_ms: Option<u64>,
     /// The microphone is sent.
     pub microphone: bool,
     /// The camera is sent.

@@ -19,6 +19,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
         4 => action().prop_map(Input::Pressed),
         1 => Just(Input::SignalingUp),
         1 => Just(Input::SignalingDown),
+        1 => Just(Input::NetworkChanged),
         1 => (peer(), any::<bool>()).prop_map(|(peer, online)| Input::Presence { peer, online }),
         4 => (call(), peer(), 1..4u32, event()).prop_map(|(call, peer, number, event)| {
             Input::Link { link: LinkId { call, peer, number }, event }
@@ -123,7 +124,7 @@ fn call_message() -> impl Strategy<Value = Message> {
 }
 
 fn link_message() -> impl Strategy<Value = Message> {
-    let number = || prop_oneof![0..4u32, Just(64), Just(65), Just(u32::MAX)];
+    let number = || prop_oneof![0..4u32, Just(256), Just(257), Just(u32::MAX)];
     let sdp = || "sdp".to_owned();
     prop_oneof![
         2 => (call(), number()).prop_map(move |(call, link)| Message::Offer { call, link, sdp: sdp() }),
@@ -132,6 +133,7 @@ fn link_message() -> impl Strategy<Value = Message> {
             Message::Candidate { call, link, candidate: String::new(), mline }
         }),
         1 => (call(), any::<bool>(), any::<bool>()).prop_map(|(call, audio, video)| Message::Media { call, audio, video }),
+        1 => (call(), number()).prop_map(|(call, link)| Message::Relink { call, link }),
     ]
 }
 
@@ -189,6 +191,7 @@ fn name(input: &Input) -> String {
         .to_owned(),
         Input::SignalingUp => "signaling up".to_owned(),
         Input::SignalingDown => "signaling down".to_owned(),
+        Input::NetworkChanged => "network changed".to_owned(),
         Input::Presence { .. } => "presence of a device".to_owned(),
         Input::Link { event, .. } => match event {
             LinkEvent::Offer(_) => "offer made",
@@ -219,7 +222,7 @@ fn name(input: &Input) -> String {
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 50;
+const NAMES: usize = 52;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {
@@ -253,6 +256,7 @@ fn set_call(message: &mut Message, to: &CallId) {
         | Message::Door { call, .. }
         | Message::Command { call, .. }
         | Message::Challenge { call, .. }
+        | Message::Relink { call, .. }
         | Message::Missed { call, .. } => *call = to.clone(),
         Message::Result { call, .. } => *call = Some(to.clone()),
         Message::Login { .. }

@@ -18,6 +18,10 @@ enum Event {
     Cut(usize, usize),
     Mend(usize, usize),
     NewNetwork(usize),
+    NewAddress(usize),
+    NoNetwork(usize),
+    NetworkAgain(usize),
+    Killed(usize),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -30,6 +34,10 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (who(), who()).prop_map(|(a, b)| Event::Cut(a, b)),
         2 => (who(), who()).prop_map(|(a, b)| Event::Mend(a, b)),
         1 => who().prop_map(Event::NewNetwork),
+        1 => who().prop_map(Event::NewAddress),
+        1 => who().prop_map(Event::NoNetwork),
+        2 => who().prop_map(Event::NetworkAgain),
+        1 => who().prop_map(Event::Killed),
     ]
 }
 
@@ -63,6 +71,10 @@ fn walk(seed: u64, weather: Weather, early: EarlyMedia, events: &[(u64, Event)])
             Event::Cut(a, b) => street.cuts_cable(NAMES[*a], NAMES[*b]),
             Event::Mend(a, b) => street.mends_cable(NAMES[*a], NAMES[*b]),
             Event::NewNetwork(who) => street.changes_network(NAMES[*who]),
+            Event::NewAddress(who) => street.changes_address(NAMES[*who]),
+            Event::NoNetwork(who) => street.loses_network(NAMES[*who]),
+            Event::NetworkAgain(who) => street.has_network_again(NAMES[*who]),
+            Event::Killed(who) => street.is_killed(NAMES[*who]),
         }
     }
     street
@@ -88,7 +100,7 @@ proptest! {
     fn in_the_end_all_agree(seed: u64, weather in weather(), early in early(), events in events()) {
         let mut street = walk(seed, weather, early, &events);
         // Nobody does anything any more; the storm may go on. All that rings ends, all that broke is mended or over.
-        street.pass(secs(120));
+        street.pass(secs(240));
         street.check_agreement();
         for name in NAMES {
             let phase = street.phase(name);
@@ -106,7 +118,7 @@ proptest! {
                 street.cuts_cable(name, other);
             }
         }
-        street.pass(secs(120));
+        street.pass(secs(240));
         for name in NAMES {
             prop_assert_eq!(street.phase(name), Phase::Idle, "{}", name);
         }

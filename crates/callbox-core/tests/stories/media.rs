@@ -137,21 +137,12 @@ fn a_short_break_of_media_is_mended_and_the_talk_goes_on() {
 fn a_long_break_of_media_ends_the_call_on_both_sides() {
     let mut street = the_door_talks_with_anna();
     street.cuts_cable("door/panel", "anna/phone");
-    street.pass(secs(40));
+    street.pass(secs(80));
+    assert_eq!(street.phase("door/panel"), Phase::Talking);
+    street.pass(secs(5));
     for name in ["door/panel", "anna/phone"] {
         street.assert_ended(name, EndReason::NetworkLost);
     }
-}
-
-#[test]
-fn a_peer_that_is_gone_altogether_is_waited_for_less_long() {
-    let mut street = the_door_talks_with_anna();
-    street.goes_offline("anna/phone");
-    street.cuts_cable("door/panel", "anna/phone");
-    street.pass(secs(13));
-    street.assert_ended("door/panel", EndReason::NetworkLost);
-    street.pass(secs(30));
-    street.assert_ended("anna/phone", EndReason::NetworkLost);
 }
 
 #[test]
@@ -238,7 +229,7 @@ fn a_replaced_link_that_breaks_before_the_first_sound_ends_the_call() {
     }
     assert!(secured(&street));
     street.cuts_cable("door/panel", "anna/phone");
-    street.pass(secs(60));
+    street.pass(secs(100));
     for name in ["door/panel", "anna/phone"] {
         street.assert_ended(name, EndReason::NetworkLost);
     }

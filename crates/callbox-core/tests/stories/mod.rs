@@ -2,6 +2,7 @@
 
 mod door;
 mod media;
+mod network;
 mod offline;
 mod races;
 mod ringing;

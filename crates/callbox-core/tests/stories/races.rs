@@ -102,7 +102,7 @@ fn the_hang_up_is_lost() {
     let mut street = the_door_talks_with_anna();
     street.lose("hangup", "anna/phone", "door/panel");
     street.hangs_up("anna/phone");
-    street.pass(secs(40));
+    street.pass(secs(85));
     street.assert_ended("door/panel", EndReason::NetworkLost);
 }
 

@@ -47,7 +47,9 @@ impl Street {
 
     pub(crate) fn comes_online(&mut self, name: &str) {
         let who = address(name);
+        let held = self.hub.held.take().unwrap_or_default();
         if self.hub.online.insert(who.clone()) {
+            held.into_iter().for_each(|(to, message)| self.post_to_hub(who.clone(), to, message));
             self.give(&who, Input::SignalingUp);
             let watched = self.houses[&who].watched.clone();
             self.watch(&who, watched);
@@ -58,6 +60,58 @@ impl Street {
         }
     }
 
+    /// The cable to the house is cut: no signalling and no media. Nobody tells the hub.
+    pub(crate) fn loses_network(&mut self, name: &str) {
+        let who = address(name);
+        for other in self.names().into_iter().filter(|other| *other != who) {
+            self.cuts_cable(name, &other.to_string());
+        }
+        if self.hub.online.remove(&who) {
+            self.wire.retain(|parcel| parcel.receiver() != Some(&who));
+            self.give(&who, Input::SignalingDown);
+        }
+    }
+
+    /// The hub has not heard of this device for too long.
+    pub(crate) fn is_missed_by_the_hub(&mut self, name: &str) {
+        self.tell_presence(&address(name), false);
+    }
+
+    /// The cable is whole again, and the device notices.
+    pub(crate) fn has_network_again(&mut self, name: &str) {
+        let who = address(name);
+        for other in self.names().into_iter().filter(|other| *other != who) {
+            self.mends_cable(name, &other.to_string());
+        }
+        self.hub.held = Some(Vec::new());
+        self.give(&who, Input::NetworkChanged);
+        self.comes_online(name);
+    }
+
+    /// A device gets another address in the place of its own, and notices: links are dead, and so is the connection to the hub.
+    pub(crate) fn changes_address(&mut self, name: &str) {
+        let who = address(name);
+        self.changes_network(name);
+        self.hub.online.remove(&who);
+        self.wire.retain(|parcel| parcel.receiver() != Some(&who));
+        self.hub.held = Some(Vec::new());
+        self.give(&who, Input::SignalingDown);
+        self.give(&who, Input::NetworkChanged);
+        self.comes_online(name);
+    }
+
+    /// The process is killed: its links are gone, and nothing is said.
+    pub(crate) fn is_killed(&mut self, name: &str) {
+        let who = address(name);
+        let house = &self.houses[&who];
+        let (agent, policy) = (house.agent, house.policy.clone());
+        let fresh = Station::new(who.clone(), agent, policy.clone(), [self.dice.roll().to_le_bytes()[0]; 32]);
+        self.houses.insert(who.clone(), House::new(fresh, agent, policy));
+        self.hub.online.remove(&who);
+        self.wire.retain(|parcel| parcel.receiver() != Some(&who));
+        self.look_at_media();
+    }
+
     /// The daemon or page is killed and comes up again, knowing nothing of before.
     pub(crate) fn restarts(&mut self, name: &str) {
         self.goes_offline(name);
@@ -66,6 +120,13 @@ impl Street {
         let fresh = Station::new(who.clone(), agent, policy.clone(), [self.dice.roll().to_le_bytes()[0]; 32]);
         self.houses.insert(who, House::new(fresh, agent, policy));
         self.comes_online(name);
+    }
+
+    /// Its session is resumed before anybody was told that it had gone.
+    pub(crate) fn comes_back_unnoticed(&mut self, name: &str) {
+        let who = address(name);
+        self.hub.online.insert(who.clone());
+        self.give(&who, Input::SignalingUp);
     }
 
     /// Puts a message on the wire that no station sent: of a stranger, of an old version, forged.

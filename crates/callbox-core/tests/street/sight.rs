@@ -2,7 +2,7 @@
 
 use callbox_core::ids::{Address, CallId};
 use callbox_core::protocol::{EndReason, Message};
-use callbox_core::station::{CallRecord, Flow, MediaOrder, Phase, Station, Tone};
+use callbox_core::station::{CallRecord, Flow, MediaOrder, Phase, Station, Tone, View};
 
 use super::{Street, address};
 
@@ -13,6 +13,10 @@ impl Street {
 
     pub(crate) fn now(&self) -> std::time::Instant {
         self.now
+    }
+
+    pub(crate) fn view(&self, name: &str) -> View {
+        self.station(name).view(self.now)
     }
 
     pub(crate) fn phase(&self, name: &str) -> Phase {

@@ -59,6 +59,8 @@ pub(crate) struct Hub {
     pub(crate) online: BTreeSet<Address>,
     /// Message type, sender and receiver of what never arrives.
     pub(crate) lost: BTreeSet<(&'static str, Address, Address)>,
+    /// What a device that is just about to connect wants to say: its outbox.
+    pub(crate) held: Option<Vec<(Target, Message)>>,
     watchers: BTreeMap<Address, Vec<UserId>>,
     waiting: BTreeMap<(CallId, UserId), Waiting>,
     parcels: u64,
@@ -117,6 +119,8 @@ impl Street {
     pub(super) fn post_to_hub(&mut self, from: Address, to: Target, message: Message) {
         if self.hub.online.contains(&from) {
             self.send_off(Load::ToHub { from, to, message });
+        } else if let Some(held) = &mut self.hub.held {
+            held.push((to, message));
         }
     }
 

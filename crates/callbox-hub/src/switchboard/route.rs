@@ -45,6 +45,7 @@ impl Tenant {
             | Message::Door { .. }
             | Message::Command { .. }
             | Message::Challenge { .. }
+            | Message::Relink { .. }
             | Message::Result { .. } => {
                 let Some(to) = to else {
                     let text = format!("`{}` needs `to`: {{\"user\":…}} or with \"device\"", message.type_name());

@@ -148,7 +148,7 @@ impl State {
             State::Inviting(state) => state.devices.keys().cloned().collect(),
             State::Ringing(state) => vec![state.call.caller.clone()],
             State::Accepting(state) => vec![state.call.caller.clone()],
-            State::Talking(state) => vec![state.line.peer().clone()],
+            State::Talking(state) => vec![state.path.peer().clone()],
         }
     }
 }
