@@ -47,6 +47,7 @@ fn every_example_is_an_envelope_and_every_type_has_one() {
         "pong",
         "presence",
         "reject",
+        "relink",
         "result",
         "ringing",
         "watch",
