@@ -9,8 +9,9 @@ CALLS ?= 300
 FUZZ_SECONDS ?= 60
 STATIONS ?= 5000
 RATE ?= 50
+CUT ?= 60
 
-.PHONY: help setup setup-test demo test lint unit scenarios brief official client bench soak load fuzz msrv board-test binaries
+.PHONY: help setup setup-test demo test lint unit scenarios brief network-test network-brief official client bench soak load fuzz msrv board-test binaries
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,7 +26,7 @@ demo: setup ## A panel and a hub in one terminal; prints the address to open
 	@$(CARGO) build --release --workspace
 	@target/release/callbox demo
 
-test: setup-test lint unit official client scenarios brief ## Everything that must hold, in under 35 minutes on two cores
+test: setup-test lint unit official client scenarios brief network-brief ## Everything that must hold, in under 35 minutes on two cores
 
 lint: setup ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
@@ -50,6 +51,12 @@ scenarios: setup-test binaries ## The scenario table: TRANSPORT=websocket (a hub
 brief: setup-test binaries ## A few rows of the table over each other transport
 	for transport in mqtt; do \
 	  (cd tests/scenarios && node run.mjs --quick --transport $$transport --bin ../../target/release) || exit 1; done
+
+network-test: setup-test binaries ## CUT=60: the network goes for so many seconds, comes back, changes; a panel is killed (needs root)
+	cd tests/network && node run.mjs --cut $(CUT) --bin ../../target/release --json ../../build/network.json
+
+network-brief: setup-test binaries
+	cd tests/network && node run.mjs --short --cut 10 --bin ../../target/release
 
 bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
 	target/release/callbox demo --self-call --compare --rounds $(ROUNDS)

@@ -11,28 +11,30 @@ const SCRIPT = resolve(import.meta.dirname, '../../.ci/broker');
 /** One broker. It starts again at the same address, with what it has kept. */
 export class Broker {
   #folder;
+  #host;
   #child = null;
 
   /** Prepares one in `folder`; `users` are the passwords by name. */
-  static async make(folder, users) {
-    const broker = new Broker(folder, await freePort());
+  static async make(folder, users, host = '127.0.0.1') {
+    const broker = new Broker(folder, await freePort(), host);
     await mkdir(folder);
     const lines = Object.entries(users).map(([name, password]) => `${name}:${password}\n`);
     await writeFile(join(folder, 'passwords'), lines.join(''), { mode: 0o600 });
     return broker;
   }
 
-  constructor(folder, port) {
+  constructor(folder, port, host) {
     this.#folder = folder;
+    this.#host = host;
     this.port = port;
   }
 
   /** Starts and waits until it listens. */
   async start() {
-    this.#child = new Child(SCRIPT, [this.#folder, String(this.port)]);
+    this.#child = new Child(SCRIPT, [this.#folder, String(this.port), this.#host]);
     await until('the broker listens', () => {
       if (!this.#child.alive) throw new Settled(`the broker has ended: ${this.#child.output}`);
-      return listens(this.port);
+      return listens(this.port, this.#host);
     }, { ms: 8_000 });
   }
 
@@ -52,9 +54,9 @@ export class Broker {
   }
 }
 
-function listens(port) {
+function listens(port, host) {
   return new Promise((told) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('connect', () => socket.end(() => told(true)));
     socket.once('error', () => told(false));
   });

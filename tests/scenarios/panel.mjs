@@ -19,13 +19,16 @@ export class Panel {
   /** How often each sense was renewed when it was last looked at: {call, count, at}. */
   #senses = new Map();
   #rang = 0;
+  #steps = [];
+  #wrapper;
 
   /** Makes a panel of this user. `wire` is what lies between it and the transport; the rest is configuration. */
   static async make({
     bin, folder, transport, user, content, device = 'panel', wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false,
+    wrapper = [],
   }) {
     const own = await mkdtemp(join(folder, `${user}-`));
-    const panel = new Panel(bin, own, `${user}/${device}`);
+    const panel = new Panel(bin, own, `${user}/${device}`, wrapper);
     await writeFile(join(own, 'panel.toml'), `${transport.panel(user, device, wire)}
 [call]
 ring_seconds = ${ring}
@@ -68,8 +71,10 @@ level = "info,callbox=debug"
     return panel;
   }
 
-  constructor(bin, folder, name) {
+  /** `wrapper`: what starts the daemon, when it is not started by itself. */
+  constructor(bin, folder, name, wrapper) {
     this.name = name;
+    this.#wrapper = wrapper;
     this.#bin = join(bin, 'callbox');
     this.#folder = folder;
     this.#socket = join(folder, 'ctl');
@@ -77,7 +82,8 @@ level = "info,callbox=debug"
 
   /** Starts the daemon and waits until it is reachable for callers. */
   async start() {
-    this.#child = new Child(this.#bin, ['run', '--config', join(this.#folder, 'panel.toml')]);
+    const [program, ...args] = [...this.#wrapper, this.#bin, 'run', '--config', join(this.#folder, 'panel.toml')];
+    this.#child = new Child(program, args);
     await until(`${this.name} is connected`, async () => {
       if (!this.#child.alive) throw new Settled(`the daemon has ended: ${this.#child.output}`);
       return this.connected();
@@ -198,6 +204,16 @@ level = "info,callbox=debug"
     return (await this.status()).missed.length;
   }
 
+  /** Whether a person is shown that the connection is lost. */
+  async lost() {
+    return (await this.status()).view.call?.lost_ms !== undefined;
+  }
+
+  /** What its links have reached since it was started: {number, step, at_ms}, the time since 1970. */
+  steps() {
+    return this.#steps;
+  }
+
   /** How often it has begun to ring since it was started. */
   async rang() {
     return this.#rang;
@@ -265,9 +281,10 @@ level = "info,callbox=debug"
     return this.#child?.tail(count) ?? [];
   }
 
-  /** Counts how often it begins to ring, for as long as this daemon runs. */
+  /** Counts how often it begins to ring, and notes the steps of its links, for as long as this daemon runs. */
   #listen() {
     this.#rang = 0;
+    this.#steps = [];
     let before = null;
     const socket = connect(this.#socket);
     // It ends with the daemon.
@@ -275,7 +292,8 @@ level = "info,callbox=debug"
     const lines = createInterface({ input: socket });
     lines.on('error', () => {});
     lines.on('line', (line) => {
-      const { view } = JSON.parse(line);
+      const { view, event, link, step, at_ms } = JSON.parse(line);
+      if (event === 'link') this.#steps.push({ number: Number(/#(\d+)/.exec(link)[1]), step, at_ms });
       if (!view) return;
       if (view.phase === 'ringing' && before !== view.call?.call) this.#rang += 1;
       before = view.phase === 'ringing' ? view.call?.call : null;

@@ -27,13 +27,15 @@ export class Transport {
 
   #bin;
   #folder;
+  #host;
   #turn;
   #tickets = {};
   #broker = null;
   #wires = [];
 
-  /** `turn`: a TURN server that the panels are told of, or nothing. */
-  constructor({ bin, folder, turn = null }) {
+  /** `turn`: a TURN server that the panels are told of, or nothing. `host`: the address at which the broker is reached. */
+  constructor({ bin, folder, turn = null, host = '127.0.0.1' }) {
+    this.#host = host;
     this.#bin = bin;
     this.#folder = folder;
     this.#turn = turn;
@@ -47,7 +49,7 @@ export class Transport {
     for (const user of USERS) this.#tickets[user] = await this.#ticket(user, key);
     // Mosquitto compares passwords: it has to know each ticket.
     const passwords = Object.entries(this.#tickets).map(([user, ticket]) => [`${user}@${APP}`, ticket]);
-    this.#broker = await Broker.make(join(folder, 'broker'), Object.fromEntries(passwords));
+    this.#broker = await Broker.make(join(folder, 'broker'), Object.fromEntries(passwords), this.#host);
     await this.restart();
   }
 
@@ -81,7 +83,7 @@ device = "${device}"
 ticket = "${this.#tickets[user]}"
 
 [signaling.mqtt]
-brokers = ["mqtt://127.0.0.1:${wire?.port ?? this.#broker.port}"]
+brokers = ["mqtt://${this.#host}:${wire?.port ?? this.#broker.port}"]
 keep_alive_s = ${KEEP_ALIVE_S}
 `;
   }

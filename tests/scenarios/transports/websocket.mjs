@@ -21,12 +21,14 @@ export class Transport {
 
   #bin;
   #folder;
+  #host;
   #turn;
   #hub = null;
   #wires = [];
 
-  /** `turn`: a TURN server that the hub tells its clients of, or nothing. */
-  constructor({ bin, folder, turn = null }) {
+  /** `turn`: a TURN server that the hub tells its clients of, or nothing. `host`: the address at which it is reached. */
+  constructor({ bin, folder, turn = null, host = '127.0.0.1' }) {
+    this.#host = host;
     this.#bin = bin;
     this.#folder = folder;
     this.#turn = turn;
@@ -77,7 +79,7 @@ device = "${device}"
 key_file = "${this.keyFile}"
 
 [signaling.websocket]
-url = "ws://127.0.0.1:${wire?.port ?? this.port}/ws"
+url = "ws://${this.#host}:${wire?.port ?? this.port}/ws"
 `;
   }
 
@@ -101,7 +103,7 @@ url = "ws://127.0.0.1:${wire?.port ?? this.port}/ws"
   #settings() {
     const turn = this.#turn ? `[ice]\nturn = ["${this.#turn.url}"]\nturn_secret_file = "${this.#turn.secretFile}"\n` : '';
     return `[server]
-listen = "127.0.0.1:${this.port}"
+listen = "${this.#host}:${this.port}"
 
 [store]
 path = "${join(this.#folder, `hub-${this.port}.db`)}"
@@ -115,7 +117,7 @@ key_file = "${this.keyFile}"
 
   async #answers() {
     if (!this.#hub.alive) throw new Settled(`the hub has ended: ${this.#hub.output}`);
-    const answer = await fetch(`http://127.0.0.1:${this.port}/`);
+    const answer = await fetch(`http://${this.#host}:${this.port}/`);
     return answer.ok;
   }
 }
