@@ -6,6 +6,7 @@ pub mod control;
 pub mod daemon;
 pub mod demo;
 pub mod media;
+pub mod network;
 pub mod panel;
 pub mod record;
 pub mod signaling;

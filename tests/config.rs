@@ -122,6 +122,13 @@ fn a_broker_may_stand_in_place_of_a_hub() {
 }
 
 #[test]
+fn a_broker_beside_a_hub_stands_by() {
+    let settings = parse(&format!("{HEAD}[signaling.mqtt]\nbrokers = [\"mqtt://b\"]\n")).unwrap().signaling;
+    assert!(matches!((settings.server, settings.standby), (Server::Hub(_), Some(Server::Brokers(_)))));
+    assert!(parse(HEAD).unwrap().signaling.standby.is_none());
+}
+
+#[test]
 fn mistakes_about_brokers_are_told_as_any_other() {
     let secure = "brokers = [\"mqtts://b\"]";
     let cases: &[(&str, &[&str])] = &[
@@ -139,8 +146,8 @@ fn mistakes_about_brokers_are_told_as_any_other() {
             assert!(said.contains(part), "`{part}` is not in: {said}");
         }
     }
-    let both = complaint("[signaling.mqtt]\nbrokers = [\"mqtt://b\"]");
-    assert!(both.contains("c.toml:8: signaling.mqtt: found it beside signaling.websocket.url"), "{both}");
+    let beside_a_hub = complaint("[signaling.mqtt]\nbrokers = [\"tcp://b\"]");
+    assert!(beside_a_hub.contains("c.toml:9: signaling.mqtt.brokers: found \"tcp://b\""), "{beside_a_hub}");
 }
 
 #[test]

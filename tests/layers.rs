@@ -35,6 +35,7 @@ const LADDER: &[Crate] = &[
             ("signaling", &["core::client", "core::ids", "core::protocol", "core::ticket", "mqtt"]),
             ("media", &["core::ids", "core::protocol", "core::station"]),
             ("panel", &["core::ids", "core::protocol", "core::station"]),
+            ("network", &[]),
             ("control", &["core::ids", "core::protocol"]),
             ("record", &["core::station"]),
             // Above them: settings of the edges, made from a file.
@@ -60,6 +61,7 @@ const LADDER: &[Crate] = &[
                     "core::station",
                     "signaling",
                     "media",
+                    "network",
                     "panel",
                     "control",
                     "record",

@@ -24,3 +24,4 @@ mod mqtt_daemons;
 mod mqtt_panel;
 mod shell;
 mod signaling;
+mod standby;

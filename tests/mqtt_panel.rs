@@ -48,7 +48,8 @@ impl Panel {
     pub(crate) fn logged_in_with(name: &str, ring: Duration, brokers: Brokers, ticket: TicketSource) -> Self {
         let me = Address { user: user(name), device: "panel".parse().unwrap() };
         let (user, device) = (me.user.clone(), me.device.clone());
-        let settings = Settings { app: AppId(7), user, device, ticket, server: Server::Brokers(brokers) };
+        let settings =
+            Settings { app: AppId(7), user, device, ticket, server: Server::Brokers(brokers), standby: None };
         let (events, inbox) = mpsc::channel(256);
         let policy = Policy { ring, early: EarlyMedia::Off, ..Policy::default() };
         let mut seed = [0; 32];

@@ -19,6 +19,7 @@ fn start(url: &str) -> (Signaling, mpsc::Receiver<Event>) {
         device: "panel".parse().unwrap(),
         ticket: TicketSource::Ticket("token".to_owned()),
         server: Server::Hub(url.parse().unwrap()),
+        standby: None,
     };
     (Signaling::start(settings, events), inbox)
 }
@@ -122,4 +123,20 @@ async fn a_secure_address_fails_without_a_panic_when_nobody_speaks_tls() {
     }
     assert!(signaling.status().last_error.unwrap().contains("cannot connect"));
     assert!(signaling.moves(Duration::from_secs(30)));
+}
+
+#[tokio::test]
+async fn a_connection_whose_own_address_is_gone_is_left_at_once_and_no_other() {
+    let hub = FakeHub::new().await;
+    let (edge, mut inbox) = start(&hub.url());
+    let mut session = hub.login(60_000).await;
+    assert!(matches!(next(&mut inbox).await, Event::Up { .. }));
+    edge.network_lost(vec!["172.17.0.1".parse().unwrap()]);
+    edge.network_back();
+    edge.send(anna().into(), hangup());
+    assert_eq!(session.hear().await.message, hangup(), "it goes on");
+    edge.network_lost(vec!["127.0.0.1".parse().unwrap()]);
+    assert!(matches!(next(&mut inbox).await, Event::Down { .. }));
+    let _session = hub.login(60_000).await;
+    assert!(matches!(next(&mut inbox).await, Event::Up { .. }));
 }

@@ -6,26 +6,23 @@ use toml::Spanned;
 
 use super::check::Check;
 use super::raw;
-use crate::signaling::{BrokerUrl, Brokers, HubUrl, Identity, Server};
+use crate::signaling::{BrokerUrl, Brokers, Identity, Server};
 
 const URL: &str = "the hub's address, such as \"ws://192.168.1.10:8080/ws\" or \"wss://hub.example/ws\"; or brokers in [signaling.mqtt]";
 const BROKER: &str = "mqtt://HOST[:PORT], or mqtts://HOST[:PORT] with a name or an IPv4 address";
 const BROKERS: &str = "1 to 8 addresses, such as [\"mqtts://broker.example\"]";
 const BOTH: &str = "both client_cert and client_key, or none of them";
 
-/// Reads both tables, of which one is filled.
-pub(super) fn server(check: &mut Check<'_>, raw: &raw::Signaling) -> Option<Server> {
-    match (&raw.websocket.url, &raw.mqtt) {
-        (Some(url), None) => check.parse::<HubUrl>("signaling.websocket.url", url, URL).map(Server::Hub),
-        (None, Some(mqtt)) => brokers(check, mqtt).map(Server::Brokers),
-        (Some(_), Some(mqtt)) => {
-            let allowed = "one of signaling.websocket and signaling.mqtt: a panel is reached by one way";
-            check.wrong("signaling.mqtt", mqtt.span(), "it beside signaling.websocket.url", allowed);
-            None
-        }
+/// Reads both tables, of which one is filled, or both: who is used, and who stands by.
+pub(super) fn servers(check: &mut Check<'_>, raw: &raw::Signaling) -> (Option<Server>, Option<Server>) {
+    let hub = raw.websocket.url.as_ref().map(|url| check.parse("signaling.websocket.url", url, URL).map(Server::Hub));
+    let brokers = raw.mqtt.as_ref().map(|mqtt| brokers(check, mqtt).map(Server::Brokers));
+    match (hub, brokers) {
+        (Some(hub), brokers) => (hub, brokers.flatten()),
+        (None, Some(brokers)) => (brokers, None),
         (None, None) => {
             check.missing("signaling.websocket.url", URL);
-            None
+            (None, None)
         }
     }
 }

@@ -33,8 +33,8 @@ pub(super) fn signaling(check: &mut Check<'_>, user: &raw::User, signaling: &raw
         None => "panel".parse::<DeviceId>().ok(),
     };
     let ticket = ticket_source(check, user);
-    let server = server::server(check, signaling);
-    Some(Settings { app: app?, user: name?, device: device?, ticket: ticket?, server: server? })
+    let (server, standby) = server::servers(check, signaling);
+    Some(Settings { app: app?, user: name?, device: device?, ticket: ticket?, server: server?, standby })
 }
 
 fn ticket_source(check: &mut Check<'_>, user: &raw::User) -> Option<TicketSource> {

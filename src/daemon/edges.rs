@@ -11,6 +11,7 @@ use super::StartError;
 use crate::config;
 use crate::control::{Asked, Control};
 use crate::media::{self, Media};
+use crate::network::{self, Network};
 use crate::panel::{self, Panel};
 use crate::record::Records;
 use crate::signaling::{self, Signaling};
@@ -27,6 +28,7 @@ pub(super) struct Edges {
     pub(super) monitors: broadcast::Sender<Arc<str>>,
     panel: Panel,
     _control: Control,
+    _network: Network,
 }
 
 /// What happens.
@@ -36,6 +38,7 @@ pub(super) struct Inbox {
     pub(super) panel: mpsc::Receiver<panel::Action>,
     pub(super) door: mpsc::Receiver<DoorEvent>,
     pub(super) asks: mpsc::Receiver<Asked>,
+    pub(super) network: mpsc::Receiver<network::Event>,
 }
 
 impl Edges {
@@ -53,6 +56,8 @@ impl Edges {
         let (doors, door_inbox) = mpsc::channel(QUEUE);
         let panel = Panel::start(settings.panel, &actions, doors);
         let records = Records::start(settings.records);
+        let (changes, network_inbox) = mpsc::channel(QUEUE);
+        let network = Network::start(changes);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
         let inbox = Inbox {
@@ -61,8 +66,9 @@ impl Edges {
             panel: panel_inbox,
             door: door_inbox,
             asks: asks_inbox,
+            network: network_inbox,
         };
-        Ok((Self { media, signaling, records, monitors, panel, _control: control }, inbox))
+        Ok((Self { media, signaling, records, monitors, panel, _control: control, _network: network }, inbox))
     }
 
     /// An order for the media edge; never waits.

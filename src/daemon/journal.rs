@@ -10,6 +10,7 @@
 //! | `door` | `call?`, `door`: a door: `event` is `unlock` (with `by`, `outcome`, `at?`), `opened`, `closed`, `open_too_long`, `tamper` or `tamper_over` |
 //! | `missed` | `call`, `caller`, `media`, `ago_ms` |
 //! | `signaling` | `state` (`up`, `down`), `reason` |
+//! | `network` | `state` (`lost`, `moved`, `gained`): addresses of this machine went, went and came, came |
 //! | `seen` | `frame`, `text`: a test screen read a new QR code |
 //! | `fault`, `recovered` | `device`, `text`: a device is lost, or back |
 //! | `refused` | `code`, `about`, `call`, `to`, `text`: the hub did not pass a message on |

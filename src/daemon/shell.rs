@@ -17,6 +17,7 @@ use super::journal::Journal;
 use super::{process, systemd};
 use crate::control::{Answer, Asked, Request};
 use crate::media;
+use crate::network;
 use crate::panel;
 use crate::record::Entry;
 use crate::signaling;
@@ -66,6 +67,7 @@ impl Shell {
                 Some(action) = inbox.panel.recv() => self.pressed(action),
                 Some(event) = inbox.door.recv() => drop(self.handle(Input::Door(event))),
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
+                Some(event) = inbox.network.recv() => self.network(&event),
                 Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
                 _ = beat.tick() => self.beat(),
@@ -162,7 +164,7 @@ impl Shell {
             signaling::Event::Missed { call, caller, media, ago_ms } => {
                 self.journal.missed(call, caller, media, ago_ms)
             }
-            signaling::Event::Fared { code, call, about, to, text } => {
+            signaling::Event::Fared { code, call, about, to, text, .. } => {
                 let user = to.as_ref().map(|to| to.user.to_string());
                 tracing::info!(?code, ?call, about, user, text, "the hub did not pass a message on");
                 self.journal
@@ -172,6 +174,29 @@ impl Shell {
                     self.handle(refused_by_hub(call, to));
                 }
             }
+        }
+    }
+
+    /// Signalling first: what the station says then goes out on the new connection.
+    fn network(&mut self, event: &network::Event) {
+        tracing::info!(?event, "the network changed");
+        let state = match event {
+            network::Event::Lost(addresses) => {
+                self.edges.signaling.network_lost(addresses.clone());
+                "lost"
+            }
+            network::Event::Moved => {
+                self.edges.signaling.network_back();
+                "moved"
+            }
+            network::Event::Gained => {
+                self.edges.signaling.network_back();
+                "gained"
+            }
+        };
+        self.journal.tell("network", || json!({ "state": state }));
+        if *event == network::Event::Moved {
+            self.handle(Input::NetworkChanged);
         }
     }
 

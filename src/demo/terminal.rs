@@ -103,9 +103,10 @@ fn line(status: &Value, note: &str) -> String {
         "accepting" => "connecting".to_owned(),
         "talking" => {
             let seconds = call["talk_ms"].as_u64().unwrap_or(0) / 1000;
+            let lost = if call["lost_ms"].is_u64() { "  CONNECTION LOST, trying again" } else { "" };
             let muted = if call["microphone"] == false { "  muted" } else { "" };
             format!(
-                "talking with {}  {:02}:{:02}{muted}{}",
+                "talking with {}  {:02}:{:02}{lost}{muted}{}",
                 name(&call["peer"]),
                 seconds / 60,
                 seconds % 60,

@@ -1,6 +1,7 @@
 //! What every transport shares above its frames: codec, outbox, duplicates, presence, and what a hub's answer means.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use callbox_core::client::{Outbox, Presence, Seen};
@@ -8,6 +9,7 @@ use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target,
 use callbox_core::protocol::{Agent, Bye, DecodeError, Envelope, IceServer, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::reach::Reach;
 use super::status::Board;
 use super::{Event, Order, Settings};
 
@@ -29,11 +31,12 @@ pub(super) enum Verdict {
 pub(super) struct Exchange {
     pub(super) outbox: Outbox,
     pub(super) board: Board,
+    pub(super) reach: Reach,
     /// Somebody asked to stop, and wants to hear when it is done.
     pub(super) stopping: Option<oneshot::Sender<()>>,
     settings: Settings,
     ids: IdSource,
-    seen: Seen,
+    seen: Arc<Mutex<Seen>>,
     presence: Presence,
     watched: Option<Vec<UserId>>,
     watch_due: bool,
@@ -51,10 +54,11 @@ impl Exchange {
         Self {
             outbox: Outbox::default(),
             board,
+            reach: Reach::default(),
             stopping: None,
             settings: settings.clone(),
             ids: IdSource::new(seed),
-            seen: Seen::default(),
+            seen: Arc::default(),
             presence: Presence::default(),
             watched: None,
             watch_due: false,
@@ -64,6 +68,11 @@ impl Exchange {
         }
     }
 
+    /// Shares the memory of what was heard with another way.
+    pub(super) fn sharing(self, seen: Arc<Mutex<Seen>>) -> Self {
+        Self { seen, ..self }
+    }
+
     /// Takes an order in.
     pub(super) fn take(&mut self, now: Instant, order: Order) {
         match order {
@@ -71,11 +80,14 @@ impl Exchange {
                 let envelope = Envelope { id: self.ids.envelope(), from: None, to: Some(to), message };
                 self.put(now, envelope);
             }
+            Order::Put(envelope) => self.put(now, envelope),
             Order::Watch(users) => {
                 self.presence.watch(&users);
                 self.watched = Some(users);
                 self.watch_due = true;
             }
+            Order::Lost(addresses) => self.reach.lost(addresses),
+            Order::Back => self.reach.back(),
             Order::Stop(done) => self.stopping = Some(done),
         }
     }
@@ -164,9 +176,9 @@ impl Exchange {
 
     /// How one of our messages fared.
     pub(super) async fn fared(&mut self, re: Option<EnvelopeId>, code: ResultCode, call: Option<CallId>, text: String) {
-        let sent = re.and_then(|id| self.sent.iter().find(|(known, ..)| *known == id));
+        let sent = re.as_ref().and_then(|id| self.sent.iter().find(|(known, ..)| known == id));
         let (about, to) = sent.map_or((None, None), |(_, about, to)| (Some(*about), to.clone()));
-        self.tell(Event::Fared { code, call, about, to, text }).await;
+        self.tell(Event::Fared { re, code, call, about, to, text }).await;
     }
 
     /// The connection is gone.
@@ -195,7 +207,7 @@ impl Exchange {
     }
 
     async fn heard(&mut self, from: Address, id: &EnvelopeId, message: Message) -> Verdict {
-        if !self.seen.is_new(&from, id) {
+        if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_new(&from, id) {
             tracing::debug!(%from, %id, message = message.type_name(), "duplicate");
             return Verdict::Fine;
         }
@@ -266,6 +278,7 @@ mod tests {
             device: "panel".parse().unwrap(),
             ticket: TicketSource::File(PathBuf::from("none")),
             server: super::super::Server::Hub("ws://127.0.0.1:1".parse().unwrap()),
+            standby: None,
         };
         let (events, inbox) = mpsc::channel(16);
         (Exchange::new(&settings, events, Board::new("ws://127.0.0.1:1")), inbox)

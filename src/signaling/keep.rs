@@ -16,6 +16,8 @@ use super::status::State;
 const EXPIRED: u32 = 70001;
 /// A session that lasted this long was a good one: the next failure begins with short delays.
 const GOOD: Duration = Duration::from_secs(10);
+/// The shortest wait after an attempt that took long.
+const LEAST: Duration = Duration::from_millis(250);
 const AFTER_REPLACED: Duration = Duration::from_secs(30);
 const AFTER_REFUSED: Duration = Duration::from_secs(60);
 /// How often a session looks after itself.
@@ -51,6 +53,8 @@ pub(super) enum End {
     Refused(String),
     /// A broker gave our session to another connection.
     TakenOver(String),
+    /// Our address is gone, or there is another way out.
+    Moved(String),
     /// Log in anew at once: there is a newer ticket.
     Renew,
 }
@@ -60,6 +64,7 @@ impl End {
         match self {
             Self::Stopped => "stopped".to_owned(),
             Self::NoTicket(text) | Self::Lost(text) | Self::Refused(text) | Self::TakenOver(text) => text.clone(),
+            Self::Moved(text) => text.clone(),
             Self::Bye { reason, code, text } => {
                 let code = code.map(|code| format!(" {code}")).unwrap_or_default();
                 format!("the hub said good-bye: {reason:?}{code} {text}").trim_end().to_owned()
@@ -74,6 +79,7 @@ pub(super) async fn run<T: Transport>(mut transport: T, mut exchange: Exchange, 
     let mut pause = Pause::new(transport.backoff());
     loop {
         exchange.board.enter(State::Connecting);
+        exchange.reach.begin();
         exchange.beat(Instant::now()).await;
         let began = Instant::now();
         let end = transport.session(&mut exchange, &mut orders).await;
@@ -89,8 +95,10 @@ pub(super) async fn run<T: Transport>(mut transport: T, mut exchange: Exchange, 
             }
         }
         exchange.board.enter(State::Waiting);
-        if !rest(wait, &mut exchange, &mut orders).await {
-            break;
+        match rest(wait, &mut exchange, &mut orders).await {
+            Rest::Over => {}
+            Rest::Hurry => pause.backoff.reset(),
+            Rest::Stop => break,
         }
     }
     if let Some(done) = exchange.stopping.take() {
@@ -123,6 +131,10 @@ impl Pause {
         let again = std::mem::replace(&mut self.expired, expired);
         match end {
             End::Renew => Duration::ZERO,
+            End::Moved(_) => {
+                self.backoff.reset();
+                Duration::ZERO
+            }
             _ if expired && !again => Duration::from_secs(1),
             End::Bye { reason: Bye::Replaced, .. } | End::TakenOver(_) => {
                 tracing::warn!("this device logged in elsewhere too: give each installation its own user.device");
@@ -131,7 +143,8 @@ impl Pause {
             // Any other refusal of a ticket does not heal by asking again; the hub may limit whoever insists.
             End::Bye { code: Some(_), .. } => AFTER_REFUSED,
             _ if expired => AFTER_REFUSED,
-            _ => self.backoff.next(chance()),
+            // An attempt that nobody answered was a wait of its own.
+            _ => self.backoff.next(chance()).saturating_sub(lasted).max(LEAST),
         }
     }
 }
@@ -141,21 +154,32 @@ fn chance() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX / 2)
 }
 
-/// Waits while orders come in; false when one of them was to stop.
-async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> bool {
+/// How a wait ended.
+enum Rest {
+    Over,
+    /// There is a network (again).
+    Hurry,
+    Stop,
+}
+
+/// Waits while orders come in.
+async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> Rest {
     let until = tokio::time::Instant::now() + wait;
     let mut beat = interval(BEAT);
     loop {
         tokio::select! {
-            () = sleep_until(until) => return true,
+            () = sleep_until(until) => return Rest::Over,
             order = orders.recv() => match order {
                 Some(order) => exchange.take(Instant::now(), order),
-                None => return false,
+                None => return Rest::Stop,
             },
             _ = beat.tick() => exchange.beat(Instant::now()).await,
         }
         if exchange.stopping.is_some() {
-            return false;
+            return Rest::Stop;
+        }
+        if exchange.reach.hurries() {
+            return Rest::Hurry;
         }
     }
 }
@@ -191,6 +215,18 @@ mod tests {
         assert_eq!(wait(&mut pause, &refused), 1);
         assert_eq!(wait(&mut pause, &refused), 60);
         assert_eq!(wait(&mut pause, &End::Renew), 0);
+    }
+
+    #[test]
+    fn an_attempt_that_took_long_is_followed_soon_and_another_network_at_once() {
+        let mut pause = pause();
+        let lost = End::Lost(String::new());
+        for _ in 0..10 {
+            pause.after(&lost, Duration::ZERO);
+        }
+        assert!(pause.after(&lost, Duration::from_secs(5)) <= Duration::from_secs(10));
+        assert_eq!(pause.after(&End::Moved(String::new()), Duration::ZERO), Duration::ZERO);
+        assert_eq!(pause.after(&lost, Duration::from_secs(5)), LEAST);
     }
 
     #[test]

@@ -9,15 +9,18 @@
 mod exchange;
 mod keep;
 mod mqtt;
+mod reach;
+mod standby;
 mod status;
 mod ticket;
 mod url;
 mod websocket;
 
+use std::net::IpAddr;
 use std::time::Duration;
 
-use callbox_core::ids::{Address, AppId, CallId, DeviceId, Target, UserId};
-use callbox_core::protocol::{IceServer, Media, Message, ResultCode};
+use callbox_core::ids::{Address, AppId, CallId, DeviceId, EnvelopeId, Target, UserId};
+use callbox_core::protocol::{Envelope, IceServer, Media, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -28,6 +31,7 @@ pub use url::{BadUrl, HubUrl};
 
 use exchange::Exchange;
 use mqtt::Mqtt;
+use standby::Pair;
 use status::Board;
 use websocket::WebSocket;
 
@@ -49,6 +53,8 @@ pub struct Settings {
     pub ticket: TicketSource,
     /// Who passes our messages on.
     pub server: Server,
+    /// Another one, connected all the time, that does so whenever the first does not.
+    pub standby: Option<Server>,
 }
 
 /// Who passes our messages on.
@@ -102,6 +108,8 @@ pub enum Event {
     },
     /// How one of our messages fared, when not well.
     Fared {
+        /// Which envelope.
+        re: Option<EnvelopeId>,
         /// How.
         code: ResultCode,
         /// The call it belonged to.
@@ -118,8 +126,17 @@ pub enum Event {
 /// What the daemon asks of the transport.
 #[derive(Debug)]
 enum Order {
-    Send { to: Target, message: Message },
+    Send {
+        to: Target,
+        message: Message,
+    },
+    /// Send this, under the id that it has.
+    Put(Envelope),
     Watch(Vec<UserId>),
+    /// These addresses of ours are gone.
+    Lost(Vec<IpAddr>),
+    /// There are addresses that were not there before.
+    Back,
     Stop(oneshot::Sender<()>),
 }
 
@@ -127,7 +144,8 @@ enum Order {
 #[derive(Debug)]
 pub struct Signaling {
     orders: mpsc::Sender<Order>,
-    board: Board,
+    /// Of the first way, and of the stand-by.
+    boards: Vec<Board>,
     task: JoinHandle<()>,
 }
 
@@ -135,16 +153,16 @@ impl Signaling {
     /// Starts connecting, and goes on for ever.
     pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Self {
         let (orders, inbox) = mpsc::channel(ORDERS);
-        let board = Board::new("");
-        let exchange = Exchange::new(&settings, events, board.clone());
-        let task = match settings.server.clone() {
-            Server::Hub(url) => {
-                board.at(url.as_str());
-                tokio::spawn(keep::run(WebSocket { settings, url }, exchange, inbox))
-            }
-            Server::Brokers(brokers) => tokio::spawn(keep::run(Mqtt::new(settings, brokers), exchange, inbox)),
+        let (server, board) = (settings.server.clone(), Board::new(""));
+        let Some(standby) = settings.standby.clone() else {
+            let exchange = Exchange::new(&settings, events, board.clone());
+            let boards = vec![board.clone()];
+            let task = tokio::spawn(async move { carry(settings, server, &board, exchange, inbox).await });
+            return Self { orders, boards, task };
         };
-        Self { orders, board, task }
+        let boards = vec![board, Board::new("")];
+        let pair = Pair::start(&settings, [(server, boards[0].clone()), (standby, boards[1].clone())], events);
+        Self { orders, boards, task: tokio::spawn(pair.run(inbox)) }
     }
 
     /// Sends a message, or keeps it until there is a connection and as long as it still matters.
@@ -157,14 +175,27 @@ impl Signaling {
         self.order(Order::Watch(users));
     }
 
+    /// These addresses of this machine are gone: what stands on them is left at once.
+    pub fn network_lost(&self, addresses: Vec<IpAddr>) {
+        self.order(Order::Lost(addresses));
+    }
+
+    /// This machine has addresses that it did not have: whoever waits tries at once.
+    pub fn network_back(&self) {
+        self.order(Order::Back);
+    }
+
     /// How the connection is.
     pub fn status(&self) -> Status {
-        self.board.status()
+        let mut all: Vec<Status> = self.boards.iter().map(Board::status).collect();
+        let first = all.iter().position(|status| status.state == State::Up).unwrap_or(0);
+        let used = all.remove(first);
+        Status { standby: all.pop().map(Box::new), ..used }
     }
 
     /// Whether the task has moved within this time. It does so every few seconds, connected or not.
     pub fn moves(&self, within: Duration) -> bool {
-        !self.task.is_finished() && self.board.moved_within(within)
+        !self.task.is_finished() && self.boards.iter().all(|board| board.moved_within(within))
     }
 
     /// Sends what waits, says good-bye and ends; bounded in time.
@@ -183,6 +214,17 @@ impl Signaling {
         if self.orders.try_send(order).is_err() {
             tracing::error!(waiting = ORDERS, "signalling takes no orders: message dropped");
         }
+    }
+}
+
+/// One way, from the first attempt to the stop.
+async fn carry(settings: Settings, server: Server, board: &Board, exchange: Exchange, inbox: mpsc::Receiver<Order>) {
+    match server {
+        Server::Hub(url) => {
+            board.at(url.as_str());
+            keep::run(WebSocket { settings, url }, exchange, inbox).await;
+        }
+        Server::Brokers(brokers) => keep::run(Mqtt::new(settings, brokers), exchange, inbox).await,
     }
 }
 

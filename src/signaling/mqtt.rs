@@ -1,16 +1,18 @@
 //! The MQTT 5 transport: what `callbox_mqtt` carries, put together with what every transport shares.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
 use callbox_core::ids::Address;
-use callbox_mqtt::{Brokers, Connection, Event, Login, Renewal, Tls};
+use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Login, Renewal, Tls};
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep_until};
 
 use super::exchange::Exchange;
 use super::keep::{BEAT, End, Transport};
+use super::reach::way_out;
 use super::status::State;
 use super::{Order, Settings};
 
@@ -48,7 +50,7 @@ impl Transport for Mqtt {
             Ok(connection) => connection,
             Err(end) => return end.into(),
         };
-        let mut session = Session { mqtt: self, connection, renewal, up: false };
+        let mut session = Session { mqtt: self, connection, renewal, at: None, own: Vec::new(), up: false };
         let end = session.carry(exchange, orders).await;
         let Session { connection, .. } = session;
         self.clean_start = connection.is_poisoned();
@@ -84,6 +86,10 @@ struct Session<'a> {
     mqtt: &'a Mqtt,
     connection: Connection,
     renewal: Renewal,
+    /// The broker that is used or tried.
+    at: Option<BrokerUrl>,
+    /// Our addresses on the way there.
+    own: Vec<IpAddr>,
     up: bool,
 }
 
@@ -109,6 +115,10 @@ impl Session<'_> {
                     return end;
                 },
             }
+            let moved = if self.up { exchange.reach.leave(&self.own) } else { exchange.reach.restart() };
+            if let Some(end) = moved {
+                return end;
+            }
             if self.up {
                 self.flush(exchange);
             }
@@ -123,9 +133,15 @@ impl Session<'_> {
 
     async fn on(&mut self, event: Event, exchange: &mut Exchange) {
         match event {
-            Event::Trying(broker) => exchange.board.at(broker.as_str()),
+            Event::Trying(broker) => {
+                exchange.board.at(broker.as_str());
+                self.at = Some(broker);
+            }
             Event::Up => {
                 self.up = true;
+                if let Some(broker) = &self.at {
+                    self.own = way_out(broker.host(), broker.port()).await;
+                }
                 exchange.board.enter(State::Up);
                 exchange.logged_in(Instant::now(), self.mqtt.address(), Vec::new()).await;
             }

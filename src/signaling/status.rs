@@ -33,6 +33,9 @@ pub struct Status {
     pub last_error: Option<String>,
     /// How many messages wait to be sent.
     pub queued: usize,
+    /// The other way, where there are two: the one that is not used now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standby: Option<Box<Status>>,
 }
 
 /// The status, written by the transport task and read by the daemon.
@@ -56,6 +59,7 @@ impl Board {
             connects: 0,
             last_error: None,
             queued: 0,
+            standby: None,
         };
         Self(Arc::new(Mutex::new(Inner { status, since: now, moved: now })))
     }

@@ -1,5 +1,7 @@
 //! The WebSocket transport: connect, log in, carry frames both ways, notice silence, come back.
 
+use std::io;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
@@ -21,7 +23,9 @@ use super::{HubUrl, Order, Settings};
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long connecting, and then logging in, may take.
-const SETUP: Duration = Duration::from_secs(10);
+const SETUP: Duration = Duration::from_secs(5);
+/// Two minutes of attempts at most 4 s apart, then up to 15 s.
+const HOPEFUL: u32 = 40;
 /// How long one frame may take to be written.
 const WRITE: Duration = Duration::from_secs(5);
 /// How long a stop waits for the proof that the last message arrived.
@@ -35,7 +39,7 @@ pub(super) struct WebSocket {
 
 impl Transport for WebSocket {
     fn backoff(&self) -> Backoff {
-        Backoff::default()
+        Backoff::hopeful(HOPEFUL)
     }
 
     async fn session(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
@@ -55,13 +59,31 @@ async fn session(
     };
     let config = WebSocketConfig::default().max_message_size(Some(4 * MAX_BYTES)).max_frame_size(Some(4 * MAX_BYTES));
     let connect = connect_async_with_config(url.as_str(), Some(config), true);
-    let socket = match timeout(SETUP, connect).await {
+    let connecting = timeout(SETUP, connect);
+    tokio::pin!(connecting);
+    let connected = loop {
+        tokio::select! {
+            done = &mut connecting => break done,
+            order = orders.recv() => match order {
+                Some(order) => exchange.take(Instant::now(), order),
+                None => return End::Stopped,
+            },
+        }
+        if exchange.stopping.is_some() {
+            return End::Stopped;
+        }
+        if let Some(end) = exchange.reach.restart() {
+            return end;
+        }
+    };
+    let socket = match connected {
         Ok(Ok((socket, _))) => socket,
         Ok(Err(error)) => return End::Lost(format!("cannot connect: {error}")),
-        Err(_) => return End::Lost("cannot connect: no answer in 10 s".to_owned()),
+        Err(_) => return End::Lost(format!("cannot connect: no answer in {} s", SETUP.as_secs())),
     };
+    let own = address(&socket);
     let (sink, stream) = socket.split();
-    let mut wire = Wire { sink, stream };
+    let mut wire = Wire { sink, stream, own };
     if let Err(end) = wire.write(Frame::text(exchange.login(ticket))).await {
         return end;
     }
@@ -72,6 +94,20 @@ async fn session(
 struct Wire {
     sink: SplitSink<Socket, Frame>,
     stream: SplitStream<Socket>,
+    /// Our address on this connection.
+    own: Vec<IpAddr>,
+}
+
+fn address(socket: &Socket) -> Vec<IpAddr> {
+    let own = match socket.get_ref() {
+        MaybeTlsStream::Plain(tcp) => tcp.local_addr(),
+        MaybeTlsStream::Rustls(tls) => tls.get_ref().0.local_addr(),
+        other => Err(io::Error::other(format!("not a socket that is known here: {other:?}"))),
+    };
+    own.map(|own| own.ip())
+        .inspect_err(|error| tracing::debug!(%error, "our own address is not known"))
+        .into_iter()
+        .collect()
 }
 
 impl Wire {
@@ -105,6 +141,9 @@ impl Wire {
                 }
                 () = sleep_until(stop_at.unwrap_or(heard_at)), if stop_at.is_some() => return self.close().await,
                 _ = beat.tick() => exchange.beat(Instant::now()).await,
+            }
+            if let Some(end) = exchange.reach.leave(&self.own) {
+                return end;
             }
             if up {
                 if let Err(end) = self.flush(exchange).await {

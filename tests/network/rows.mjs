@@ -27,11 +27,11 @@ function inTalk(who, cut, mend, seconds) {
     const before = await newest(anna);
     await cut(town.house(who));
     const ms = Math.min(long, seconds?.(long) ?? long);
+    const gone = performance.now();
     if (ms > NOTICED_MS) {
-      const gone = performance.now();
       await Promise.all([anna, door].map((party) => until(`${party.name} shows that the connection is lost`, () => party.lost(), { ms: NOTICED_MS + SLACK_MS })));
-      await sleep(Math.max(0, ms - (performance.now() - gone)));
     }
+    await sleep(Math.max(0, ms - (performance.now() - gone)));
     const returned = await now(() => mend(town.house(who)));
     const measured = await flows(town, before, returned);
     await talking(anna, door);

@@ -1,7 +1,8 @@
 // The line to the hub: one WebSocket, login, heartbeat, reconnect for ever, and what must not get lost meanwhile.
 
 const LOGIN_MS = 10_000;
-const BACKOFF = { first: 400, most: 15_000 };
+/** Waits are short while hope is fresh: about two minutes. */
+const BACKOFF = { first: 400, soon: 4_000, hopeful: 40, most: 15_000 };
 const QUEUE = 64;
 /** How long a message is worth sending after the line was down. */
 const WORTH_MS = { hangup: 120_000, reject: 60_000, cancel: 60_000, command: 0 };
@@ -177,8 +178,9 @@ export class Signaling {
 
   #again() {
     if (this.#over) return;
-    const most = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#tries);
-    this.#tries = Math.min(this.#tries + 1, 10);
+    const longest = this.#tries < BACKOFF.hopeful ? BACKOFF.soon : BACKOFF.most;
+    const most = Math.min(longest, BACKOFF.first * 2 ** Math.min(this.#tries, 10));
+    this.#tries = Math.min(this.#tries + 1, BACKOFF.hopeful);
     this.#later(most * (0.5 + this.#random() / 2), () => this.#dial());
   }
 

@@ -53,11 +53,13 @@ impl BrokerUrl {
         self.is_secure
     }
 
-    pub(crate) fn host(&self) -> &str {
+    /// The host: a name or an address, one of IPv6 in brackets.
+    pub fn host(&self) -> &str {
         &self.host
     }
 
-    pub(crate) fn port(&self) -> u16 {
+    /// The port.
+    pub fn port(&self) -> u16 {
         self.port
     }
 }
