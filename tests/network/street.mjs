@@ -10,20 +10,21 @@ const MARK = 'CALLBOX_NETWORK_STREET';
 /** Where `ip netns` keeps names: a place of our own, so that none of them stays behind. */
 const NAMES = '/run/netns';
 const BITS = 24;
+/** What a street of one's own takes: whatever is laid and started in it ends with it. */
+const OWN = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 /** Why this machine cannot have one, or null. */
 export function obstacle() {
   if (process.env[MARK]) return null;
   const probe = `mkdir -p ${NAMES} && mount -t tmpfs street ${NAMES} && ip netns add probe`;
-  const tried = spawnSync('unshare', ['--net', '--mount', 'sh', '-c', probe], { encoding: 'utf8' });
+  const tried = spawnSync('unshare', [...OWN, 'sh', '-c', probe], { encoding: 'utf8' });
   if (tried.status === 0) return null;
   return `network namespaces cannot be made: ${(tried.error?.message ?? tried.stderr).trim()}`;
 }
 
-/** Runs this program in new namespaces, in which everything it lays and starts ends with it; gives its exit status. */
+/** Runs this program in new namespaces; gives its exit status. */
 export function enter() {
-  const inside = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const done = spawnSync('unshare', [...inside, process.execPath, ...process.argv.slice(1)], {
+  const done = spawnSync('unshare', [...OWN, process.execPath, ...process.argv.slice(1)], {
     stdio: 'inherit', env: { ...process.env, [MARK]: '1' },
   });
   return done.status ?? 1;
