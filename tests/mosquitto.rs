@@ -27,11 +27,14 @@ fn find(program: &str) -> Option<PathBuf> {
     path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]).map(|dir| Path::new(dir).join(program)).find(|p| p.exists())
 }
 
+/// The listeners of config/mosquitto: plain, TLS, TLS with client certificates, for gateways, for a gateway on the same machine.
+const PORTS: [u16; 5] = [1883, 8883, 8884, 8885, 1884];
+
 /// The broker. Ends with the test.
 pub(crate) struct Mosquitto {
     dir: TempDir,
-    /// Plain, TLS, TLS with client certificates.
-    ports: [u16; 3],
+    /// One for each of `PORTS`.
+    ports: [u16; 5],
     process: Option<Child>,
 }
 
@@ -46,10 +49,15 @@ impl Mosquitto {
         Self::with(&["plain.conf", "tls.conf", "tls-certificates.conf"], users)
     }
 
+    /// Starts a broker with the plain listener and those for gateways.
+    pub(crate) fn for_gateways(users: &[&str]) -> Self {
+        Self::with(&["plain.conf", "gateway.conf", "gateway-local.conf"], users)
+    }
+
     fn with(listeners: &[&str], users: &[&str]) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // All are open at once, so that no port is given twice.
-        let sockets = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+        let sockets = PORTS.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = sockets.each_ref().map(|socket| socket.local_addr().unwrap().port());
         drop(sockets);
         for sub in ["conf.d", "certs", "lib"] {
@@ -69,6 +77,7 @@ impl Mosquitto {
         }
         if listeners.len() > 1 {
             broker.certificate("server", "localhost", Some("subjectAltName=DNS:localhost,IP:127.0.0.1"));
+            broker.signed_by("gateways", "hub", "hub-1", None);
         }
         broker.go();
         broker
@@ -76,13 +85,16 @@ impl Mosquitto {
 
     /// A file of config/mosquitto as it stands, but for directories and ports.
     fn copy(&self, name: &str) {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/mosquitto").join(name);
-        let mut text = fs::read_to_string(source).unwrap();
+        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("config/mosquitto"));
+        let source = above.find(|dir| dir.is_dir()).expect("the example lies in the workspace");
+        let mut text = fs::read_to_string(source.join(name)).unwrap();
         let dir = self.dir.path().to_str().unwrap();
         text =
             text.replace("/var/lib/mosquitto/", &format!("{dir}/lib/")).replace("/etc/mosquitto/", &format!("{dir}/"));
-        for (port, given) in [1883, 8883, 8884].iter().zip(self.ports) {
-            text = text.replace(&format!("listener {port}\n"), &format!("listener {given} 127.0.0.1\n"));
+        for (port, given) in PORTS.iter().zip(self.ports) {
+            let here = format!("listener {given} 127.0.0.1\n");
+            text = text.replace(&format!("listener {port}\n"), &here);
+            text = text.replace(&format!("listener {port} 127.0.0.1\n"), &here);
         }
         fs::write(self.path(name), text).unwrap();
     }
@@ -157,18 +169,34 @@ impl Mosquitto {
         format!("mqtts://localhost:{}", self.ports[2])
     }
 
+    /// The address of the listener for gateways.
+    pub(crate) fn gateway_url(&self) -> String {
+        format!("mqtts://localhost:{}", self.ports[3])
+    }
+
+    /// The address of the listener for a gateway on the same machine.
+    pub(crate) fn local_gateway_url(&self) -> String {
+        format!("mqtt://127.0.0.1:{}", self.ports[4])
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Makes `certs/NAME.crt` and `.key`, and the authority `certs/ca.crt` before the first of them.
     pub(crate) fn certificate(&self, name: &str, common_name: &str, extension: Option<&str>) {
+        self.signed_by("ca", name, common_name, extension);
+    }
+
+    /// The same with another authority.
+    pub(crate) fn signed_by(&self, authority: &str, name: &str, common_name: &str, extension: Option<&str>) {
         let at = |file: String| self.path(&format!("certs/{file}")).to_str().unwrap().to_owned();
-        let (ca, ca_key) = (at("ca.crt".into()), at("ca.key".into()));
+        let (ca, ca_key) = (at(format!("{authority}.crt")), at(format!("{authority}.key")));
         let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
         if !Path::new(&ca).exists() {
+            let subject = format!("/CN={authority}");
             let request =
-                [&["req", "-x509", "-days", "2", "-subj", "/CN=authority", "-keyout", &ca_key, "-out", &ca], &ec[..]];
+                [&["req", "-x509", "-days", "2", "-subj", &subject, "-keyout", &ca_key, "-out", &ca], &ec[..]];
             openssl(&request.concat());
         }
         let (key, request, certificate) =
@@ -203,6 +231,31 @@ impl Mosquitto {
         let port = self.ports[0].to_string();
         let password = format!("token-of-{}", user.split('@').next().unwrap());
         let common = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-u", user, "-P", &password];
+        let mut command = Command::new(find(program).unwrap());
+        command.args(common).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Client(command.spawn().unwrap())
+    }
+}
+
+impl Mosquitto {
+    /// `mosquitto_pub` or `mosquitto_sub` as a gateway that names this user.
+    pub(crate) fn gateway_client(&self, program: &str, user: &str, arguments: &[&str]) -> Client {
+        let file = |name: &str| self.path(&format!("certs/{name}")).to_str().unwrap().to_owned();
+        let (certificate, key) = (file("hub.crt"), file("hub.key"));
+        self.at_the_gateways(program, user, &[&["--cert", &certificate, "--key", &key], arguments].concat())
+    }
+
+    /// Somebody without a certificate of the gateways' authority: the broker's own is of another one.
+    pub(crate) fn stranger_at_the_gateways(&self, user: &str) -> Client {
+        let file = |name: &str| self.path(&format!("certs/{name}")).to_str().unwrap().to_owned();
+        let (certificate, key) = (file("server.crt"), file("server.key"));
+        let everything = ["--cert", &certificate, "--key", &key, "-t", "callbox/1/presence/+/+", "-W", "2"];
+        self.at_the_gateways("mosquitto_sub", user, &everything)
+    }
+
+    fn at_the_gateways(&self, program: &str, user: &str, arguments: &[&str]) -> Client {
+        let (port, ca) = (self.ports[3].to_string(), self.path("certs/ca.crt"));
+        let common = ["-h", "localhost", "-p", &port, "-V", "5", "-u", user, "--cafile", ca.to_str().unwrap()];
         let mut command = Command::new(find(program).unwrap());
         command.args(common).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Client(command.spawn().unwrap())

@@ -58,7 +58,8 @@ struct Run {
     /// Without a configuration file: a file with the app's secret key
     #[arg(long, conflicts_with = "config")]
     key_file: Option<PathBuf>,
-    /// Where undecided invites outlive a restart: a file, or `:memory:`, which is the default without a configuration file
+    /// Where undecided invites outlive a restart: a file, or `:memory:`, which is the default without a configuration file;
+    /// not used by a hub that is a gateway
     #[arg(long)]
     store: Option<String>,
     /// Devices that may be connected at once, in all apps [default: what the limit of file descriptors allows, at most 10000]

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::IdSource;
 use callbox_core::protocol::{Bye, Envelope, Message};
+use callbox_mqtt::BrokerUrl;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::config::Settings;
+use crate::gateway::Gateway;
 use crate::server::{self, Event, Farewell, House, Outbox, TooFewDescriptors};
 use crate::store::{Store, StoreError};
 use crate::switchboard::{Change, Effect, Frame, Input, Now, SessionId, Switchboard};
@@ -37,6 +39,9 @@ pub enum HubError {
         /// What the system says.
         source: io::Error,
     },
+    /// The certificates for the brokers.
+    #[error("broker: {0}")]
+    Broker(#[from] callbox_mqtt::TlsError),
     /// The limit of file descriptors.
     #[error(transparent)]
     Descriptors(#[from] TooFewDescriptors),
@@ -57,14 +62,10 @@ pub async fn run(
     ready: impl FnOnce(std::net::SocketAddr),
     stop: impl Future<Output = ()>,
 ) -> Result<(), HubError> {
-    let seats = server::seats(settings.server.max_sessions)?;
-    let store = Store::open(&settings.store)?;
-    let (remembered, unreadable) = store.remembered()?;
-    if unreadable > 0 {
-        warn!(rows = unreadable, "store: rows that cannot be read are left out");
-    }
-    info!(invites = remembered.invites.len(), missed = remembered.missed.len(), "remembered");
-    let switchboard = Switchboard::new(now(), settings.tenants, remembered, IdSource::new(seed()?));
+    // A gateway has a connection to the broker for each.
+    let descriptors = if settings.gateway.is_some() { 2 } else { 1 };
+    let seats = server::seats(settings.server.max_sessions, descriptors)?;
+    let middle = Middle::new(&settings)?;
     let listen = |source| HubError::Listen { address: settings.listen.to_string(), source };
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
@@ -73,15 +74,11 @@ pub async fn run(
     let (shut, shutting) = oneshot::channel();
     let (stop_server, server_stops) = watch::channel(false);
     let house = Arc::new(House::new(settings.server, seats, events, IdSource::new(seed()?)));
-    let ids = IdSource::new(seed()?);
-    let turn = settings.turn;
-    let heartbeat = settings.heartbeat;
-    let hub = Hub { switchboard, store, turn, heartbeat, ids, outboxes: BTreeMap::new() };
     // A thread of its own: SQLite may block it without holding up a socket.
     let runtime = tokio::runtime::Handle::current();
     let (done, looped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("switchboard".to_owned()).spawn(move || {
-        runtime.block_on(hub.run(inbox, shutting));
+        runtime.block_on(middle.run(inbox, shutting));
         // Nobody waits any more when this fails.
         let _ = done.send(());
     })?;
@@ -111,6 +108,39 @@ pub async fn run(
     }
     info!("stopped");
     Ok(())
+}
+
+/// What stands between the sockets: all of it here, or a broker.
+enum Middle {
+    Switchboard(Box<Hub>),
+    Gateway(Box<Gateway>),
+}
+
+impl Middle {
+    fn new(settings: &Settings) -> Result<Self, HubError> {
+        let (tenants, turn, heartbeat) = (settings.tenants.clone(), settings.turn.clone(), settings.heartbeat);
+        let ids = IdSource::new(seed()?);
+        if let Some(gateway) = settings.gateway.clone() {
+            let brokers = gateway.brokers.urls.iter().map(BrokerUrl::as_str).collect::<Vec<_>>().join(" ");
+            info!(brokers, login = ?gateway.login, "gateway: nothing is kept here");
+            return Ok(Self::Gateway(Box::new(Gateway::new(gateway, tenants, turn, heartbeat, ids)?)));
+        }
+        let store = Store::open(&settings.store)?;
+        let (remembered, unreadable) = store.remembered()?;
+        if unreadable > 0 {
+            warn!(rows = unreadable, "store: rows that cannot be read are left out");
+        }
+        info!(invites = remembered.invites.len(), missed = remembered.missed.len(), "remembered");
+        let switchboard = Switchboard::new(now(), tenants, remembered, IdSource::new(seed()?));
+        Ok(Self::Switchboard(Box::new(Hub { switchboard, store, turn, heartbeat, ids, outboxes: BTreeMap::new() })))
+    }
+
+    async fn run(self, inbox: mpsc::Receiver<Event>, shutting: oneshot::Receiver<()>) {
+        match self {
+            Self::Switchboard(hub) => hub.run(inbox, shutting).await,
+            Self::Gateway(gateway) => gateway.run(inbox, shutting).await,
+        }
+    }
 }
 
 struct Hub {
@@ -150,7 +180,7 @@ impl Hub {
 
     fn input(&mut self, event: Event) -> Option<Input> {
         match event {
-            Event::LoggedIn { session, app, address, ticket_left, outbox } => {
+            Event::LoggedIn { session, app, address, ticket_left, outbox, .. } => {
                 self.outboxes.insert(session, outbox);
                 Some(Input::LoggedIn { session, app, address, ticket_left })
             }

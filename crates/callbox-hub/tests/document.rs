@@ -92,3 +92,17 @@ fn every_word_of_the_wire_is_explained() {
         DOCUMENT.contains(&format!("{MAX_BYTES} bytes")) && DOCUMENT.contains(&format!("1 to {MAX_CALLEES} users"))
     );
 }
+
+#[test]
+fn what_is_shown_of_the_hubs_configuration_is_valid() {
+    let shown = include_str!("../../../config/mosquitto/README.md");
+    let blocks: Vec<_> = shown.split("```toml hub\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("app.key"), "k\n").unwrap();
+    for block in &blocks {
+        let file = folder.path().join("hub.toml");
+        std::fs::write(&file, block).unwrap();
+        callbox_hub::config::Settings::load(&file).unwrap();
+    }
+    assert_eq!(blocks.len(), 1);
+}

@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod broker_auth;
 mod calls;
 mod client;
 mod command;
 mod document;
+mod gateway;
 mod house;
 mod misuse;
+#[allow(dead_code, reason = "the daemon's tests use more of it")]
+#[path = "../../../tests/mosquitto.rs"]
+mod mosquitto;
+mod process;
 mod sessions;

@@ -8,7 +8,9 @@ use rumqttc::v5::{ConnectionError, Event, EventLoop};
 pub(crate) type Events = Pin<Box<dyn Stream<Item = Result<Event, ConnectionError>> + Send>>;
 
 /// What happens on a connection, until it fails.
-pub(crate) fn of(eventloop: EventLoop) -> Events {
+pub(crate) fn of(mut eventloop: EventLoop) -> Events {
+    // The client reserves room for a hundred events, which a gateway would hold thousands of times for nothing.
+    eventloop.state.events.shrink_to(0);
     Box::pin(stream::unfold(Some((eventloop, None)), |state| async {
         let (mut eventloop, failed): (EventLoop, Option<ConnectionError>) = state?;
         let failed = match failed {

@@ -49,6 +49,26 @@ impl Presence {
         gone.into_iter().map(|peer| (peer, false)).collect()
     }
 
+    /// When `settle` has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.settle_at
+    }
+
+    /// The devices of a user that are there.
+    pub fn devices<'a>(&'a self, user: &'a UserId) -> impl Iterator<Item = &'a DeviceId> {
+        self.there.keys().filter(move |peer| peer.user == *user).map(|peer| &peer.device)
+    }
+
+    /// The users who are there, once for each device.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.there.keys().map(|peer| &peer.user)
+    }
+
+    /// How many devices are there.
+    pub fn count(&self) -> usize {
+        self.there.len()
+    }
+
     fn nobody_of(&mut self, user: &UserId) -> Vec<(Address, bool)> {
         let gone: Vec<_> = self.there.keys().filter(|peer| peer.user == *user).cloned().collect();
         self.there.retain(|peer, _| peer.user != *user);

@@ -111,9 +111,11 @@ impl Flags {
                 heartbeat,
                 max_sessions: None,
                 rate: Rate { per_second: 50, burst: 200 },
+                broker_auth: None,
                 demo: None,
             },
             store: store::Place::Memory,
+            gateway: None,
             turn: turn::Settings::default(),
         })
     }

@@ -1,5 +1,6 @@
 //! Configuration in two steps: the file word for word, then settings that are valid by construction.
 
+mod broker;
 mod error;
 mod flags;
 mod raw;
@@ -15,7 +16,7 @@ pub use error::ConfigError;
 pub use flags::{Flags, random_key};
 
 use crate::switchboard::TenantSettings;
-use crate::{server, store, turn};
+use crate::{gateway, server, store, turn};
 use error::{Place, Source};
 
 /// The annotated default, as installed and as printed by `callbox-hub defaults`.
@@ -32,8 +33,10 @@ pub struct Settings {
     pub tenants: Vec<(AppId, TenantSettings)>,
     /// For the server.
     pub server: server::Settings,
-    /// For the store.
+    /// For the store; unused by a gateway.
     pub store: store::Place,
+    /// The hub is a gateway to a broker.
+    pub gateway: Option<gateway::Settings>,
     /// For STUN and TURN.
     pub turn: turn::Settings,
 }

@@ -8,6 +8,8 @@ use toml::Spanned;
 pub(super) struct File {
     pub(super) server: Server,
     pub(super) store: Store,
+    pub(super) broker: Option<Spanned<Broker>>,
+    pub(super) broker_auth: Option<Spanned<BrokerAuth>>,
     pub(super) limits: Limits,
     pub(super) ice: Ice,
     pub(super) app: Vec<App>,
@@ -26,6 +28,25 @@ pub(super) struct Server {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Store {
     pub(super) path: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Broker {
+    pub(super) urls: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) login: Option<Spanned<String>>,
+    pub(super) ca_file: Option<Spanned<String>>,
+    pub(super) client_cert: Option<Spanned<String>>,
+    pub(super) client_key: Option<Spanned<String>>,
+    pub(super) keep_alive_s: Option<Spanned<i64>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct BrokerAuth {
+    pub(super) kind: Option<Spanned<String>>,
+    pub(super) secret_file: Option<Spanned<String>>,
+    pub(super) allow_from: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

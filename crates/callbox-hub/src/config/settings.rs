@@ -10,7 +10,7 @@ use callbox_core::ticket::SecretKey;
 use toml::Spanned;
 
 use super::error::{ConfigError, Source};
-use super::{Settings, raw};
+use super::{Settings, broker, raw};
 use crate::server::{self, Rate};
 use crate::store::Place;
 use crate::switchboard::TenantSettings;
@@ -22,7 +22,7 @@ pub(super) const SESSIONS: RangeInclusive<u32> = 1..=100_000;
 type Checked<T> = Result<T, ConfigError>;
 
 pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
-    let raw::File { server, store, limits, ice, app } = raw;
+    let raw::File { server, store, broker, broker_auth, limits, ice, app } = raw;
     if app.is_empty() {
         return Err(source.whole("app", "there is none: add an [[app]] section with `id` and `key_file`"));
     }
@@ -60,13 +60,26 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         heartbeat,
         max_sessions: check_sessions(source, limits.sessions.as_ref())?,
         rate: check_rate(source, &limits)?,
+        broker_auth: broker_auth.as_ref().map(|auth| broker::check_auth(source, auth)).transpose()?,
         demo: None,
     };
+    let gateway = broker.as_ref().map(|broker| broker::check(source, broker)).transpose()?;
+    if let (Some(_), Some(path)) = (&gateway, &store.path) {
+        return Err(source.error(
+            path.span(),
+            "store.path",
+            "a gateway keeps nothing, its broker does: take out this or [broker]",
+        ));
+    }
+    if let (Some(_), Some(app)) = (&gateway, app.iter().find(|app| app.queue_group_invites)) {
+        let text = "a broker never keeps invites of kind `group`: take out this or [broker]";
+        return Err(source.error(app.id.span(), "app.queue_group_invites", text));
+    }
     let store = match store.path.as_ref().map(|path| path.get_ref().as_str()) {
         Some(":memory:") => Place::Memory,
         path => Place::File(source.path(path.unwrap_or("hub.db"))),
     };
-    Ok(Settings { listen, heartbeat, tenants, server, store, turn })
+    Ok(Settings { listen, heartbeat, tenants, server, store, gateway, turn })
 }
 
 fn check_sessions(source: &Source<'_>, found: Option<&Spanned<i64>>) -> Checked<Option<u32>> {
@@ -141,11 +154,11 @@ fn check_origin(source: &Source<'_>, origin: &Spanned<String>) -> Checked<String
     })
 }
 
-fn read(file: &Path) -> Result<String, String> {
+pub(super) fn read(file: &Path) -> Result<String, String> {
     std::fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
 }
 
-fn text<T>(
+pub(super) fn text<T>(
     source: &Source<'_>,
     key: &str,
     found: &Spanned<String>,
@@ -156,7 +169,7 @@ fn text<T>(
     parse(found.get_ref()).ok_or_else(bad)
 }
 
-fn number(
+pub(super) fn number(
     source: &Source<'_>,
     key: &str,
     found: Option<&Spanned<i64>>,

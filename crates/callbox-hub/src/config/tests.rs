@@ -50,6 +50,32 @@ fn every_mistake_names_line_key_and_what_is_allowed() {
             "[[app]]\nid = 2\nkey = \"k\"\nusers = [\"a b\"]\n",
             "/etc/hub.toml:4: app.users: found `a b`, allowed is 1 to 32",
         ),
+        ("[broker]\n", "/etc/hub.toml:1: broker.urls: is missing: 1 to 8 addresses"),
+        ("[broker]\nurls = []\n", "/etc/hub.toml:2: broker.urls: found 0 addresses, allowed is 1 to 8"),
+        ("[broker]\nurls = [\"tcp://x\"]\n", "/etc/hub.toml:2: broker.urls: found `tcp://x`, allowed is mqtt://HOST"),
+        ("[broker]\nurls = [\"mqtt://x\"]\nca_file = \"ca\"\n", "/etc/hub.toml:3: broker.ca_file: is for TLS alone"),
+        (
+            "[broker]\nurls = [\"mqtts://x\"]\nclient_key = \"key\"\n",
+            "/etc/hub.toml:1: broker.client_cert: needs `client_key` beside it, and the other way round",
+        ),
+        (
+            "[broker]\nurls = [\"mqtts://x\"]\nlogin = \"gateway\"\n",
+            "/etc/hub.toml:3: broker.login: a broker that takes a gateway's word for who speaks must know the gateway",
+        ),
+        (
+            "[broker]\nurls = [\"mqtt://127.0.0.1\"]\nlogin = \"x\"\n",
+            "/etc/hub.toml:3: broker.login: found `x`, allowed",
+        ),
+        (
+            "[store]\npath = \"hub.db\"\n[broker]\nurls = [\"mqtts://x\"]\n",
+            "/etc/hub.toml:2: store.path: a gateway keeps nothing",
+        ),
+        ("[broker_auth]\n", "/etc/hub.toml:1: broker_auth.kind: is missing: `emqx` or `mosquitto-go-auth`"),
+        ("[broker_auth]\nkind = \"emqx\"\n", "/etc/hub.toml:1: broker_auth: needs `secret_file` or `allow_from`"),
+        (
+            "[broker_auth]\nkind = \"emqx\"\nallow_from = [\"10.0.0.0/40\"]\n",
+            "/etc/hub.toml:3: broker_auth.allow_from: found `10.0.0.0/40`, allowed is an address",
+        ),
         ("x", "/etc/hub.toml:1: "),
     ];
     for (text, expected) in cases {
@@ -84,4 +110,15 @@ fn flags_alone_need_an_app_and_its_key() {
     assert!(error(Flags { app: Some(1), ..Flags::default() }).contains("--key-file"));
     let missing = Flags { app: Some(1), key_file: Some("/nowhere/app.key".into()), ..Flags::default() };
     assert!(error(missing).contains("/nowhere/app.key cannot be read"));
+}
+
+#[test]
+fn a_gateway_is_known_by_its_certificate_or_stays_on_the_machine() {
+    let secure = "[broker]\nurls = [\"mqtts://x\"]\nlogin = \"gateway\"\nclient_cert = \"c\"\nclient_key = \"k\"\n";
+    let gateway = parse(&format!("{secure}{APP}")).unwrap().gateway.unwrap();
+    assert_eq!(gateway.brokers.identity.unwrap().key, Path::new("/etc/k"));
+    let local = "[broker]\nurls = [\"mqtt://127.0.0.1:1884\"]\nlogin = \"gateway\"\n";
+    assert_eq!(parse(&format!("{local}{APP}")).unwrap().gateway.unwrap().login, gateway::LoginBy::Gateway);
+    let ticket = parse(&format!("[broker]\nurls = [\"mqtt://x\"]\n{APP}")).unwrap().gateway.unwrap();
+    assert_eq!(ticket.login, gateway::LoginBy::Ticket);
 }

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{Message as WsMessage, WebSocket};
-use callbox_core::ids::{Address, AppId, DeviceId, UserId};
+use callbox_core::ids::{Address, AppId, UserId};
 use callbox_core::protocol::{DecodeError, Envelope, Message};
 use callbox_core::ticket;
 use tokio::time::timeout;
 
-use super::House;
+use super::{House, Shown};
 use crate::switchboard::HUB_DEVICE;
 
 /// A socket that has not logged in by then is closed.
@@ -22,6 +22,7 @@ const MAX_SESSION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 pub(super) struct Guest {
     pub(super) app: AppId,
     pub(super) address: Address,
+    pub(super) ticket: Shown,
     pub(super) ticket_left: Duration,
 }
 
@@ -88,11 +89,7 @@ fn check(bytes: &[u8], house: &House) -> Result<Guest, Refusal> {
     if device.as_str() == HUB_DEVICE {
         return Err(Refusal::new(format!("the device name `{HUB_DEVICE}` is the hub's own: choose another")));
     }
-    Ok(guest(app, user, device, left))
-}
-
-fn guest(app: AppId, user: UserId, device: DeviceId, ticket_left: Duration) -> Guest {
-    Guest { app, address: Address { user, device }, ticket_left }
+    Ok(Guest { app, address: Address { user, device }, ticket: Shown(ticket), ticket_left: left })
 }
 
 fn ticket_left(house: &House, app: AppId, user: &UserId, ticket: &str) -> Result<Duration, Refusal> {

@@ -1,5 +1,6 @@
 //! The edge that faces the network: HTTP, the page, WebSockets.
 
+mod broker_auth;
 mod demo;
 mod door;
 mod limits;
@@ -13,14 +14,14 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::{DefaultBodyLimit, Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use callbox_core::ids::{Address, AppId, EnvelopeId, IdSource};
 use callbox_core::protocol::MAX_BYTES;
 use callbox_core::ticket::SecretKey;
@@ -31,11 +32,12 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, warn};
 
+pub use broker_auth::{Kind, Network, Settings as BrokerAuth};
 pub use outbox::{Farewell, Full, Outbox};
 pub use seats::{TooFewDescriptors, seats};
 
 use crate::switchboard::{Frame, SessionId};
-use limits::RefusedLogins;
+use limits::{Bucket, RefusedLogins};
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub struct Settings {
     pub max_sessions: Option<u32>,
     /// How fast one session may talk.
     pub rate: Rate,
+    /// A broker may ask whether a ticket is good, and who may say what.
+    pub broker_auth: Option<BrokerAuth>,
     /// Hand out tickets of this app to whoever asks on this machine.
     pub demo: Option<AppId>,
 }
@@ -76,6 +80,8 @@ pub enum Event {
         app: AppId,
         /// Who it is.
         address: Address,
+        /// The ticket.
+        ticket: Shown,
         /// How long its ticket is still good.
         ticket_left: Duration,
         /// Where its messages go.
@@ -97,6 +103,16 @@ pub enum Event {
     Probe(oneshot::Sender<usize>),
 }
 
+/// A ticket as a device showed it; its `Debug` form does not.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Shown(pub String);
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shown(…)")
+    }
+}
+
 /// What every connection shares.
 #[derive(Debug)]
 pub struct House {
@@ -109,6 +125,8 @@ pub struct House {
     next_session: AtomicU64,
     ids: Mutex<IdSource>,
     refused: Mutex<RefusedLogins>,
+    /// How many questions of brokers are answered.
+    broker_questions: Mutex<Bucket>,
 }
 
 /// A request's header takes at most this long to arrive.
@@ -124,6 +142,10 @@ const MAX_FETCHING: usize = 256;
 /// Every socket has it from its first read on (tungstenite's own 128 KiB would be nine tenths of a session); a longer message
 /// makes it grow.
 const READ_BUFFER: usize = 4096;
+/// Questions of brokers a second; twice as many at once. Each costs some 10 µs.
+const QUESTIONS: u32 = 5000;
+/// A question holds a ticket, and names.
+const MAX_QUESTION: usize = 16 * 1024;
 
 impl House {
     /// A house with so many [`seats`], whose visitors are announced on `events`.
@@ -137,6 +159,7 @@ impl House {
             next_session: AtomicU64::new(1),
             ids: Mutex::new(ids),
             refused: Mutex::default(),
+            broker_questions: Mutex::new(Bucket::full(Instant::now(), 2 * QUESTIONS, f64::from(QUESTIONS))),
         }
     }
 
@@ -167,6 +190,10 @@ impl House {
 
     fn refused(&self) -> MutexGuard<'_, RefusedLogins> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn broker_questions(&self) -> MutexGuard<'_, Bucket> {
+        self.broker_questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn peer(&self, socket: SocketAddr, headers: &HeaderMap) -> IpAddr {
@@ -229,12 +256,18 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, mut sto
 }
 
 fn router(house: Arc<House>) -> Router {
+    let broker = Router::new()
+        .route("/mqtt/auth", post(broker_auth::auth))
+        .route("/mqtt/acl", post(broker_auth::acl))
+        .route("/mqtt/superuser", post(broker_auth::superuser))
+        .layer(DefaultBodyLimit::max(MAX_QUESTION));
     Router::new()
         .route("/ws", get(upgrade))
         .route("/healthz", get(health))
         .route("/api/demo", get(demo::is_open).post(demo::make))
         .fallback(page::page)
         .layer(DefaultBodyLimit::max(1024))
+        .merge(broker)
         .with_state(house)
 }
 

@@ -1,4 +1,4 @@
-//! How many devices fit: each session is one file descriptor.
+//! How many devices fit: each session is one file descriptor, or two at a gateway.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::debug;
@@ -22,29 +22,29 @@ pub struct TooFewDescriptors {
     allowed: u64,
 }
 
-/// Raises the soft limit of file descriptors to the hard one. Gives how many sessions there may be: as many as wanted, or as many
-/// as fit.
+/// Raises the soft limit of file descriptors to the hard one. Gives how many sessions of `each` descriptors there may be: as many as
+/// wanted, or as many as fit.
 ///
 /// # Errors
 /// [`TooFewDescriptors`] for what is wanted.
-pub fn seats(wanted: Option<u32>) -> Result<u32, TooFewDescriptors> {
+pub fn seats(wanted: Option<u32>, each: u32) -> Result<u32, TooFewDescriptors> {
     let limit = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     if let Err(error) = raised {
         debug!(%error, "the soft limit of file descriptors stays");
     }
-    fit(wanted, if raised.is_ok() { limit.maximum } else { limit.current })
+    fit(wanted, each, if raised.is_ok() { limit.maximum } else { limit.current })
 }
 
 /// `allowed` is None where nothing limits.
-fn fit(wanted: Option<u32>, allowed: Option<u64>) -> Result<u32, TooFewDescriptors> {
+fn fit(wanted: Option<u32>, each: u32, allowed: Option<u64>) -> Result<u32, TooFewDescriptors> {
     // Sockets at the door may still count as connections for a moment: they are reckoned twice.
     let taken = (2 * MAX_AT_DOOR + MAX_FETCHING) as u64 + OTHERS;
     let allowed = allowed.unwrap_or(u64::MAX);
-    let free = u32::try_from(allowed.saturating_sub(taken)).unwrap_or(u32::MAX);
+    let free = u32::try_from(allowed.saturating_sub(taken) / u64::from(each.max(1))).unwrap_or(u32::MAX);
     let seats = wanted.unwrap_or(free.clamp(1, MOST_UNASKED));
     if seats > free {
-        return Err(TooFewDescriptors { sessions: seats, needed: u64::from(seats) + taken, allowed });
+        return Err(TooFewDescriptors { sessions: seats, needed: u64::from(seats) * u64::from(each) + taken, allowed });
     }
     Ok(seats)
 }
@@ -55,27 +55,28 @@ mod tests {
 
     #[test]
     fn whoever_asks_for_nothing_gets_what_fits() {
-        assert_eq!(fit(None, None), Ok(10_000));
-        assert_eq!(fit(None, Some(524_288)), Ok(10_000));
-        assert_eq!(fit(None, Some(4096)), Ok(3264));
-        assert_eq!(fit(None, Some(1024)), Ok(192));
+        assert_eq!(fit(None, 1, None), Ok(10_000));
+        assert_eq!(fit(None, 1, Some(524_288)), Ok(10_000));
+        assert_eq!(fit(None, 1, Some(4096)), Ok(3264));
+        assert_eq!(fit(None, 1, Some(1024)), Ok(192));
+        assert_eq!(fit(None, 2, Some(1024)), Ok(96), "a gateway needs twice as many");
     }
 
     #[test]
     fn whoever_asks_for_more_than_fits_is_told_how_to_get_it() {
-        assert_eq!(fit(Some(192), Some(1024)), Ok(192));
-        assert_eq!(fit(Some(100_000), None), Ok(100_000));
-        let error = fit(Some(2000), Some(1024)).unwrap_err().to_string();
+        assert_eq!(fit(Some(192), 1, Some(1024)), Ok(192));
+        assert_eq!(fit(Some(100_000), 1, None), Ok(100_000));
+        let error = fit(Some(2000), 1, Some(1024)).unwrap_err().to_string();
         assert!(
             error.starts_with("2000 sessions need 2832 file descriptors, the system allows 1024: lower"),
             "{error}"
         );
-        assert!(fit(None, Some(100)).is_err());
+        assert!(fit(None, 1, Some(100)).is_err());
     }
 
     #[test]
     fn the_soft_limit_is_raised() {
-        assert!(seats(None).unwrap() > 0);
+        assert!(seats(None, 1).unwrap() > 0);
         let limit = getrlimit(Resource::Nofile);
         assert_eq!(limit.current, limit.maximum);
     }

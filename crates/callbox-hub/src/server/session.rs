@@ -87,9 +87,9 @@ async fn read(
     stream: &mut SplitStream<WebSocket>,
     house: &House,
 ) -> &'static str {
-    let Guest { app, address, ticket_left } = guest;
+    let Guest { app, address, ticket, ticket_left } = guest;
     let own_outbox = outbox.clone();
-    house.tell(Event::LoggedIn { session, app, address, ticket_left, outbox }).await;
+    house.tell(Event::LoggedIn { session, app, address, ticket, ticket_left, outbox }).await;
     let (limit, silence) = (&house.settings.rate, house.settings.heartbeat * 5 / 2);
     let mut bucket = Bucket::full(Instant::now(), limit.burst, f64::from(limit.per_second));
     loop {

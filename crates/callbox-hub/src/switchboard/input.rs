@@ -90,6 +90,13 @@ impl Frame {
 }
 
 impl Foreign {
+    /// Its text as it is passed on: with this sender, whatever it says itself.
+    pub fn stamped(&self, from: &Address) -> String {
+        let mut body = self.body.clone();
+        body.insert("from".to_owned(), serde_json::json!({ "user": from.user, "device": from.device }));
+        Value::Object(body).to_string()
+    }
+
     fn read(bytes: &[u8]) -> Option<Self> {
         let body: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
         let id = body.get("id")?.as_str()?.parse().ok()?;

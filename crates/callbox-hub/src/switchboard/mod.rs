@@ -9,6 +9,7 @@ mod kept;
 mod missed;
 mod outbox;
 mod route;
+mod sort;
 mod tenant;
 mod watchers;
 
@@ -20,7 +21,9 @@ use callbox_core::protocol::Bye;
 
 pub use effect::{Change, Effect, KeptInvite, MissedCall, Remembered};
 pub use input::{Foreign, Frame, Input, Now, SessionId};
+pub use sort::{Answer, Sorted, sort};
 pub use tenant::TenantSettings;
+pub use watchers::{MAX_EVERYBODY, Wish};
 
 use outbox::Outbox;
 use tenant::Tenant;

@@ -59,9 +59,7 @@ impl Outbox {
 
     /// Passes on what a device said in words not known here.
     pub(super) fn pass_foreign(&mut self, session: SessionId, foreign: &Foreign, from: &Address) {
-        let mut body = foreign.body.clone();
-        body.insert("from".to_owned(), serde_json::json!({ "user": from.user, "device": from.device }));
-        let text = serde_json::Value::Object(body).to_string();
+        let text = foreign.stamped(from);
         self.effects.push_back(Effect::Forward { session, text });
     }
 

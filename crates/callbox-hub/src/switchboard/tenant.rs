@@ -14,12 +14,10 @@ use super::held::Held;
 use super::kept::KeptInvites;
 use super::missed::Missed;
 use super::outbox::Outbox;
-use super::watchers::{Watchers, Wish};
+use super::watchers::{MAX_EVERYBODY, Watchers, Wish};
 
 /// The most users remembered as having logged in before.
 const MAX_SEEN: usize = 10_000;
-/// The most presence messages one `watch` of everybody is answered with.
-const MAX_EVERYBODY: usize = 1000;
 /// UserSig's code for a ticket that ran out.
 const EXPIRED: u32 = 70001;
 

@@ -8,10 +8,12 @@ use super::SessionId;
 
 /// The most names one session watches.
 pub(super) const MAX_NAMES: usize = 256;
+/// The most presence messages one `watch` of everybody is answered with.
+pub const MAX_EVERYBODY: usize = 1000;
 
 /// What a session asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub enum Wish {
     /// Everybody of the app.
     Everybody,
     /// These.
@@ -20,7 +22,10 @@ pub(super) enum Wish {
 
 impl Wish {
     /// Reads the list of a `watch`.
-    pub(super) fn parse(users: &[String]) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// What is wrong with it, for a person.
+    pub fn parse(users: &[String]) -> Result<Self, String> {
         if users.len() == 1 && users[0] == "*" {
             return Ok(Self::Everybody);
         }

@@ -1,0 +1,266 @@
+//! Stories of one desk: no socket, no broker; time is what the story says.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use callbox_core::ids::{Address, IdSource, UserId};
+use callbox_core::protocol::Envelope;
+use callbox_mqtt::{Event, Opened, Outcome};
+use serde_json::{Value, json};
+
+use super::desk::{Desk, Effect};
+use super::watching::Focus;
+use crate::switchboard::{Frame, MAX_EVERYBODY};
+
+/// A desk, its broker's view of it, and a clock.
+struct Story {
+    desk: Desk,
+    now: Instant,
+    said: Vec<Value>,
+    focus: Option<Focus>,
+}
+
+impl Story {
+    fn new(users: &[&str]) -> Self {
+        let me = Address { user: "anna".parse().unwrap(), device: "phone".parse().unwrap() };
+        let users: BTreeSet<UserId> = users.iter().map(|user| user.parse().unwrap()).collect();
+        let desk = Desk::new(me, Arc::new(users), IdSource::new([7; 32]));
+        Self { desk, now: Instant::now(), said: Vec::new(), focus: None }
+    }
+
+    fn up() -> Self {
+        let mut story = Self::new(&[]);
+        story.event(Event::Up);
+        story
+    }
+
+    fn event(&mut self, event: Event) {
+        self.desk.event(self.now, event);
+        self.drain();
+    }
+
+    fn hears(&mut self, message: Value) {
+        self.desk.heard(self.now, Frame::read(message.to_string().as_bytes()));
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(effect) = self.desk.poll_effect() {
+            match effect {
+                Effect::Say(text) => self.said.push(serde_json::from_str(&text).unwrap()),
+                Effect::Watch(focus) => self.focus = Some(focus),
+                Effect::Pass(foreign) => self.said.push(json!({ "passed": foreign.kind })),
+            }
+        }
+    }
+
+    /// Lets time pass, tick by tick.
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(at) = self.desk.deadline().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.desk.tick(self.now);
+            self.drain();
+        }
+        self.now = until;
+    }
+
+    fn is_there(&mut self, user: &str, device: &str, online: bool) {
+        let (user, device) = (user.parse().unwrap(), device.parse().unwrap());
+        self.event(Event::Presence { user, device, online });
+    }
+
+    fn acknowledged(&mut self, id: &str, outcome: Outcome) {
+        self.event(Event::Acknowledged { id: id.parse().unwrap(), call: None, outcome });
+    }
+
+    /// What was said since the last time.
+    fn said(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.said)
+    }
+
+    fn results(&mut self) -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        self.said().iter().filter(|m| m["type"] == "result").map(|m| (text(&m["re"]), text(&m["code"]))).collect()
+    }
+}
+
+fn invite(id: &str, kind: &str, remaining_ms: u32) -> Value {
+    json!({ "v": 1, "id": id, "to": { "user": "door" }, "type": "invite", "call": "c1", "kind": kind, "media": "audio",
+        "callees": ["door"], "remaining_ms": remaining_ms, "agent": "browser", "early": "off" })
+}
+
+fn pair(id: &str, code: &str) -> Vec<(String, String)> {
+    vec![(id.to_owned(), code.to_owned())]
+}
+
+#[test]
+fn an_invite_to_somebody_who_is_there_is_ok_as_soon_as_the_broker_has_it() {
+    let mut anna = Story::up();
+    anna.hears(invite("i", "single", 30_000));
+    assert_eq!(anna.focus, Some(Focus::Users(BTreeSet::from(["door".parse().unwrap()]))), "who is rung is watched");
+    assert_eq!(anna.desk.next_envelope(anna.now).unwrap().from.unwrap().to_string(), "anna/phone", "stamped");
+    anna.acknowledged("i", Outcome::Taken);
+    assert_eq!(anna.results(), [], "not known yet whether somebody is there");
+    anna.is_there("door", "panel", true);
+    assert_eq!(anna.results(), pair("i", "ok"));
+    assert_eq!(anna.focus, Some(Focus::Users(BTreeSet::new())), "nobody is watched for nothing");
+}
+
+#[test]
+fn an_invite_to_somebody_who_is_away_is_queued_or_of_a_group_offline() {
+    for (kind, code) in [("single", "queued"), ("group", "offline")] {
+        let mut anna = Story::up();
+        anna.hears(invite("i", kind, 30_000));
+        anna.event(Event::Watching);
+        anna.acknowledged("i", Outcome::Taken);
+        assert_eq!(anna.results(), []);
+        anna.pass(Duration::from_millis(400));
+        assert_eq!(anna.results(), pair("i", code));
+    }
+}
+
+#[test]
+fn an_invite_to_somebody_without_a_session_is_offline() {
+    let mut anna = Story::up();
+    anna.hears(invite("i", "single", 30_000));
+    anna.acknowledged("i", Outcome::NobodyThere);
+    assert_eq!(anna.results(), pair("i", "offline"));
+}
+
+#[test]
+fn an_invite_waits_for_the_broker_and_loses_time_or_is_over() {
+    let mut anna = Story::up();
+    anna.desk.down();
+    anna.hears(invite("i", "single", 30_000));
+    anna.pass(Duration::from_secs(8));
+    assert_eq!(anna.results(), []);
+    anna.event(Event::Up);
+    let sent = anna.desk.next_envelope(anna.now).unwrap().encode();
+    assert!(sent.contains("\"remaining_ms\":22000"), "{sent}");
+
+    let mut bert = Story::new(&[]);
+    bert.hears(invite("i", "single", 5_000));
+    bert.pass(Duration::from_secs(6));
+    assert_eq!(bert.results(), pair("i", "offline"));
+}
+
+#[test]
+fn what_the_broker_did_not_acknowledge_is_sent_again_and_the_rest_is_not() {
+    let mut anna = Story::up();
+    let hangup = |id: &str| json!({ "v": 1, "id": id, "to": { "user": "door" }, "type": "hangup", "call": id, "reason": "hangup" });
+    anna.hears(hangup("a"));
+    anna.hears(hangup("b"));
+    let ids = |anna: &mut Story| -> Vec<String> {
+        std::iter::from_fn(|| anna.desk.next_envelope(anna.now)).map(|envelope| envelope.id.to_string()).collect()
+    };
+    assert_eq!(ids(&mut anna), ["a", "b"]);
+    anna.acknowledged("a", Outcome::Taken);
+    anna.desk.down();
+    anna.event(Event::Up);
+    assert_eq!(ids(&mut anna), ["b"]);
+}
+
+#[test]
+fn a_watch_is_answered_by_the_state_then_ok_then_every_change() {
+    let mut anna = Story::up();
+    anna.hears(json!({ "v": 1, "id": "w", "type": "watch", "users": ["door", "flat"] }));
+    anna.event(Event::Watching);
+    anna.is_there("door", "panel", true);
+    assert_eq!(anna.said(), [] as [Value; 0]);
+    anna.pass(Duration::from_millis(700));
+    let said = anna.said();
+    let presence: Vec<_> =
+        said.iter().map(|m| (m["user"].as_str(), m["device"].as_str(), m["online"].as_bool())).collect();
+    assert_eq!(presence[0], (Some("door"), Some("panel"), Some(true)));
+    assert_eq!(presence[1], (Some("flat"), None, Some(false)));
+    assert_eq!((&said[2]["code"], &said[2]["re"], said.len()), (&json!("ok"), &json!("w"), 3));
+    anna.is_there("door", "panel", false);
+    let said = anna.said();
+    assert_eq!((&said[0]["device"], &said[0]["online"]), (&json!("panel"), &json!(false)));
+    assert_eq!((&said[1]["device"], &said[1]["online"], said.len()), (&json!(null), &json!(false), 2));
+    anna.is_there("mallory", "x", true);
+    assert_eq!(anna.said(), [] as [Value; 0], "she was not asked for");
+}
+
+#[test]
+fn who_went_while_the_broker_was_away_is_told_when_it_is_back() {
+    let mut anna = Story::up();
+    anna.hears(json!({ "v": 1, "id": "w", "type": "watch", "users": ["door"] }));
+    anna.event(Event::Watching);
+    anna.is_there("door", "panel", true);
+    anna.pass(Duration::from_secs(5));
+    anna.said();
+    anna.desk.down();
+    anna.pass(Duration::from_secs(60));
+    assert_eq!(anna.said(), [] as [Value; 0], "nobody is called gone because the broker is");
+    anna.event(Event::Up);
+    assert_eq!(anna.focus, Some(Focus::Users(BTreeSet::from(["door".parse().unwrap()]))), "watched again");
+    anna.event(Event::Watching);
+    anna.pass(Duration::from_secs(4));
+    assert_eq!(anna.said().iter().filter(|m| m["online"] == false).count(), 2);
+}
+
+#[test]
+fn everybody_is_watched_only_where_they_are_not_too_many() {
+    let mut anna = Story::up();
+    anna.hears(json!({ "v": 1, "id": "w", "type": "watch", "users": ["*"] }));
+    assert_eq!(anna.focus, Some(Focus::Everybody));
+    anna.event(Event::Watching);
+    for n in 0..=MAX_EVERYBODY {
+        anna.is_there("door", &format!("d{n}"), true);
+    }
+    assert_eq!(anna.results(), pair("w", "forbidden"));
+    assert_eq!(anna.focus, Some(Focus::Users(BTreeSet::new())));
+}
+
+#[test]
+fn only_listed_users_can_be_called_where_there_is_a_list() {
+    let mut anna = Story::new(&["flat"]);
+    anna.event(Event::Up);
+    anna.hears(invite("i", "single", 30_000));
+    assert_eq!(anna.results(), pair("i", "unknown_user"));
+    assert_eq!(anna.desk.next_envelope(anna.now), None);
+}
+
+#[test]
+fn what_only_the_hub_says_is_refused_and_a_result_is_never_answered() {
+    let mut anna = Story::up();
+    anna.hears(json!({ "v": 1, "id": "x", "to": { "user": "door" }, "type": "bye", "reason": "shutdown" }));
+    assert_eq!(anna.results(), pair("x", "forbidden"));
+    anna.hears(json!({ "v": 1, "id": "r", "to": { "user": "door" }, "type": "result", "code": "ok" }));
+    assert!(anna.desk.next_envelope(anna.now).is_some());
+    anna.acknowledged("r", Outcome::NobodyThere);
+    assert_eq!(anna.results(), []);
+}
+
+#[test]
+fn a_peers_message_is_told_with_its_sender_and_an_unknown_one_word_for_word() {
+    let mut anna = Story::up();
+    let text = r#"{"v":1,"id":"1","from":{"user":"door","device":"panel"},"to":{"user":"anna"},"type":"hangup","call":"c","reason":"hangup"}"#;
+    let Envelope { id, from, to, message } = Envelope::decode(text.as_bytes()).unwrap();
+    anna.event(Event::Heard(Opened { from: from.unwrap(), to: to.unwrap(), id, message }));
+    assert_eq!(anna.said(), [serde_json::from_str::<Value>(text).unwrap()]);
+    let dance = text.replace("\"hangup\",\"call\"", "\"dance\",\"call\"");
+    let error = Envelope::decode(dance.as_bytes()).unwrap_err();
+    anna.event(Event::NotUnderstood { error, payload: dance.clone().into_bytes().into() });
+    assert_eq!(anna.said(), [serde_json::from_str::<Value>(&dance).unwrap()]);
+    let future = text.replace("\"v\":1", "\"v\":2").replace("\"hangup\",\"call\"", "\"invite\",\"call\"");
+    let error = Envelope::decode(future.as_bytes()).unwrap_err();
+    anna.event(Event::NotUnderstood { error, payload: future.into_bytes().into() });
+    assert_eq!(anna.said(), [] as [Value; 0]);
+    assert_eq!(anna.desk.next_envelope(anna.now).unwrap().message.type_name(), "reject", "never silence");
+}
+
+#[test]
+fn a_flood_without_a_broker_is_bounded_and_said() {
+    let mut anna = Story::new(&[]);
+    for n in 0..400 {
+        anna.hears(json!({ "v": 1, "id": format!("m{n}"), "to": { "user": "door" }, "type": "candidate", "call": "c",
+            "link": 1, "candidate": "", "mline": 0 }));
+    }
+    let told = anna.results();
+    assert_eq!(told.len(), 400 - 128);
+    assert!(told.iter().all(|(_, code)| code == "offline"), "{told:?}");
+}

@@ -1,0 +1,323 @@
+//! A broker asks: may this client come in with this ticket, may it say or hear that? `POST /mqtt/auth`, `/mqtt/acl`, `/mqtt/superuser`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use axum::extract::{Extension, Form, FromRequest, Json, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use callbox_core::ids::{AppId, DeviceId};
+use callbox_core::ticket;
+use callbox_mqtt::Party;
+use callbox_mqtt::topic::{self, Topic};
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tracing::{debug, info, warn};
+
+use super::House;
+use super::page::plain;
+
+/// Who may ask, and in whose words.
+#[derive(Clone)]
+pub struct Settings {
+    /// Which broker asks.
+    pub kind: Kind,
+    /// What it has to show, where that is wanted.
+    pub secret: Option<String>,
+    /// Where it has to be, where that is wanted.
+    pub from: Vec<Network>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("kind", &self.kind).field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// Which broker asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// EMQX 5: HTTP authenticator and authorizer; the answer is JSON.
+    Emqx,
+    /// Mosquitto with mosquitto-go-auth's HTTP backend: the answer is the status.
+    GoAuth,
+}
+
+/// An address, or all that begin like it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u32,
+}
+
+impl Network {
+    /// `10.0.0.5`, `10.1.0.0/16`, `fd00::/8`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().ok()?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Some(most), |bits| bits.parse().ok().filter(|bits| *bits <= most))?;
+        Some(Self { address, bits })
+    }
+
+    fn holds(&self, other: IpAddr) -> bool {
+        let same = |a: u128, b: u128, width: u32| (a ^ b).checked_shr(width - self.bits).unwrap_or(0) == 0;
+        match (self.address, other.to_canonical()) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
+            _ => false,
+        }
+    }
+}
+
+/// What is asked. Brokers send more, which is not looked at.
+#[derive(Deserialize)]
+struct Question {
+    username: Option<String>,
+    password: Option<String>,
+    clientid: Option<String>,
+    topic: Option<String>,
+    /// EMQX: `publish`, `subscribe`.
+    action: Option<String>,
+    /// mosquitto-go-auth: 1 read, 2 write, 3 both, 4 subscribe.
+    acc: Option<Number>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Number {
+    Number(u8),
+    Text(String),
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Yes; a login until then (unix seconds).
+    Allow { until: Option<u64> },
+    /// No.
+    Deny(String),
+    /// It is none of ours: another rule of the broker may say.
+    Ignore,
+}
+
+/// `POST /mqtt/auth`: may this user come in?
+pub(super) async fn auth(
+    State(house): State<Arc<House>>,
+    Extension(socket): Extension<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (kind, question) = match asked(&house, socket, request).await {
+        Ok(asked) => asked,
+        Err(refused) => return *refused,
+    };
+    let verdict = login(&house, &question);
+    if let Verdict::Deny(reason) = &verdict {
+        info!(
+            user = question.username.unwrap_or_default().chars().take(64).collect::<String>(),
+            reason, "broker login refused"
+        );
+    }
+    answer(kind, verdict)
+}
+
+/// `POST /mqtt/acl`: may this user say, or hear, that?
+pub(super) async fn acl(
+    State(house): State<Arc<House>>,
+    Extension(socket): Extension<SocketAddr>,
+    request: Request,
+) -> Response {
+    match asked(&house, socket, request).await {
+        Ok((kind, question)) => answer(kind, access(&house, &question)),
+        Err(refused) => *refused,
+    }
+}
+
+/// `POST /mqtt/superuser`: nobody is above the rules.
+pub(super) async fn superuser(
+    State(house): State<Arc<House>>,
+    Extension(socket): Extension<SocketAddr>,
+    request: Request,
+) -> Response {
+    match asked(&house, socket, request).await {
+        Ok((kind, _)) => answer(kind, Verdict::Deny("nobody is".to_owned())),
+        Err(refused) => *refused,
+    }
+}
+
+/// Reads the question of somebody who may ask.
+async fn asked(house: &House, socket: SocketAddr, request: Request) -> Result<(Kind, Question), Box<Response>> {
+    let Some(settings) = &house.settings.broker_auth else {
+        return Err(no_answer(StatusCode::NOT_FOUND, "no [broker_auth] is configured"));
+    };
+    let (now, peer) = (Instant::now(), house.peer(socket, request.headers()));
+    if house.refused().wait(now, peer).is_some() {
+        return Err(no_answer(StatusCode::TOO_MANY_REQUESTS, "too many refused questions: wait"));
+    }
+    let is_known = settings.from.is_empty() || settings.from.iter().any(|network| network.holds(peer));
+    if !is_known || !shows(settings.secret.as_deref(), request.headers(), request.uri()) {
+        house.refused().note(now, peer);
+        warn!(%peer, "somebody who is not the broker asked: see `broker_auth.secret_file` and `broker_auth.allow_from`");
+        return Err(no_answer(StatusCode::UNAUTHORIZED, "only the broker may ask"));
+    }
+    if !house.broker_questions().take(now, 1) {
+        return Err(no_answer(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once"));
+    }
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let question = if kind.starts_with("application/x-www-form-urlencoded") {
+        Form::<Question>::from_request(request, &()).await.map(|form| form.0).map_err(IntoResponse::into_response)
+    } else {
+        Json::<Question>::from_request(request, &()).await.map(|json| json.0).map_err(IntoResponse::into_response)
+    };
+    question.map(|question| (settings.kind, question)).map_err(Box::new)
+}
+
+fn no_answer(status: StatusCode, text: &str) -> Box<Response> {
+    Box::new(plain(status, text))
+}
+
+/// Whether the secret is shown: `Authorization: Bearer SECRET`, or `?secret=SECRET` for brokers that send no headers.
+fn shows(secret: Option<&str>, headers: &HeaderMap, uri: &Uri) -> bool {
+    let Some(secret) = secret else { return true };
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let query = || uri.query()?.split('&').find_map(|pair| pair.strip_prefix("secret="));
+    // Hashes are compared: how long that takes tells nothing of the secret.
+    bearer.or_else(query).is_some_and(|shown| Sha256::digest(shown) == Sha256::digest(secret))
+}
+
+fn login(house: &House, question: &Question) -> Verdict {
+    let Some(me) = question.username.as_deref().and_then(|name| name.parse::<Party>().ok()) else {
+        return Verdict::Ignore;
+    };
+    let Some(key) = house.settings.apps.get(&me.app) else {
+        return Verdict::Deny(format!("there is no app {} at this hub", me.app));
+    };
+    // The client id names the session, and with it what waits for the user: nobody gets another's.
+    if let Some(client) = question.clientid.as_deref().filter(|client| device(&me, client).is_none()) {
+        let client: String = client.chars().take(64).collect();
+        return Verdict::Deny(format!("client id `{client}`: {me}/DEVICE is needed"));
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    match ticket::verify(me.app, key, &me.user, question.password.as_deref().unwrap_or_default(), now) {
+        Ok(claims) => Verdict::Allow { until: Some(claims.expires_at()) },
+        Err(error) => Verdict::Deny(format!("{}: {error}", error.code())),
+    }
+}
+
+/// The device that a client id names, if it is one of this user.
+fn device(me: &Party, client: &str) -> Option<DeviceId> {
+    client.strip_prefix(&me.to_string())?.strip_prefix('/')?.parse().ok()
+}
+
+fn access(house: &House, question: &Question) -> Verdict {
+    let (Some(name), Some(topic)) = (&question.username, &question.topic) else {
+        return Verdict::Deny("`username` and `topic` are needed".to_owned());
+    };
+    let Ok(me) = name.parse::<Party>() else { return Verdict::Ignore };
+    if !topic.starts_with("callbox/") {
+        return Verdict::Ignore;
+    }
+    let acc = match &question.acc {
+        Some(Number::Number(number)) => Some(*number),
+        Some(Number::Text(text)) => text.parse().ok(),
+        None => None,
+    };
+    let apps: Vec<AppId> = house.settings.apps.keys().copied().collect();
+    let is_allowed = apps.contains(&me.app)
+        && match (question.action.as_deref(), acc) {
+            (Some("publish"), None) | (None, Some(2)) => may_write(&me, topic),
+            (Some("subscribe"), None) | (None, Some(4)) => may_subscribe(&me, topic, &apps),
+            (None, Some(1)) => may_read(&me, topic),
+            (None, Some(3)) => may_read(&me, topic) && may_write(&me, topic),
+            _ => return Verdict::Deny("`action` (publish, subscribe) or `acc` (1 to 4) is needed".to_owned()),
+        };
+    if is_allowed { Verdict::Allow { until: None } } else { Verdict::Deny(format!("{me} may not do this there")) }
+}
+
+fn may_write(me: &Party, topic: &str) -> bool {
+    match Topic::read(topic.as_bytes()) {
+        Some(Topic::Message { to, from }) => from == *me && to.app == me.app,
+        Some(Topic::Presence { of, .. }) => of == *me,
+        None => false,
+    }
+}
+
+fn may_read(me: &Party, topic: &str) -> bool {
+    match Topic::read(topic.as_bytes()) {
+        Some(Topic::Message { to, from }) => to == *me && from.app == me.app,
+        Some(Topic::Presence { of, .. }) => of.app == me.app,
+        None => false,
+    }
+}
+
+fn may_subscribe(me: &Party, filter: &str, apps: &[AppId]) -> bool {
+    // Everybody's presence is that of every app.
+    if filter == topic::ALL_PRESENCES {
+        return apps.len() == 1;
+    }
+    let of = filter.strip_prefix("callbox/1/presence/").and_then(|rest| rest.strip_suffix("/+"));
+    filter == topic::inbox(me) || of.and_then(|of| of.parse::<Party>().ok()).is_some_and(|of| of.app == me.app)
+}
+
+fn answer(kind: Kind, verdict: Verdict) -> Response {
+    debug!(?verdict, "the broker is answered");
+    match (kind, verdict) {
+        (Kind::Emqx, Verdict::Allow { until: Some(until) }) => {
+            Json(json!({ "result": "allow", "is_superuser": false, "expire_at": until })).into_response()
+        }
+        (Kind::Emqx, Verdict::Allow { until: None }) => Json(json!({ "result": "allow" })).into_response(),
+        (Kind::Emqx, Verdict::Deny(_)) => Json(json!({ "result": "deny" })).into_response(),
+        (Kind::Emqx, Verdict::Ignore) => Json(json!({ "result": "ignore" })).into_response(),
+        (Kind::GoAuth, Verdict::Allow { .. }) => Json(json!({ "ok": true, "error": "" })).into_response(),
+        (Kind::GoAuth, Verdict::Deny(error)) => no(&error),
+        (Kind::GoAuth, Verdict::Ignore) => no("no user of Callbox"),
+    }
+}
+
+fn no(error: &str) -> Response {
+    (StatusCode::FORBIDDEN, Json(json!({ "ok": false, "error": error }))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_holds_what_begins_like_it() {
+        let holds = |network: &str, address: &str| Network::parse(network).unwrap().holds(address.parse().unwrap());
+        assert!(holds("10.1.0.0/16", "10.1.2.3") && !holds("10.1.0.0/16", "10.2.0.1"));
+        assert!(
+            holds("10.0.0.5", "10.0.0.5") && holds("10.0.0.5", "::ffff:10.0.0.5") && !holds("10.0.0.5", "10.0.0.6")
+        );
+        assert!(holds("0.0.0.0/0", "192.0.2.1") && !holds("0.0.0.0/0", "2001:db8::1") && holds("::/0", "2001:db8::1"));
+        for bad in ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/x", "::/129", "10.0.0.0/"] {
+            assert_eq!(Network::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_rules_are_those_of_the_example_access_list_and_keep_apps_apart() {
+        let me: Party = "anna@7".parse().unwrap();
+        assert!(may_write(&me, "callbox/1/to/door@7/from/anna@7") && may_write(&me, "callbox/1/presence/anna@7/x"));
+        for bad in ["callbox/1/to/door@7/from/door@7", "callbox/1/to/door@8/from/anna@7", "callbox/1/presence/door@7/x"]
+        {
+            assert!(!may_write(&me, bad), "{bad}");
+        }
+        assert!(may_read(&me, "callbox/1/to/anna@7/from/door@7") && may_read(&me, "callbox/1/presence/door@7/x"));
+        for bad in ["callbox/1/to/door@7/from/anna@7", "callbox/1/to/anna@7/from/x@8", "callbox/1/presence/door@8/x"] {
+            assert!(!may_read(&me, bad), "{bad}");
+        }
+        let (one, two) = ([AppId(7)], [AppId(7), AppId(8)]);
+        assert!(may_subscribe(&me, "callbox/1/to/anna@7/from/+", &two));
+        assert!(may_subscribe(&me, "callbox/1/presence/door@7/+", &two));
+        assert!(
+            may_subscribe(&me, "callbox/1/presence/+/+", &one) && !may_subscribe(&me, "callbox/1/presence/+/+", &two)
+        );
+        for bad in ["#", "callbox/#", "callbox/1/to/+/from/+", "callbox/1/to/door@7/from/+", "callbox/1/presence/x@8/+"]
+        {
+            assert!(!may_subscribe(&me, bad, &one), "{bad}");
+        }
+    }
+}
