@@ -18,6 +18,7 @@ mod media_loopback;
 mod media_screen;
 mod media_timing;
 mod media_wire;
+#[allow(dead_code, reason = "the hub's tests use more of it")]
 mod mosquitto;
 mod mqtt;
 mod mqtt_daemons;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
 use callbox_core::ids::Address;
-use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Login, Renewal, Tls};
+use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Instance, Login, Renewal, Tls};
 use tokio::sync::mpsc;
 use tokio::time::{interval, sleep_until};
 
@@ -27,6 +27,8 @@ pub(super) struct Mqtt {
     brokers: Arc<Brokers>,
     /// The session holds something that cannot be read and would come again for ever: begin a new one.
     clean_start: bool,
+    /// The login of the last connection that was up.
+    instance: Option<Instance>,
 }
 
 impl Transport for Mqtt {
@@ -50,9 +52,16 @@ impl Transport for Mqtt {
             Ok(connection) => connection,
             Err(end) => return end.into(),
         };
+        let connection = match self.instance.clone() {
+            Some(instance) => connection.resume(instance),
+            None => connection,
+        };
         let mut session = Session { mqtt: self, connection, renewal, at: None, own: Vec::new(), up: false };
         let end = session.carry(exchange, orders).await;
-        let Session { connection, .. } = session;
+        let Session { connection, up, .. } = session;
+        if up {
+            self.instance = Some(connection.instance());
+        }
         self.clean_start = connection.is_poisoned();
         if matches!(end, End::Stopped) {
             connection.close().await;
@@ -63,7 +72,7 @@ impl Transport for Mqtt {
 
 impl Mqtt {
     pub(super) fn new(settings: Settings, brokers: Brokers) -> Self {
-        Self { settings, brokers: Arc::new(brokers), clean_start: false }
+        Self { settings, brokers: Arc::new(brokers), clean_start: false, instance: None }
     }
 
     fn address(&self) -> Address {

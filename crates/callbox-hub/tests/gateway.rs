@@ -284,14 +284,18 @@ async fn a_broker_that_is_away_ends_no_session_and_calls_work_again_soon() {
 }
 
 #[tokio::test]
-async fn a_newer_login_wins() {
+async fn a_newer_login_wins_at_the_same_gateway_and_at_another() {
     let Some((_broker, north, south)) = street().await else { return };
     let mut first = north.device("anna", "phone").await;
     let mut second = north.device("anna", "phone").await;
     assert_eq!(first.hear_bye().await["reason"], "replaced");
     second.hears_nothing().await;
+    // Mosquitto 2.0 does not say why it hangs up: the older one finds out, and leaves.
+    let mut third = south.device("anna", "phone").await;
+    assert_eq!(second.hear_bye().await["reason"], "replaced");
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let mut door = north.device("door", "panel").await;
-    call("c1", &mut door, &mut second, "anna").await;
+    call("c1", &mut door, &mut third, "anna").await;
     assert!(north.stop().await < Duration::from_secs(3));
     assert_eq!(door.hear_bye().await["reason"], "shutdown");
     south.stop().await;

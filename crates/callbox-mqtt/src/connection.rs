@@ -26,6 +26,17 @@ use crate::topic::{self, Party, Topic};
 /// A presence that nobody renews is forgotten by the broker: a panel may vanish together with the broker that held its will.
 const PRESENCE: Duration = Duration::from_secs(2 * 60 * 60);
 
+/// How long a resumed session waits to hear whether the same device has logged in elsewhere meanwhile. Stored messages come at once.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// One login of a device over all its connections: by it a connection that broke is told from one that another login ended. Brokers
+/// should say so (`Session taken over`), but Mosquitto 2.0 only hangs up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    here: EnvelopeId,
+    gone: EnvelopeId,
+}
+
 /// One connection, or the attempt at one.
 pub struct Connection {
     login: Login,
@@ -34,7 +45,10 @@ pub struct Connection {
     tls: Option<Tls>,
     password: String,
     clean_start: bool,
-    ids: IdSource,
+    instance: Instance,
+    /// The login went on before: what our presence topic says now tells whether another one has taken its place.
+    resumed: bool,
+    look_until: Option<Instant>,
     /// The broker that is used or tried now, by its number.
     at: usize,
     link: Option<Link>,
@@ -63,6 +77,7 @@ impl Connection {
     ) -> Result<Self, End> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|error| End::Lost(format!("no randomness: {error}")))?;
+        let mut ids = IdSource::new(seed);
         Ok(Self {
             me: login.party(),
             login,
@@ -70,7 +85,9 @@ impl Connection {
             tls,
             password: password.into(),
             clean_start,
-            ids: IdSource::new(seed),
+            instance: Instance { here: ids.envelope(), gone: ids.envelope() },
+            resumed: false,
+            look_until: None,
             at: 0,
             link: None,
             reasons: Vec::new(),
@@ -81,6 +98,18 @@ impl Connection {
             connected: false,
             poisoned: false,
         })
+    }
+
+    /// Goes on with the login of an earlier connection that was up. When the same device has logged in elsewhere since, this one ends
+    /// with [`End::TakenOver`]; without it the newcomer wins.
+    #[must_use]
+    pub fn resume(self, instance: Instance) -> Self {
+        Self { instance, resumed: true, ..self }
+    }
+
+    /// The login of this connection, for the next one.
+    pub fn instance(&self) -> Instance {
+        self.instance.clone()
     }
 
     /// What happens next, or why the connection ended. Loses nothing when dropped unfinished; not to be asked again after an end.
@@ -96,7 +125,7 @@ impl Connection {
                 return self.dial();
             };
             let far = link.heard_at() + PRESENCE;
-            let (settled_at, presence_due) = (self.burst.deadline(), self.presence_due);
+            let (settled_at, presence_due, look_until) = (self.burst.deadline(), self.presence_due, self.look_until);
             tokio::select! {
                 packet = link.next() => match packet {
                     Ok(packet) => self.on(packet)?,
@@ -106,6 +135,7 @@ impl Connection {
                     self.ready.extend(self.burst.end(Instant::now()).into_iter().map(Event::Heard));
                 }
                 () = sleep_until(presence_due.unwrap_or(far).into()), if presence_due.is_some() => self.say_present(),
+                () = sleep_until(look_until.unwrap_or(far).into()), if look_until.is_some() => self.come_up(),
             }
         }
     }
@@ -210,6 +240,7 @@ impl Connection {
         match packet {
             Packet::ConnAck(answer) => self.greeted(&answer),
             Packet::SubAck(answer) => return self.subscribed(&answer),
+            Packet::Publish(message) if self.is_of_ourselves(&message) => return self.looked(&message),
             Packet::Publish(message) => self.received(message),
             Packet::PubAck(answer) => self.acknowledged(&answer),
             _ => {}
@@ -225,12 +256,48 @@ impl Connection {
         if answer.session_present {
             self.burst.begin(link.heard_at());
         }
-        link.subscribe(vec![Filter {
+        let inbox = Filter {
             nolocal: true,
             // Nothing that is said to somebody is kept for those who come later, whatever the sender asks for.
             retain_forward_rule: RetainForwardRule::Never,
             ..Filter::new(topic::inbox(&self.me), QoS::AtLeastOnce)
-        }]);
+        };
+        let mut filters = vec![inbox];
+        if self.resumed {
+            filters.push(Filter::new(self.login.presence_topic(), QoS::AtMostOnce));
+        }
+        link.subscribe(filters);
+    }
+
+    /// Whether this tells, before we have said so ourselves, that our device is there.
+    fn is_of_ourselves(&self, message: &Publish) -> bool {
+        self.resumed && !self.is_up() && message.topic == self.login.presence_topic()
+    }
+
+    /// The device is there by the word of another login, or not.
+    fn looked(&mut self, message: &Publish) -> Result<(), End> {
+        let said = Envelope::decode(&message.payload).ok();
+        let other = said.is_some_and(|said| {
+            let is_online = matches!(said.message, Message::Presence { online: true, .. });
+            is_online && said.id != self.instance.here
+        });
+        if other {
+            return Err(End::TakenOver);
+        }
+        self.resumed = false;
+        if self.look_until.is_some() {
+            self.come_up();
+        }
+        Ok(())
+    }
+
+    fn come_up(&mut self) {
+        self.look_until = None;
+        if let Some(link) = &self.link {
+            link.unsubscribe(self.login.presence_topic());
+        }
+        self.say_present();
+        self.ready.push_back(Event::Up);
     }
 
     fn subscribed(&mut self, answer: &SubAck) -> Result<(), End> {
@@ -246,8 +313,11 @@ impl Connection {
             let inbox = topic::inbox(&self.me);
             return Err(End::Refused(format!("the broker does not let us read {inbox}: {reason:?}")));
         }
-        self.say_present();
-        self.ready.push_back(Event::Up);
+        if self.resumed {
+            self.look_until = Some(Instant::now() + LOOK);
+        } else {
+            self.come_up();
+        }
         Ok(())
     }
 
@@ -302,10 +372,11 @@ impl Connection {
     }
 
     /// What the presence topic says of us.
-    fn presence(&mut self, online: bool) -> String {
+    fn presence(&self, online: bool) -> String {
         let from = self.login.address.clone();
         let message = Message::Presence { user: from.user.clone(), device: Some(from.device.clone()), online };
-        Envelope { id: self.ids.envelope(), from: Some(from), to: None, message }.encode()
+        let id = if online { &self.instance.here } else { &self.instance.gone }.clone();
+        Envelope { id, from: Some(from), to: None, message }.encode()
     }
 
     fn watch_filters(&mut self, filters: BTreeSet<String>) -> bool {

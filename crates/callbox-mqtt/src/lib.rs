@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! Connection::open(login, brokers, tls, password, clean_start)
+//!     .resume(..)   for every connection after one that was up: who logged in later stays
 //!     .next()       -> Event: up, a peer's message, presence, how a message of ours fared; or why it ended
 //!     .publish(..)  an envelope, while there is room; answered by Event::Acknowledged with its id
 //!     .watch(..)    whose presence to hear of
@@ -32,7 +33,7 @@ mod tls;
 pub mod topic;
 
 pub use broker::{BadBroker, BrokerUrl, Brokers, Identity};
-pub use connection::Connection;
+pub use connection::{Connection, Instance};
 pub use end::End;
 pub use event::{Event, Outcome};
 pub use opened::Opened;

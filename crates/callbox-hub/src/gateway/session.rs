@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
 use callbox_core::protocol::{Bye, Envelope};
-use callbox_mqtt::{Connection, End, Event, Login};
+use callbox_mqtt::{Connection, End, Event, Instance, Login};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::sleep_until;
 use tracing::{debug, error, info, warn};
@@ -70,6 +70,8 @@ struct Way {
     began: Instant,
     retry_at: Instant,
     clean_start: bool,
+    /// The login of the last connection that was up.
+    instance: Option<Instance>,
     is_up: bool,
     /// The device was welcomed, and is to be welcomed (again) then.
     welcomed: bool,
@@ -87,6 +89,7 @@ impl Session {
             began: now,
             retry_at: now,
             clean_start: false,
+            instance: None,
             is_up: false,
             welcomed: false,
             welcome_at: Some(now + WELCOME),
@@ -165,6 +168,10 @@ impl Session {
             });
         match opened {
             Ok(connection) => {
+                let connection = match way.instance.clone() {
+                    Some(instance) => connection.resume(instance),
+                    None => connection,
+                };
                 way.connection = Some(connection);
                 way.permit = Some(permit);
             }
@@ -254,6 +261,7 @@ impl Session {
     fn up(&mut self, way: &mut Way) {
         way.permit = None;
         way.is_up = true;
+        way.instance = way.connection.as_ref().map(Connection::instance);
         if way.welcomed {
             debug!(session = self.id.0, "back at the broker");
         } else {
