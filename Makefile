@@ -72,7 +72,7 @@ board-test: binaries ## The daemon from its package on a virtual board in qemu (
 	$(CARGO) deb --no-build --no-strip
 	tests/board/run
 
-fuzz: ## Every place where bytes enter, FUZZ_SECONDS each (needs a nightly toolchain and cargo-fuzz)
+fuzz: setup ## Every place where bytes enter, FUZZ_SECONDS each (builds cargo-fuzz when it is missing)
 	.ci/fuzz $(FUZZ_SECONDS)
 
 msrv: ## The whole workspace with Rust 1.85
