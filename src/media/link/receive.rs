@@ -138,7 +138,8 @@ fn describe(medium: Medium) -> Result<String, String> {
         Medium::Video(VideoCodec::Vp8) => "rtpvp8depay request-keyframe=true wait-for-keyframe=true",
         // A stream that was joined in the middle has no profile yet, and openh264dec would refuse it for good.
         Medium::Video(VideoCodec::H264) => {
-            "rtph264depay request-keyframe=true wait-for-keyframe=true ! h264parse \
+            "rtph264depay request-keyframe=true wait-for-keyframe=true \
+             ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au \
              ! capssetter caps=\"video/x-h264,profile=(string)constrained-baseline\""
         }
     };

@@ -70,7 +70,9 @@ impl Medium {
             Self::Audio => ("rtpopuspay", &[]),
             Self::Video(VideoCodec::Vp8) => ("rtpvp8pay", &[("picture-id-mode", "15-bit")]),
             Self::Video(VideoCodec::H264) => {
-                ("rtph264pay", &[("aggregate-mode", "zero-latency"), ("config-interval", "-1")])
+                // The parameter sets are in each key frame already. Told to, the payloader repeats them before each slice,
+                // which cuts the frame into pieces for whoever parses it at the other end.
+                ("rtph264pay", &[("aggregate-mode", "zero-latency"), ("config-interval", "0")])
             }
         }
     }
