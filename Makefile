@@ -28,7 +28,7 @@ demo: setup ## A panel and a hub in one terminal; prints the address to open
 
 test: setup-test lint unit official client scenarios brief network-brief ## Everything that must hold, in under 35 minutes on two cores
 
-lint: setup ## Formatting and clippy, warnings are errors
+lint: setup-test ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 
