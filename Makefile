@@ -64,7 +64,7 @@ bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio 
 soak: binaries ## CALLS=300 calls in a row on one daemon: threads, descriptors, memory slope
 	target/release/callbox demo --self-call --rounds $(CALLS) --soak
 
-load: binaries ## STATIONS=5000 stations and RATE=50 calls a second against a hub: lost, doubled, latency, memory
+load: setup-test binaries ## STATIONS=5000, RATE=50 calls a second: a hub and Mosquitto side by side; latency, memory, wire, lost calls
 	.ci/load $(STATIONS) $(RATE)
 
 board-test: binaries ## The daemon from its package on a virtual board in qemu (needs root)

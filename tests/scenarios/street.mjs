@@ -118,9 +118,9 @@ export class Street {
   }
 
   /** A browser's page. Its camera is the browser's, and early connect is for its callees to say. */
-  async #signIn(transport, user, device, { ring, codec, relay }) {
+  async #signIn(transport, user, device, { ring, codec, relay, hub }) {
     const page = await this.emptyPage(`${user}/${device}`);
-    const query = { ...(ring && { ring }), ...(codec && { codec }), ...(relay && { relay: 1 }) };
+    const query = { ...(ring && { ring }), ...(codec && { codec }), ...(relay && { relay: 1 }), ...(hub !== undefined && { hub }) };
     await page.enter(await transport.page(user, device, query));
     return page;
   }

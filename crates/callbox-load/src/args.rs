@@ -1,7 +1,7 @@
 //! The command line, and what it means.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use callbox_core::ids::AppId;
@@ -25,9 +25,9 @@ const UNANSWERED_MS: std::ops::RangeInclusive<u64> = 1_000..=600_000;
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub struct Args {
-    /// The hub: ws://host:port/ws
-    #[arg(long)]
-    pub url: String,
+    /// A hub (ws://host:port/ws) or a broker (mqtt://host:port); several are loaded one after the other and compared
+    #[arg(long, required_unless_present = "passwords")]
+    pub url: Vec<String>,
     /// The app's number
     #[arg(long)]
     pub app: u32,
@@ -85,9 +85,21 @@ pub struct Args {
     /// Writes the figures there as JSON
     #[arg(long)]
     pub json: Option<PathBuf>,
-    /// The server's process, on this machine: its memory and processor time are measured
+    /// The server's process, on this machine, for each --url: its memory and processor time are measured
     #[arg(long)]
-    pub server_pid: Option<u32>,
+    pub server_pid: Vec<u32>,
+    /// An interface that carries nothing else, such as `lo` in a network namespace: what goes over it is measured
+    #[arg(long)]
+    pub interface: Option<String>,
+    /// For how many seconds everybody only stays connected, to see what that costs
+    #[arg(long, default_value_t = 0)]
+    pub idle_seconds: u32,
+    /// When the tickets are made, in seconds since 1970: with the same key and time they are the same. Default: now
+    #[arg(long)]
+    pub issued: Option<u64>,
+    /// Only writes a line USER@APP:TICKET for each station there: a broker that compares passwords has to know them
+    #[arg(long, conflicts_with = "url", requires = "issued")]
+    pub passwords: Option<PathBuf>,
 }
 
 /// Why the command line makes no run.
@@ -111,6 +123,14 @@ pub enum BadArgs {
         /// What the system says.
         source: io::Error,
     },
+    /// Some servers have a process and others have none.
+    #[error("--server-pid: {pids} for {urls} of --url: name one for each, in their order, or none")]
+    Pids {
+        /// How many of one.
+        pids: usize,
+        /// How many of the other.
+        urls: usize,
+    },
     /// There is no key in it.
     #[error("--key-file {path}: {source}", path = path.display())]
     Key {
@@ -122,31 +142,57 @@ pub enum BadArgs {
 }
 
 impl Args {
-    /// What they mean.
+    /// Who takes part.
     ///
     /// # Errors
     /// [`BadArgs`].
-    pub fn settings(&self) -> Result<Settings, BadArgs> {
+    pub fn cast(&self) -> Result<Cast, BadArgs> {
         let path = self.key_file.clone();
         let text = fs::read_to_string(&path).map_err(|source| BadArgs::ReadKey { path: path.clone(), source })?;
         let key = SecretKey::new(&text).map_err(|source| BadArgs::Key { path, source })?;
         let ms = Duration::from_millis;
-        let cast = Cast { app: AppId(self.app), key, unanswered: ms(self.unanswered_ms), link: ms(self.link_ms) };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let (issued, unanswered, link) = (self.issued.unwrap_or(now), ms(self.unanswered_ms), ms(self.link_ms));
+        Ok(Cast { app: AppId(self.app), key, issued, unanswered, link })
+    }
+
+    /// What they mean, for each server.
+    ///
+    /// # Errors
+    /// [`BadArgs`].
+    pub fn settings(&self) -> Result<Vec<Settings>, BadArgs> {
+        let (pids, urls) = (self.server_pid.len(), self.url.len());
+        if pids != 0 && pids != urls {
+            return Err(BadArgs::Pids { pids, urls });
+        }
+        let pids = self.server_pid.iter().copied().map(Some).chain(std::iter::repeat(None));
+        self.url.iter().zip(pids).map(|(url, server)| self.load_on(url, server)).collect()
+    }
+
+    fn load_on(&self, url: &str, server: Option<u32>) -> Result<Settings, BadArgs> {
         check("connect-rate", self.connect_rate, (1.0..=100_000.0).contains(&self.connect_rate), "1 to 100000")?;
         check("settle-ms", self.settle_ms, self.settle_ms <= 60_000, "at most 60000")?;
         check("link-ms", self.link_ms, self.link_ms <= 10_000, "at most 10000")?;
+        let idle = self.idle_seconds;
+        check("idle-seconds", idle, idle <= 3600, "at most 3600")?;
         Ok(Settings {
-            url: self.url.clone(),
-            cast,
+            url: url.to_owned(),
+            cast: self.cast()?,
             sizes: self.sizes()?,
             scenario: self.scenario()?,
             connects_per_second: self.connect_rate,
-            settle: ms(self.settle_ms),
-            server: self.server_pid,
+            settle: Duration::from_millis(self.settle_ms),
+            idle: Duration::from_secs(idle.into()),
+            server,
+            interface: self.interface.clone(),
         })
     }
 
-    fn sizes(&self) -> Result<Vec<usize>, BadArgs> {
+    /// The numbers of stations, smallest first.
+    ///
+    /// # Errors
+    /// [`BadArgs`].
+    pub fn sizes(&self) -> Result<Vec<usize>, BadArgs> {
         let (name, mut sizes) =
             if self.curve.is_empty() { ("stations", vec![self.stations]) } else { ("curve", self.curve.clone()) };
         sizes.sort_unstable();
@@ -197,7 +243,7 @@ fn check(name: &'static str, found: impl ToString, right: bool, allowed: &str) -
 mod tests {
     use super::*;
 
-    fn parse(more: &[&str]) -> Result<Settings, String> {
+    fn parse(more: &[&str]) -> Result<Vec<Settings>, String> {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("key");
         fs::write(&key, "secret\n").unwrap();
@@ -209,12 +255,30 @@ mod tests {
     #[test]
     fn the_defaults_are_a_run() {
         let settings = parse(&[]).unwrap();
-        assert_eq!((settings.sizes, settings.scenario.rate), (vec![1000], 50.0));
+        assert_eq!((settings[0].sizes.clone(), settings[0].scenario.rate), (vec![1000], 50.0));
+    }
+
+    #[test]
+    fn several_servers_have_a_process_each() {
+        let more = ["--url", "mqtt://127.0.0.1:2", "--server-pid", "3", "--server-pid", "4"];
+        let settings = parse(&more).unwrap();
+        let servers: Vec<_> = settings.iter().map(|settings| (settings.url.as_str(), settings.server)).collect();
+        assert_eq!(servers, [("ws://127.0.0.1:1/ws", Some(3)), ("mqtt://127.0.0.1:2", Some(4))]);
+        assert!(parse(&more[..4]).unwrap_err().contains("1 for 2 of --url"));
+    }
+
+    #[test]
+    fn passwords_are_the_same_for_the_same_time() {
+        let with = |issued| parse(&["--issued", issued]).unwrap()[0].cast.passwords(2);
+        assert_eq!(with("1000"), with("1000"));
+        assert_ne!(with("1000"), with("1001"));
+        let (passwords, login) = (with("7"), parse(&["--issued", "7"]).unwrap()[0].cast.login(1));
+        assert_eq!(passwords.lines().nth(1), Some(format!("load-00001@7:{}", login.ticket).as_str()));
     }
 
     #[test]
     fn a_curve_is_sorted() {
-        assert_eq!(parse(&["--curve", "2000,500,1000,500"]).unwrap().sizes, [500, 1000, 2000]);
+        assert_eq!(parse(&["--curve", "2000,500,1000,500"]).unwrap()[0].sizes, [500, 1000, 2000]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who takes part: the names, tickets and habits of the simulated users.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use callbox_core::ids::{Address, AppId, DeviceId, UserId};
 use callbox_core::protocol::Agent;
@@ -20,6 +20,8 @@ pub struct Cast {
     pub app: AppId,
     /// Its key.
     pub key: SecretKey,
+    /// When their tickets are made, in seconds since 1970.
+    pub issued: u64,
     /// How long a call rings that nobody answers.
     pub unanswered: Duration,
     /// How long ICE and DTLS take.
@@ -45,9 +47,17 @@ impl Cast {
     /// What this user logs in with.
     pub fn login(&self, index: usize) -> Login {
         let user = user(index);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let ticket = ticket::make(self.app, &self.key, &user, now, TICKET_SECS);
+        let ticket = ticket::make(self.app, &self.key, &user, self.issued, TICKET_SECS);
         Login { app: self.app, user, device: device(), ticket, agent: agent(index) }
+    }
+
+    /// What a broker that compares passwords has to know: a line `USER@APP:TICKET` for each of so many.
+    pub fn passwords(&self, many: usize) -> String {
+        let line = |index| {
+            let Login { app, user, ticket, .. } = self.login(index);
+            format!("{user}@{app}:{ticket}\n")
+        };
+        (0..many).map(line).collect()
     }
 
     /// This user's station. `seed` is chance for its call ids.

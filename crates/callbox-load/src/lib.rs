@@ -7,13 +7,16 @@
 //! ledger    what was planned against what each station saw
 //! ```
 //!
-//! The ladder: [`plan`] ◀ [`ledger`] ◀ [`device`] ◀ [`population`] ◀ [`run`]; [`transport`] and [`tally`] stand below the device.
+//! The ladder: [`plan`] ◀ [`ledger`] ◀ [`device`] ◀ [`population`] ◀ [`run`]; [`transport`] and [`tally`] stand below the device,
+//! [`report`] and [`compare`] above the run.
 
 pub mod args;
 pub mod cast;
+pub mod compare;
 pub mod device;
 pub mod ledger;
 pub mod media;
+pub mod network;
 pub mod plan;
 pub mod population;
 pub mod process;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::ledger::{Fault, Latencies};
+use crate::network::Carried;
 use crate::tally::Traffic;
 
 /// The most faults named one by one.
@@ -25,6 +26,8 @@ pub struct Report {
     pub seed: u64,
     /// Somebody stopped it early.
     pub interrupted: bool,
+    /// What it cost that everybody was connected and nobody called.
+    pub idle: Option<Idle>,
     /// The load at each number of stations, smallest first.
     pub points: Vec<Point>,
 }
@@ -60,6 +63,28 @@ pub struct Point {
     pub lasted_seconds: f64,
     /// The server process.
     pub server: Option<Server>,
+    /// What the interface carried while calls ran, signs of life of those who did not call included.
+    pub carried: Option<Carried>,
+}
+
+/// Everybody is connected and nobody calls.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Idle {
+    /// Stations connected.
+    pub stations: usize,
+    /// For how long.
+    pub seconds: f64,
+    /// Processor time of the server.
+    pub processor_seconds: Option<f64>,
+    /// What the interface carried.
+    pub carried: Option<Carried>,
+}
+
+impl Idle {
+    /// Bytes and packets that one station costs in a minute.
+    pub fn a_minute(&self) -> Option<(f64, f64)> {
+        Some(self.carried?.over(self.stations as f64 * self.seconds / 60.0))
+    }
 }
 
 /// What the server takes.
@@ -141,6 +166,15 @@ impl Point {
             }
         }
         self.faults = faults.iter().take(MAX_NAMED).map(Fault::to_string).collect();
+    }
+
+    /// Bytes and packets on the wire for each call, less what everybody would have cost without calls.
+    pub fn carried_a_call(&self, idle: &Idle) -> Option<(f64, f64)> {
+        let (bytes, packets) = idle.a_minute()?;
+        let station_minutes = self.stations as f64 * self.lasted_seconds / 60.0;
+        let (all, calls) = (self.carried?, self.calls.max(1) as f64);
+        let a_call = |all: u64, minute: f64| (all as f64 - minute * station_minutes).max(0.0) / calls;
+        Some((a_call(all.bytes, bytes), a_call(all.packets, packets)))
     }
 
     /// Whether every call went as planned.

@@ -9,10 +9,11 @@ use tokio::time::{sleep, sleep_until};
 use crate::cast::Cast;
 use crate::device::{Books, Order};
 use crate::ledger::Ledger;
+use crate::network::{Carried, NetworkError, carried};
 use crate::plan::{Dice, Scenario};
 use crate::population::{GrowError, Population};
 use crate::process::{ProcessError, processor_seconds, resident};
-use crate::report::{LatencyTable, Point, Report, Server};
+use crate::report::{Idle, LatencyTable, Point, Report, Server};
 use crate::tally::Tally;
 use crate::transport::Transport;
 
@@ -37,8 +38,12 @@ pub struct Settings {
     pub connects_per_second: f64,
     /// The wait between a change and a look at the server's memory.
     pub settle: Duration,
+    /// How long everybody only stays connected, to see what that costs.
+    pub idle: Duration,
     /// The server's process, if it is to be looked at.
     pub server: Option<u32>,
+    /// The interface that carries all of it and nothing else, if it is to be looked at.
+    pub interface: Option<String>,
 }
 
 /// Why there are no figures.
@@ -50,6 +55,9 @@ pub enum RunError {
     /// The server's process cannot be looked at.
     #[error("the server's process: {0}")]
     Server(#[from] ProcessError),
+    /// The interface cannot be looked at.
+    #[error("the interface: {0}")]
+    Interface(#[from] NetworkError),
 }
 
 /// Connects up to each size to see what a connection takes, then loads each size on the way down.
@@ -68,17 +76,17 @@ pub async fn run<T: Transport>(
     let mut population = Population::new(settings.cast.clone(), transport, books);
     let measured = measure(settings, &mut population, &mut stop).await;
     population.shrink(0).await;
-    let points = measured?;
+    let (idle, points) = measured?;
     let Scenario { rate, seconds, seed, .. } = settings.scenario;
     let interrupted = *stop.borrow();
-    Ok(Report { url: settings.url.clone(), rate, seconds, seed, interrupted, points })
+    Ok(Report { url: settings.url.clone(), rate, seconds, seed, interrupted, idle, points })
 }
 
 async fn measure<T: Transport>(
     settings: &Settings,
     population: &mut Population<T>,
     stop: &mut watch::Receiver<bool>,
-) -> Result<Vec<Point>, RunError> {
+) -> Result<(Option<Idle>, Vec<Point>), RunError> {
     let memory = || settings.server.map(resident).transpose();
     let empty = memory()?;
     let mut idle = Vec::new();
@@ -87,6 +95,7 @@ async fn measure<T: Transport>(
         sleep(settings.settle).await;
         idle.push(memory()?);
     }
+    let stay = stay(settings, population.len(), stop).await?;
     let mut points = Vec::new();
     for (size, idle) in settings.sizes.iter().zip(idle).rev() {
         if *stop.borrow() {
@@ -97,7 +106,9 @@ async fn measure<T: Transport>(
             sleep(settings.settle).await;
         }
         let before = settings.server.map(processor_seconds).transpose()?;
+        let carried_before = settings.carried()?;
         let mut point = load(population, &settings.scenario, stop).await;
+        point.carried = settings.carried()?.zip(carried_before).map(|(after, before)| after.since(before));
         if let (Some(pid), Some(before), Some(empty_bytes), Some(idle_bytes)) = (settings.server, before, empty, idle) {
             let bytes_per_connection = idle_bytes.saturating_sub(empty_bytes) / (*size).max(1) as u64;
             let (after_bytes, processor_seconds) = (resident(pid)?, processor_seconds(pid)? - before);
@@ -107,7 +118,33 @@ async fn measure<T: Transport>(
         points.push(point);
     }
     points.reverse();
-    Ok(points)
+    Ok((stay, points))
+}
+
+/// Looks at what it costs that everybody is connected and nobody calls.
+async fn stay(
+    settings: &Settings,
+    stations: usize,
+    stop: &mut watch::Receiver<bool>,
+) -> Result<Option<Idle>, RunError> {
+    if settings.idle.is_zero() {
+        return Ok(None);
+    }
+    let used = || settings.server.map(processor_seconds).transpose();
+    let (began, used_before, carried_before) = (Instant::now(), used()?, settings.carried()?);
+    tokio::select! {
+        () = sleep(settings.idle) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    let processor_seconds = used()?.zip(used_before).map(|(after, before)| after - before);
+    let carried = settings.carried()?.zip(carried_before).map(|(after, before)| after.since(before));
+    Ok(Some(Idle { stations, seconds: began.elapsed().as_secs_f64(), processor_seconds, carried }))
+}
+
+impl Settings {
+    fn carried(&self) -> Result<Option<Carried>, NetworkError> {
+        self.interface.as_deref().map(carried).transpose()
+    }
 }
 
 /// Lets calls happen among everybody who is connected, and waits until the last one is over.
@@ -141,6 +178,7 @@ async fn load<T: Transport>(
         own_processor_seconds: own_before.zip(own_after).map(|(before, after)| after - before),
         lasted_seconds,
         server: None,
+        carried: None,
     };
     point.blame(&ledger.faults());
     point

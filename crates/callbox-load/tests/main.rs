@@ -1,30 +1,37 @@
-//! Twenty stations and a real hub in one process.
+//! Twenty stations and a real hub in one process; twenty and a real Mosquitto beside it.
 
 // Every line of this file is a test's; the lint sees only functions that say so.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::AppId;
 use callbox_core::ticket::SecretKey;
 use callbox_hub::config::Flags;
 use callbox_hub::hub;
 use callbox_load::cast::Cast;
+use callbox_load::compare::Comparison;
 use callbox_load::plan::{Mix, Scenario};
 use callbox_load::report::Report;
 use callbox_load::run::{RunError, Settings, run};
 use callbox_load::tally::Tally;
+use callbox_load::transport::mqtt::Mqtt;
 use callbox_load::transport::websocket::WebSocket;
+use tempfile::TempDir;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 const APP: u32 = 1_400_000_001;
 const KEY: &str = "0123456789abcdef";
 
 fn settings(url: String, key: &str, sizes: &[usize]) -> Settings {
     let (unanswered, link) = (Duration::from_secs(1), Duration::from_millis(30));
-    let cast = Cast { app: AppId(APP), key: SecretKey::new(key).unwrap(), unanswered, link };
+    let issued = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let cast = Cast { app: AppId(APP), key: SecretKey::new(key).unwrap(), issued, unanswered, link };
     let mix = Mix { accept: 0.6, reject: 0.15, no_answer: 0.1, cancel: 0.15, group: 0.3 };
     let (ring, talk) = (Duration::from_millis(100), Duration::from_millis(150));
     let scenario = Scenario { rate: 12.0, seconds: 3, ring, talk, mix, seed: 1 };
@@ -36,7 +43,9 @@ fn settings(url: String, key: &str, sizes: &[usize]) -> Settings {
         scenario,
         connects_per_second,
         settle,
+        idle: Duration::from_millis(300),
         server: Some(std::process::id()),
+        interface: Some("lo".to_owned()),
     }
 }
 
@@ -45,6 +54,48 @@ async fn measured(settings: &Settings) -> Result<Report, RunError> {
     let hub = WebSocket::new(&settings.url, tally.clone()).unwrap();
     let (_stop, stopping) = watch::channel(false);
     timeout(Duration::from_secs(60), run(settings, hub, tally, stopping)).await.expect("a run ends by itself")
+}
+
+/// A broker with the files of config/mosquitto, which ends with its folder.
+struct Mosquitto {
+    process: Child,
+    _folder: TempDir,
+}
+
+impl Mosquitto {
+    async fn start(port: u16, passwords: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("passwords"), passwords).unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../.ci/broker");
+        let process = Command::new(script).arg(folder.path()).arg(port.to_string()).stderr(Stdio::null()).spawn();
+        let broker = Self { process: process.unwrap(), _folder: folder };
+        let listens = async {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        timeout(Duration::from_secs(10), listens).await.expect("mosquitto listens");
+        broker
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        // It may have ended already, which the test has noticed then.
+        let _ended = self.process.kill().and_then(|()| self.process.wait());
+    }
+}
+
+/// Whether there is no Mosquitto here. Where everything has to run (`CALLBOX_REQUIRE=1`), that is a failure.
+fn is_missing() -> bool {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut places = path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]);
+    if places.any(|place| Path::new(place).join("mosquitto").exists()) {
+        return false;
+    }
+    assert!(std::env::var_os("CALLBOX_REQUIRE").is_none_or(|value| value != "1"), "not installed: mosquitto");
+    eprintln!("SKIPPED: not installed: mosquitto");
+    true
 }
 
 /// A hub, while `visit` visits it.
@@ -84,6 +135,27 @@ async fn twenty_stations_call_each_other_and_no_call_is_lost() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["points"][1]["stations"], 20);
     assert!(json["points"][1]["server"]["idle_bytes"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn they_do_so_through_a_broker_too() {
+    if is_missing() {
+        return;
+    }
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let settings = settings(format!("mqtt://127.0.0.1:{port}"), KEY, &[20]);
+    let _broker = Mosquitto::start(port, &settings.cast.passwords(20)).await;
+    let tally = Arc::new(Tally::default());
+    let broker = Mqtt::new(&settings.url, tally.clone()).unwrap();
+    let (_stop, stopping) = watch::channel(false);
+    let report = timeout(Duration::from_secs(60), run(&settings, broker, tally, stopping)).await.unwrap().unwrap();
+    let point = &report.points[0];
+    assert!(point.is_good() && point.calls >= 15, "{report}");
+    assert_eq!(point.incidents, Default::default(), "{report}");
+    assert_eq!(point.traffic.repeated, 0, "{report}");
+    assert!(report.idle.unwrap().a_minute().is_some() && point.carried.unwrap().packets > 0);
+    let side_by_side = Comparison { servers: vec![report.clone(), report] }.to_string();
+    assert!(side_by_side.contains("on the wire: KiB / packets a call"), "{side_by_side}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,7 @@ async function whileRinging(street) {
   const { transport, anna, door } = await own(street, { ring: LONG_RING_S });
   await anna.call('door');
   await door.phase('ringing');
+  await until('the path is ready', () => door.secured());
   await transport.pause();
   await unheard(anna, door);
   await Promise.all([stays(door, 'ringing', OUTAGE_MS), stays(anna, 'inviting', OUTAGE_MS)]);

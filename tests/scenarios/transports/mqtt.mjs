@@ -10,7 +10,7 @@ import { MqttWire } from './mqtt_wire.mjs';
 
 export { default as rows } from '../scenarios/outage.mjs';
 
-const APP = 1400000001;
+export const APP = 1400000001;
 const TICKET_SECONDS = 86_400;
 /** The shortest that a panel takes: a broker that says nothing is noticed early. */
 const KEEP_ALIVE_S = 5;
@@ -25,53 +25,52 @@ export class Transport {
   /** Programs it cannot do without. */
   static needs = ['mosquitto', 'mosquitto_passwd'];
 
-  #bin;
-  #folder;
+  #above;
   #host;
-  #turn;
-  #tickets = {};
-  #broker = null;
   #wires = [];
 
   /** `turn`: a TURN server that the panels are told of, or nothing. `host`: the address at which the broker is reached. */
   constructor({ bin, folder, turn = null, host = '127.0.0.1' }) {
+    this.#above = folder;
     this.#host = host;
-    this.#bin = bin;
-    this.#folder = folder;
-    this.#turn = turn;
+    this.bin = bin;
+    this.turn = turn;
+    /** Each user's ticket. */
+    this.tickets = {};
+    this.broker = null;
   }
 
   /** Picks its address and starts. */
   async start() {
-    const folder = await mkdtemp(join(this.#folder, 'mqtt-'));
-    const key = join(folder, 'key');
-    await writeFile(key, randomBytes(32).toString('hex'), { mode: 0o600 });
-    for (const user of USERS) this.#tickets[user] = await this.#ticket(user, key);
+    this.folder = await mkdtemp(join(this.#above, 'broker-'));
+    this.keyFile = join(this.folder, 'key');
+    await writeFile(this.keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
+    for (const user of USERS) this.tickets[user] = await this.#ticket(user);
     // Mosquitto compares passwords: it has to know each ticket.
-    const passwords = Object.entries(this.#tickets).map(([user, ticket]) => [`${user}@${APP}`, ticket]);
-    this.#broker = await Broker.make(join(folder, 'broker'), Object.fromEntries(passwords), this.#host);
-    await this.restart();
+    const passwords = Object.entries(this.tickets).map(([user, ticket]) => [`${user}@${APP}`, ticket]);
+    this.broker = await Broker.make(join(this.folder, 'broker'), Object.fromEntries(passwords), this.#host);
+    await this.broker.start();
   }
 
   /** Starts again at the same address, with what it has kept. */
   restart() {
-    return this.#broker.start();
+    return this.broker.start();
   }
 
   /** Ends as in a power cut. */
   crash() {
-    return this.#broker.kill();
+    return this.broker.kill();
   }
 
-  /** Ends in good order: what it keeps is written. */
+  /** The broker ends in good order: what it keeps is written. */
   pause() {
-    return this.#broker.stop();
+    return this.broker.stop();
   }
 
   /** Ends, and everything in between with it. */
   async stop() {
     await Promise.all(this.#wires.map((wire) => wire.close()));
-    await this.#broker?.stop();
+    await this.broker?.stop();
   }
 
   /** The part of a panel's configuration that speaks of signalling. */
@@ -80,34 +79,34 @@ export class Transport {
 app = ${APP}
 user = "${user}"
 device = "${device}"
-ticket = "${this.#tickets[user]}"
+ticket = "${this.tickets[user]}"
 
 [signaling.mqtt]
-brokers = ["mqtt://${this.#host}:${wire?.port ?? this.#broker.port}"]
+brokers = ["mqtt://${this.#host}:${wire?.port ?? this.broker.port}"]
 keep_alive_s = ${KEEP_ALIVE_S}
 `;
   }
 
   /** ICE servers that a panel has to be told of: a broker knows none. */
   iceServers() {
-    return this.#turn ? [this.#turn.iceServer()] : [];
+    return this.turn ? [this.turn.iceServer()] : [];
   }
 
   /** A wire between one panel and the broker on which a scenario can delay or alter what is said. */
   async wire() {
-    const wire = await MqttWire.open(this.#broker.port);
+    const wire = await MqttWire.open(this.broker.port);
     this.#wires.push(wire);
     return wire;
   }
 
   /** The last lines of its log. */
   tail(count) {
-    return this.#broker?.tail(count) ?? [];
+    return this.broker?.tail(count) ?? [];
   }
 
-  async #ticket(user, key) {
-    const made = await run(join(this.#bin, 'callbox'), [
-      'ticket', 'make', '--app', String(APP), '--key-file', key, '--user', user, '--expire', String(TICKET_SECONDS),
+  async #ticket(user) {
+    const made = await run(join(this.bin, 'callbox'), [
+      'ticket', 'make', '--app', String(APP), '--key-file', this.keyFile, '--user', user, '--expire', String(TICKET_SECONDS),
     ]);
     return made.trim();
   }

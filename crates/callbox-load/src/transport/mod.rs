@@ -1,5 +1,6 @@
 //! The seam between a station and the way its messages travel. One file a protocol; nothing above it knows which.
 
+pub mod mqtt;
 pub mod websocket;
 
 use std::time::Duration;
