@@ -159,10 +159,42 @@ async fn nobody_sends_as_somebody_else() {
 }
 
 #[tokio::test]
+async fn nobody_has_the_broker_speak_as_somebody_else() {
+    let Some((broker, mut door, mut flat)) = street().await else { return };
+    let heard = broker.client("mosquitto_sub", "flat@7", &["-W", "5", "-v", "-t", "callbox/1/to/flat@7/from/+"]);
+    let will = |as_whom: &str| {
+        let topic = format!("callbox/1/to/flat@7/from/{as_whom}");
+        let session = format!("mallory@7/will-of-{as_whom}");
+        let common = ["-i", &session, "-W", "2", "-t", "callbox/1/presence/mallory@7/+"];
+        let last = ["--will-topic", &topic, "--will-payload", "my last will", "--will-qos", "1"];
+        let dies = broker.client("mosquitto_sub", "mallory@7", &[&common[..], &last].concat());
+        std::thread::sleep(Duration::from_millis(300));
+        // Her session is taken over, and the broker publishes what she left.
+        let takes = broker.client("mosquitto_sub", "mallory@7", &common);
+        [dies, takes]
+    };
+    let clients = ["door@7", "mallory@7"].map(will);
+    pass(Duration::from_secs(3), &mut [&mut door, &mut flat]).await;
+    clients.into_iter().flatten().for_each(|client| drop(client.ended()));
+    let (_, heard) = heard.ended();
+    assert!(heard.contains("from/mallory@7 my last will"), "her own is heard: {heard}");
+    assert!(!heard.contains("from/door@7"), "{heard}");
+}
+
+#[tokio::test]
 async fn nobody_reads_what_is_for_somebody_else() {
     let Some((broker, mut door, mut flat)) = street().await else { return };
     let listen = |user: &str, more: &[&str]| broker.client("mosquitto_sub", user, &[&["-W", "3", "-v"], more].concat());
-    let everything = ["-t", "#", "-t", "callbox/1/to/flat@7/#", "-t", "callbox/1/to/+/from/+"];
+    let everything = [
+        "-t",
+        "#",
+        "-t",
+        "callbox/1/to/flat@7/#",
+        "-t",
+        "callbox/1/to/+/from/+",
+        "-t",
+        "$share/ears/callbox/1/to/+/from/+",
+    ];
     let (all, own) = (listen("mallory@7", &everything), listen("flat@7", &everything));
     pass(Duration::from_millis(700), &mut [&mut door, &mut flat]).await;
     talk(&mut door, &mut flat).await;

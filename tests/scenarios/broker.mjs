@@ -48,6 +48,11 @@ export class Broker {
     await this.#child.kill();
   }
 
+  /** What it has logged since it was started last. */
+  get output() {
+    return this.#child?.output ?? '';
+  }
+
   /** The last lines of its log. */
   tail(count) {
     return this.#child?.tail(count) ?? [];

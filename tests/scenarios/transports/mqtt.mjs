@@ -67,6 +67,11 @@ export class Transport {
     return this.broker.stop();
   }
 
+  /** Whether this user has logged in at the broker since it was started. */
+  knows(user) {
+    return this.broker.output.includes(` as ${user}@${APP}/`);
+  }
+
   /** Ends, and everything in between with it. */
   async stop() {
     await Promise.all(this.#wires.map((wire) => wire.close()));

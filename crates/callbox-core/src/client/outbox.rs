@@ -14,6 +14,8 @@ const WAITING: usize = 128;
 const UNPROVEN: usize = 32;
 /// A decision is worth telling for as long as an invite usually rings.
 const DECISION: Duration = Duration::from_secs(30);
+/// A cancel must not be gone before the invite it ends: nobody shall be rung by a call that is over.
+const LONGEST_RING: Duration = Duration::from_secs(600);
 /// A description or candidate belongs to a link that gives up soon after.
 const SETUP: Duration = Duration::from_secs(5);
 
@@ -25,7 +27,12 @@ struct Waiting {
 
 impl Waiting {
     fn expires(&self) -> Instant {
-        self.since + if decides(&self.envelope.message) { DECISION } else { SETUP }
+        let matters = match &self.envelope.message {
+            Message::Cancel { .. } => LONGEST_RING,
+            message if decides(message) => DECISION,
+            _ => SETUP,
+        };
+        self.since + matters
     }
 }
 
@@ -196,6 +203,15 @@ mod tests {
         assert_eq!(ids(&mut outbox, now + SETUP), ["1"]);
         outbox.push(now, hangup(3));
         assert_eq!(ids(&mut outbox, now + DECISION), [""; 0], "after 30 s nobody waits for it");
+    }
+
+    #[test]
+    fn a_cancel_is_told_however_long_the_silence_for_its_invite_may_still_ring() {
+        let (mut outbox, now) = (Outbox::default(), now());
+        outbox.push(now, envelope(1, Message::Cancel { call: call("c"), reason: EndReason::Cancelled, by: None }));
+        assert_eq!(ids(&mut outbox, now + DECISION * 4), ["1"]);
+        outbox.went_down();
+        assert_eq!(ids(&mut outbox, now + LONGEST_RING), [""; 0]);
     }
 
     #[test]
