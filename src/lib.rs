@@ -1,5 +1,6 @@
 //! The Callbox daemon: edges around the pure station of `callbox-core`. See `docs/architecture.md` for the ladder.
 
+pub mod album;
 pub mod cli;
 pub mod config;
 pub mod control;

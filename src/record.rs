@@ -29,6 +29,9 @@ pub struct Entry {
     pub started_at_ms: u64,
     /// When it ended.
     pub ended_at_ms: u64,
+    /// Pictures of who was at the door, in the order in which they were taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<PathBuf>,
     /// All else.
     #[serde(flatten)]
     pub record: CallRecord,
@@ -36,10 +39,10 @@ pub struct Entry {
 
 impl Entry {
     /// An entry for a call that ends now.
-    pub fn now(record: CallRecord) -> Self {
+    pub fn now(record: CallRecord, pictures: Vec<PathBuf>) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        Self { started_at_ms: ms(now.saturating_sub(record.lasted)), ended_at_ms: ms(now), record }
+        Self { started_at_ms: ms(now.saturating_sub(record.lasted)), ended_at_ms: ms(now), pictures, record }
     }
 }
 

@@ -86,9 +86,12 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
             &["c.toml:11", "buttons.action", "call:USER"],
         ),
         (
-            "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"volume+\"",
+            "[[buttons]]\ndevice = \"pad\"\nkey = \"KEY_1\"\naction = \"dnd\"",
             &["c.toml:11", "buttons.action", "does not know yet"],
         ),
+        ("[microphone]\necho = \"loud\"", &["c.toml:9", "microphone.echo", "found \"loud\"", "half-duplex"]),
+        ("[speaker]\nvolume = 101", &["c.toml:9", "speaker.volume", "found 101", "0 to 100"]),
+        ("[camera]\nformat = \"raw\"", &["c.toml:9", "camera.format", "only with kind"]),
         ("[door]\npulse_ms = 500", &["door.relay", "missing", "\"test\""]),
         ("[door]\nrelay = \"magnet\"", &["c.toml:9", "door.relay", "found \"magnet\"", "test"]),
         ("[door]\nrelay = \"test\"\npulse_ms = 9", &["c.toml:10", "door.pulse_ms", "found 9", "100 to 60000"]),

@@ -38,6 +38,7 @@ const LADDER: &[Crate] = &[
             ("network", &[]),
             ("control", &["core::ids", "core::protocol"]),
             ("record", &["core::station"]),
+            ("album", &[]),
             // Above them: settings of the edges, made from a file.
             (
                 "config",
@@ -51,6 +52,7 @@ const LADDER: &[Crate] = &[
                     "panel",
                     "control",
                     "record",
+                    "album",
                 ],
             ),
             (
@@ -65,13 +67,14 @@ const LADDER: &[Crate] = &[
                     "panel",
                     "control",
                     "record",
+                    "album",
                     "config",
                 ],
             ),
             ("ticket_cli", &["core::ids", "core::ticket"]),
             // A demonstration starts processes and talks to them as `callbox ctl` does.
             ("demo", &["core::ids", "core::protocol", "control"]),
-            ("cli", &["core::ids", "core::protocol", "control", "config", "daemon", "demo", "media", "ticket_cli"]),
+            ("cli", &["core::ids", "core::protocol", "control", "config", "daemon", "demo", "ticket_cli"]),
         ],
         main: &["main"],
     },

@@ -15,6 +15,7 @@ mod layers;
 mod media_cycles;
 mod media_degraded;
 mod media_loopback;
+mod media_rtsp;
 mod media_screen;
 mod media_timing;
 mod media_wire;

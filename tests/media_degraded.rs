@@ -118,3 +118,20 @@ async fn tones_sound_and_busy_ends_by_itself() {
     wire.until("the end", SOON, |wire| wire.a.edge.status().pipeline_count == 0).await;
     wire.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_camera_that_always_runs_remembers_who_came() {
+    media::warm_up().unwrap();
+    let watchful = Settings { camera_always: true, ..settings("door", 440) };
+    let mut wire = Wire::new(watchful, settings("flat", 620), "album");
+    wire.rest(Duration::from_millis(1500)).await;
+    let before = wire.a.edge.history().await;
+    assert!(before.len() > 1 && before.iter().all(|jpeg| jpeg[..2] == [0xff, 0xd8]), "{}", before.len());
+    assert_eq!(wire.b.edge.history().await.len(), 0);
+    assert!(!wire.a.edge.snapshot(Picture::Camera).await.unwrap().is_empty());
+    wire.secured(Media::Video).await;
+    wire.a.gate(OPEN);
+    wire.b.gate(OPEN);
+    wire.until("the picture", SOON, |wire| sees(&wire.b, "door")).await;
+    wire.stop().await;
+}

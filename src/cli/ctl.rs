@@ -1,5 +1,6 @@
 //! `callbox ctl`: asks a running daemon.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::print::{complain, out};
 use super::{REFUSED, UNREACHABLE, USAGE};
-use crate::control::{Answer, Client, ClientError, DEFAULT_SOCKET, Picture, Request};
+use crate::control::{Answer, Client, ClientError, DEFAULT_SOCKET, Picture, Request, Volume};
 
 #[derive(Debug, Args)]
 pub(super) struct CtlArgs {
@@ -55,11 +56,17 @@ enum Command {
     },
     /// Open the door: this panel's own, or the one at the other end of the call
     Unlock,
+    /// Make the speaker louder or quieter, until the call is over
+    Volume {
+        /// 0 to 100, + or -
+        #[arg(value_parser = volume, allow_hyphen_values = true)]
+        change: Volume,
+    },
     /// Save a picture
     Snapshot {
         /// Which picture
         picture: Which,
-        /// Where to
+        /// Where to; -: standard output
         file: PathBuf,
     },
     /// Print every event as a line of JSON, until interrupted
@@ -103,6 +110,9 @@ async fn converse(args: &CtlArgs) -> Result<u8, ClientError> {
     }
     match &args.command {
         Command::Snapshot { file, .. } => Ok(save(&answer, file)),
+        Command::Volume { .. } if !args.json => {
+            Ok(answer.body.get("volume").map_or(0, |percent| out(&format!("volume {percent}"))))
+        }
         Command::Monitor => {
             while let Some(line) = client.event().await? {
                 if out(&line) != 0 {
@@ -130,6 +140,7 @@ fn request(command: &Command) -> Request {
         Command::Mute { state } => Request::Mute { on: *state == Switch::On },
         Command::Camera { state } => Request::Camera { on: *state == Switch::On },
         Command::Unlock => Request::Unlock {},
+        Command::Volume { change } => Request::Volume { change: *change },
         Command::Snapshot { picture: Which::Camera, .. } => Request::Snapshot { picture: Picture::Camera },
         Command::Snapshot { picture: Which::Screen, .. } => Request::Snapshot { picture: Picture::Screen },
         Command::Monitor => Request::Monitor {},
@@ -139,11 +150,30 @@ fn request(command: &Command) -> Request {
 fn save(answer: &Answer, file: &std::path::Path) -> u8 {
     let data = answer.body.get("data").and_then(Value::as_str).unwrap_or_default();
     match base64::engine::general_purpose::STANDARD.decode(data) {
-        Ok(bytes) => match std::fs::write(file, bytes) {
+        Ok(bytes) => match write(file, &bytes) {
             Ok(()) => 0,
             Err(error) => complain(&format!("{}: {error}", file.display()), USAGE),
         },
         Err(error) => complain(&format!("the picture is not understood: {error}"), REFUSED),
+    }
+}
+
+fn write(file: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    if file == std::path::Path::new("-") {
+        return std::io::stdout().lock().write_all(bytes);
+    }
+    std::fs::write(file, bytes)
+}
+
+/// `+`, `-`, or a percentage.
+fn volume(text: &str) -> Result<Volume, String> {
+    match text {
+        "+" => Ok(Volume::Up),
+        "-" => Ok(Volume::Down),
+        _ => match text.parse() {
+            Ok(percent) if percent <= 100 => Ok(Volume::To(percent)),
+            _ => Err("0 to 100, + or -".to_owned()),
+        },
     }
 }
 

@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config;
 use crate::demo::DemoArgs;
 use crate::ticket_cli::TicketCommand;
-use crate::{config, media};
 
 use ctl::CtlArgs;
 
@@ -71,7 +71,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Ctl(args) => ctl::ctl(args),
         Command::Ticket(command) => print::ticket(&command),
         Command::Demo(args) => crate::demo::demo(args),
-        Command::TryEncoder { factory } => print::trial(&media::try_encoder(&factory)),
+        Command::TryEncoder { factory } => print::trial(&crate::daemon::try_encoder(&factory)),
     };
     ExitCode::from(status)
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::REFUSED;
-use crate::media::EncoderTrial;
+use crate::daemon::EncoderTrial;
 use crate::ticket_cli::{self, TicketCommand};
 
 /// One text and a line end. A reader that went away (`| head`) is no failure of ours, but it ends the command.

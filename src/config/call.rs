@@ -10,7 +10,7 @@ use super::raw;
 use crate::panel::{Action, Button, Settings};
 
 const USER: &str = "a user: 1 to 32 of A-Z a-z 0-9 _ -";
-const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, or call:USER[,USER…] with at most 16 users";
+const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, volume+, volume-, or call:USER[,USER…] with at most 16 users";
 const KEY: &str = "a key's name as `evtest` shows it, such as KEY_ENTER";
 const DEVICE: &str =
     "a path such as /dev/input/by-path/platform-gpio-keys-event, or the device's name such as gpio-keys";
@@ -34,7 +34,7 @@ pub(super) fn panel(check: &mut Check<'_>, buttons: &[raw::Button]) -> Settings 
         let device = check.filled("buttons.device", &button.device, DEVICE);
         let key = check.parse("buttons.key", &button.key, KEY);
         let action = check.parse("buttons.action", &button.action, ACTION);
-        if let Some(Action::VolumeUp | Action::VolumeDown | Action::DoNotDisturb) = action {
+        if let Some(Action::DoNotDisturb) = action {
             check.wrong(
                 "buttons.action",
                 button.action.span(),

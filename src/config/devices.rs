@@ -2,20 +2,35 @@
 
 use super::check::Check;
 use super::raw::{self, Text};
-use crate::media::{Bitrate, Camera, Microphone, Screen, Settings, Speaker, VideoCodec};
+use crate::media::{Bitrate, Camera, CameraFormat, Echo, Microphone, Screen, Settings, Speaker, VideoCodec};
 
 const SIZE: &str = "WIDTHxHEIGHT in even numbers, 64x64 to 3840x2160, such as \"1280x720\"";
 const NODE: &str = "a device node, best by its stable name: /dev/v4l/by-id/…";
 const RTSP: &str = "rtsp://… or rtsps://…";
+const FORMATS: &[(&str, CameraFormat)] = &[
+    ("auto", CameraFormat::Auto),
+    ("raw", CameraFormat::Raw),
+    ("mjpeg", CameraFormat::Mjpeg),
+    ("h264", CameraFormat::H264),
+];
+const ECHO: &[(&str, Echo)] = &[
+    ("hardware", Echo::Hardware),
+    ("webrtcdsp", Echo::Webrtcdsp),
+    ("half-duplex", Echo::HalfDuplex),
+    ("off", Echo::Off),
+];
 const ALSA: &str = "an ALSA device, such as \"default\" or \"plughw:CARD=Device\" (`aplay -L`, `arecord -L`)";
 
 /// Reads the four devices.
 pub(super) fn devices(check: &mut Check<'_>, raw: &raw::File, media: &mut Settings) {
     media.camera = camera(check, &raw.camera);
+    media.camera_format = check.word("camera.format", raw.camera.format.as_ref(), FORMATS, media.camera_format);
     media.microphone = microphone(check, &raw.microphone);
     media.speaker = speaker(check, &raw.speaker);
     media.screen = screen(check, &raw.screen, media);
-    media.echo_cancellation = raw.microphone.echo_cancellation.unwrap_or(true);
+    media.idle_picture = raw.screen.idle.as_ref().and_then(|path| check.path("screen.idle", path));
+    media.echo = check.word("microphone.echo", raw.microphone.echo.as_ref(), ECHO, media.echo);
+    media.volume = check.number("speaker.volume", raw.speaker.volume.as_ref(), 0..=100, media.volume);
 }
 
 /// Reads `[video]`.
@@ -42,6 +57,7 @@ fn camera(check: &mut Check<'_>, raw: &raw::Camera) -> Camera {
     let kind = kind(check, "camera.kind", raw.kind.as_ref(), &["v4l2", "libcamera", "rtsp", "test", "none"]);
     if kind != "v4l2" {
         check.alien("camera.device", raw.device.as_ref(), kind, "\"v4l2\"");
+        check.alien("camera.format", raw.format.as_ref(), kind, "\"v4l2\"");
     }
     if !["libcamera", "test"].contains(&kind) {
         check.alien("camera.name", raw.name.as_ref(), kind, "\"libcamera\" or \"test\"");

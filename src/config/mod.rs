@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use callbox_core::protocol::IceServer;
 use callbox_core::station::Policy;
 
-use crate::{control, media, panel, record, signaling};
+use crate::{album, control, media, panel, record, signaling};
 
 use check::Check;
 
@@ -48,6 +48,8 @@ pub struct Settings {
     pub control: control::Settings,
     /// Call records.
     pub records: record::Settings,
+    /// Pictures of visitors.
+    pub album: album::Settings,
     /// What is logged: a level, or directives of `tracing`'s `EnvFilter`.
     pub log: String,
 }
@@ -99,6 +101,7 @@ fn build(check: &mut Check<'_>) -> Option<Settings> {
     let ice_servers = network::network(check, &raw.network, &mut media);
     let control = network::control(check, &raw.control);
     let records = network::records(check, &raw.records);
+    let album = network::snapshots(check, &raw.snapshots, &mut media);
     let log = network::log(check, &raw.log);
-    Some(Settings { signaling: signaling?, media, ice_servers, policy, panel, control, records, log })
+    Some(Settings { signaling: signaling?, media, ice_servers, policy, panel, control, records, album, log })
 }

@@ -8,7 +8,7 @@ use callbox_core::protocol::IceServer;
 use super::check::Check;
 use super::raw;
 use crate::media::{IceTransportPolicy, Settings};
-use crate::{control, record};
+use crate::{album, control, record};
 
 const SERVER: &str = "stun:HOST[:PORT], turn:HOST[:PORT] or turns:HOST[:PORT] (RFC 7064, RFC 7065)";
 /// A socket's path has to fit into 108 bytes with its end (`man 7 unix`).
@@ -69,6 +69,14 @@ pub(super) fn control(check: &mut Check<'_>, raw: &raw::Control) -> control::Set
         Some(path)
     });
     control::Settings { socket: socket.unwrap_or_else(|| PathBuf::from(control::DEFAULT_SOCKET)) }
+}
+
+/// Reads `[snapshots]`.
+pub(super) fn snapshots(check: &mut Check<'_>, raw: &raw::Snapshots, media: &mut Settings) -> album::Settings {
+    let path = raw.path.as_ref().and_then(|text| check.path("snapshots.path", text));
+    let max_calls = check.number("snapshots.max_calls", raw.max_calls.as_ref(), 1..=100_000, 100);
+    media.camera_always = path.is_some() && raw.before.unwrap_or(false);
+    album::Settings { path, max_calls }
 }
 
 /// Reads `[records]`.

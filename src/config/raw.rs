@@ -37,6 +37,8 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) records: Records,
     #[serde(default)]
+    pub(super) snapshots: Snapshots,
+    #[serde(default)]
     pub(super) log: Log,
 }
 
@@ -88,6 +90,7 @@ pub(super) struct Call {
 pub(super) struct Camera {
     pub(super) kind: Option<Text>,
     pub(super) device: Option<Text>,
+    pub(super) format: Option<Text>,
     pub(super) name: Option<Text>,
     pub(super) url: Option<Text>,
 }
@@ -98,7 +101,7 @@ pub(super) struct Microphone {
     pub(super) kind: Option<Text>,
     pub(super) device: Option<Text>,
     pub(super) hz: Option<Number>,
-    pub(super) echo_cancellation: Option<bool>,
+    pub(super) echo: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -106,6 +109,7 @@ pub(super) struct Microphone {
 pub(super) struct Speaker {
     pub(super) kind: Option<Text>,
     pub(super) device: Option<Text>,
+    pub(super) volume: Option<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -114,6 +118,7 @@ pub(super) struct Screen {
     pub(super) kind: Option<Text>,
     pub(super) driver: Option<Text>,
     pub(super) connector: Option<Number>,
+    pub(super) idle: Option<Text>,
     pub(super) size: Option<Text>,
     pub(super) fps: Option<Number>,
 }
@@ -182,6 +187,14 @@ pub(super) struct Control {
 pub(super) struct Records {
     pub(super) path: Option<Text>,
     pub(super) max_entries: Option<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Snapshots {
+    pub(super) path: Option<Text>,
+    pub(super) max_calls: Option<Number>,
+    pub(super) before: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 pub use client::{Client, ClientError};
 pub use server::{Asked, Control, ControlError};
-pub use wire::{Answer, Picture, Request};
+pub use wire::{Answer, Picture, Request, Volume};
 
 /// Where the socket is when nobody says otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/callbox/control.sock";

@@ -15,6 +15,18 @@ pub enum Picture {
     Screen,
 }
 
+/// What is wanted of the speaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Volume {
+    /// This much, in percent.
+    To(u8),
+    /// A step louder.
+    Up,
+    /// A step quieter.
+    Down,
+}
+
 /// What can be asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
@@ -48,6 +60,11 @@ pub enum Request {
     },
     /// Open the door: this panel's, or the one at the other end of the call. Answered when it is known what became of it, in `outcome`.
     Unlock {},
+    /// Make the speaker louder or quieter, until the call is over.
+    Volume {
+        /// How.
+        change: Volume,
+    },
     /// A picture, as base64 in `data`.
     Snapshot {
         /// Which.
@@ -103,6 +120,8 @@ mod tests {
         let read = |text| serde_json::from_str::<Request>(text).unwrap();
         assert_eq!(read(r#"{"do":"status"}"#), Request::Status {});
         assert_eq!(read(r#"{"do":"mute","on":true}"#), Request::Mute { on: true });
+        assert_eq!(read(r#"{"do":"volume","change":"up"}"#), Request::Volume { change: Volume::Up });
+        assert_eq!(read(r#"{"do":"volume","change":{"to":40}}"#), Request::Volume { change: Volume::To(40) });
         let call = Request::Call { users: vec!["flat-3".parse().unwrap()], media: Media::Audio };
         assert_eq!(read(r#"{"do":"call","users":["flat-3"],"media":"audio"}"#), call);
         assert!(serde_json::from_str::<Request>(r#"{"do":"dance"}"#).is_err());

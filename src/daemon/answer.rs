@@ -13,7 +13,7 @@
 //! | `media` | the media edge's own status: what is seen and heard, and each link |
 //! | `process{pid,threads,fds,rss_kib}` | what the kernel counts |
 //!
-//! Every other answer has `ok`, `error?` and `view`; `snapshot` has `data` (base64) and `bytes`.
+//! Every other answer has `ok`, `error?` and `view`; `snapshot` has `data` (base64) and `bytes`, `volume` has `volume` in percent.
 
 use std::sync::Arc;
 
@@ -22,8 +22,8 @@ use callbox_core::protocol::ResultCode;
 use callbox_core::station::{Action, Opener, View};
 use tokio::sync::oneshot;
 
-use crate::control::{Answer, Picture, Request};
-use crate::media::{self, Media};
+use crate::control::{Answer, Picture, Request, Volume};
+use crate::media::{self, Media, VolumeChange};
 use crate::panel;
 
 /// What a request or a press asks of the station, when it asks the station.
@@ -32,6 +32,8 @@ pub(super) enum Wish {
     Do(Action),
     /// There is no call to do it in.
     NoCall,
+    /// The speaker shall be louder, or quieter.
+    Volume(VolumeChange),
     /// Nothing here can do it.
     Unable,
 }
@@ -50,7 +52,9 @@ pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
         panel::Action::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
         panel::Action::Camera => switch(|call| Action::SetCamera(!call.camera)),
         panel::Action::Unlock => Wish::Do(Action::Unlock { by: Opener::Button }),
-        panel::Action::VolumeUp | panel::Action::VolumeDown | panel::Action::DoNotDisturb => Wish::Unable,
+        panel::Action::VolumeUp => Wish::Volume(VolumeChange::Up),
+        panel::Action::VolumeDown => Wish::Volume(VolumeChange::Down),
+        panel::Action::DoNotDisturb => Wish::Unable,
     }
 }
 
@@ -65,7 +69,7 @@ pub(super) fn wished(request: &Request) -> Option<Action> {
         Request::Mute { on } => Some(Action::SetMicrophone(!on)),
         Request::Camera { on } => Some(Action::SetCamera(*on)),
         Request::Unlock {} => Some(Action::Unlock { by: Opener::Control }),
-        Request::Status {} | Request::Snapshot { .. } | Request::Monitor {} => None,
+        Request::Status {} | Request::Volume { .. } | Request::Snapshot { .. } | Request::Monitor {} => None,
     }
 }
 
@@ -108,6 +112,15 @@ pub(super) fn unlocked(outcome: ResultCode) -> Answer {
         other => Answer::refused(format!("refused: {other}")),
     };
     answer.with("outcome", outcome)
+}
+
+/// What a request wants of the speaker.
+pub(super) fn volume(change: Volume) -> VolumeChange {
+    match change {
+        Volume::To(percent) => VolumeChange::To(percent),
+        Volume::Up => VolumeChange::Up,
+        Volume::Down => VolumeChange::Down,
+    }
 }
 
 /// Takes a picture and answers with it, beside the loop.

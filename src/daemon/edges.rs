@@ -8,6 +8,7 @@ use callbox_core::station::{DoorEvent, MediaOrder};
 use tokio::sync::{broadcast, mpsc};
 
 use super::StartError;
+use crate::album::Album;
 use crate::config;
 use crate::control::{Asked, Control};
 use crate::media::{self, Media};
@@ -25,6 +26,7 @@ pub(super) struct Edges {
     pub(super) media: Arc<Media>,
     pub(super) signaling: Signaling,
     pub(super) records: Records,
+    pub(super) album: Option<Album>,
     pub(super) monitors: broadcast::Sender<Arc<str>>,
     panel: Panel,
     _control: Control,
@@ -58,6 +60,7 @@ impl Edges {
         let records = Records::start(settings.records);
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
+        let album = Album::open(settings.album);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
         let inbox = Inbox {
@@ -68,7 +71,7 @@ impl Edges {
             asks: asks_inbox,
             network: network_inbox,
         };
-        Ok((Self { media, signaling, records, monitors, panel, _control: control, _network: network }, inbox))
+        Ok((Self { media, signaling, records, album, monitors, panel, _control: control, _network: network }, inbox))
     }
 
     /// An order for the media edge; never waits.

@@ -12,6 +12,7 @@
 //! | `signaling` | `state` (`up`, `down`), `reason` |
 //! | `network` | `state` (`lost`, `moved`, `gained`): addresses of this machine went, went and came, came |
 //! | `seen` | `frame`, `text`: a test screen read a new QR code |
+//! | `volume` | `percent`: the speaker was made louder or quieter |
 //! | `fault`, `recovered` | `device`, `text`: a device is lost, or back |
 //! | `refused` | `code`, `about`, `call`, `to`, `text`: the hub did not pass a message on |
 

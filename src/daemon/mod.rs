@@ -1,11 +1,13 @@
 //! The daemon: starts the edges, joins them in one loop that decides nothing, ends them.
 
 mod answer;
+mod caption;
 mod edges;
 mod journal;
 mod process;
 mod shell;
 mod systemd;
+mod visitor;
 
 use callbox_core::ids::Address;
 use callbox_core::protocol::Agent;
@@ -13,6 +15,9 @@ use callbox_core::station::Station;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{config, control, media};
+
+// What the daemon asks of a process of its own.
+pub use crate::media::{EncoderTrial, try_encoder};
 
 use edges::Edges;
 use shell::Shell;

@@ -12,9 +12,10 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
 use super::answer::{self, Wish};
+use super::caption;
 use super::edges::{Edges, Inbox};
 use super::journal::Journal;
-use super::{process, systemd};
+use super::{process, systemd, visitor};
 use crate::control::{Answer, Asked, Request};
 use crate::media;
 use crate::network;
@@ -96,6 +97,9 @@ impl Shell {
             self.carry_out(effect, &name, &mut call);
         }
         let view = self.station.view(Instant::now());
+        if let (Phase::Idle, Some(call), Some(album)) = (before, &view.call, &self.edges.album) {
+            self.snapshots.spawn(visitor::remember(self.edges.media.clone(), album.clone(), call.call.clone()));
+        }
         let phase = view.phase.as_str();
         let call = view.call.map(|view| view.call).or(call).map(|call| call.to_string()).unwrap_or_default();
         if before == view.phase {
@@ -112,14 +116,17 @@ impl Shell {
             Effect::Watch(users) => self.edges.signaling.watch(users),
             Effect::Media(order) => self.edges.order(order),
             Effect::Show => {
-                let station = &self.station;
-                self.journal.tell("view", || json!({ "input": input, "view": station.view(Instant::now()) }));
+                let view = self.station.view(Instant::now());
+                self.edges.media.caption(caption::of(&view));
+                self.journal.tell("view", || json!({ "input": input, "view": view }));
             }
             Effect::Unlock => self.edges.unlock(),
             Effect::Door(news) => self.door(&news),
             Effect::Record(record) => {
                 *ended = Some(record.call.clone());
-                let entry = Entry::now(record);
+                let album = self.edges.album.as_ref();
+                let pictures = album.map(|album| album.of(&record.call.to_string())).unwrap_or_default();
+                let entry = Entry::now(record, pictures);
                 let record = &entry.record;
                 tracing::info!(
                     call = %record.call, caller = %record.caller, reason = %record.reason,
@@ -235,6 +242,7 @@ impl Shell {
         match answer::pressed(action, &self.station.view(Instant::now())) {
             Wish::Do(action) => drop(self.handle(Input::Pressed(action))),
             Wish::NoCall => tracing::debug!("there is no call for this button"),
+            Wish::Volume(change) => drop(self.change_volume(change)),
             Wish::Unable => tracing::warn!("nothing here can do what this button wants"),
         }
     }
@@ -258,11 +266,22 @@ impl Shell {
                 self.snapshots.spawn(answer::snapshot(self.edges.media.clone(), picture, reply));
                 return;
             }
+            (None, Request::Volume { change }) => self.change_volume(answer::volume(change)),
             (None, _) => self.status(),
         };
         if reply.send(answer).is_err() {
             tracing::debug!("nobody waits for the answer any more");
         }
+    }
+
+    /// Each call begins with the same volume: without one there is nothing to change.
+    fn change_volume(&mut self, change: media::VolumeChange) -> Answer {
+        if self.station.phase() == Phase::Idle {
+            return Answer::refused("there is no call: `speaker.volume` says how loud the next one begins");
+        }
+        let percent = self.edges.media.change_volume(change);
+        self.journal.tell("volume", || json!({ "percent": percent }));
+        Answer::done().with("volume", percent)
     }
 
     fn status(&self) -> Answer {

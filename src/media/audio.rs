@@ -9,12 +9,14 @@ use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_utils::StreamProducer;
 use gstreamer_utils::streamproducer::ProducerSettings;
 
+use super::duplex;
 use super::inbox::Inbox;
 use super::join::prepare_slot;
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::playout;
-use super::settings::{Microphone, Settings, Speaker};
+use super::settings::{Echo, Microphone, Settings, Speaker};
 use super::tone::TonePlayer;
+use super::volume::Percent;
 use super::watch::BANDS;
 
 /// How many peers the mixer and the compositor can take: four in a call, and one spare for each link that is being replaced.
@@ -32,6 +34,7 @@ pub(crate) struct Audio {
     pub(crate) slots: Vec<AppSrc>,
     /// The mixer's input for tones.
     pub(crate) tones: TonePlayer,
+    volume: gst::Element,
 }
 
 impl Audio {
@@ -59,7 +62,19 @@ impl Audio {
             pad.set_offset(pipeline.shift());
         }
         tone.set_caps(Some(&RAW.parse().map_err(|_| PipelineError::new("audio", "raw caps"))?));
-        Ok(Self { pipeline, opus, slots, tones: TonePlayer::new(tone) })
+        if settings.echo == Echo::HalfDuplex {
+            let out = |name| pipeline.element(name).map(|element| element.static_pad("src"));
+            if let (Some(near), Some(far)) = (out("near")?, out("far")?) {
+                duplex::share(&near, &far);
+            }
+        }
+        let volume = pipeline.element("volume")?;
+        Ok(Self { pipeline, opus, slots, tones: TonePlayer::new(tone), volume })
+    }
+
+    /// Everything that sounds, the ring too, is as loud as this from now on.
+    pub(crate) fn set_volume(&self, percent: Percent) {
+        self.volume.set_property("volume", percent.gain());
     }
 }
 
@@ -68,12 +83,12 @@ impl Audio {
 fn describe(settings: &Settings) -> String {
     let (probe, dsp) = echo(settings);
     let mut text = format!(
-        "{microphone} ! audioconvert ! audioresample ! {RAW} {dsp} \
+        "{microphone} ! audioconvert ! audioresample ! {RAW} {dsp} ! identity name=near \
          ! queue leaky=downstream max-size-time=200000000 max-size-buffers=0 max-size-bytes=0 \
          ! audiorate skip-to-first=true tolerance=20000000 ! opusenc bitrate=32000 frame-size=20 audio-type=voice perfect-timestamp=true inband-fec=true \
            packet-loss-percentage=10 ! appsink name=opus async=false \
          audiomixer name=mixer force-live=true ignore-inactive-pads=true latency={latency} min-upstream-latency={upstream} \
-         ! {RAW} {probe} ! {speaker} \
+         ! {RAW} ! volume name=volume ! identity name=far {probe} ! {speaker} \
          appsrc name=tone ! mixer. ",
         microphone = microphone(&settings.microphone),
         speaker = speaker(&settings.speaker),
@@ -99,7 +114,8 @@ fn latency(settings: &Settings) -> Duration {
     }
 }
 
-fn microphone(from: &Microphone) -> String {
+/// The element that records.
+pub(super) fn microphone(from: &Microphone) -> String {
     match from {
         Microphone::Alsa { .. } => {
             "alsasrc name=microphone buffer-time=60000 latency-time=10000 provide-clock=false".into()
@@ -115,7 +131,8 @@ fn microphone(from: &Microphone) -> String {
     }
 }
 
-fn speaker(to: &Speaker) -> String {
+/// The elements that play.
+pub(super) fn speaker(to: &Speaker) -> String {
     match to {
         Speaker::Alsa { .. } => {
             "audioconvert ! audioresample ! alsasink name=speaker buffer-time=40000 latency-time=10000 provide-clock=false".into()
@@ -137,19 +154,23 @@ fn echo(settings: &Settings) -> (String, String) {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let real_microphone = !matches!(settings.microphone, Microphone::Test { .. } | Microphone::None);
     let real_speaker = !matches!(settings.speaker, Speaker::Test | Speaker::None);
-    if !(settings.echo_cancellation && real_microphone && real_speaker) {
-        return (String::new(), String::new());
+    let clean = "noise-suppression=true gain-control=true voice-detection=false";
+    match settings.echo {
+        Echo::Webrtcdsp if real_microphone && real_speaker => {}
+        // What the other end hears is cleaned all the same.
+        Echo::Webrtcdsp | Echo::HalfDuplex if real_microphone => {
+            return (String::new(), format!("! webrtcdsp echo-cancel=false {clean}"));
+        }
+        _ => return (String::new(), String::new()),
     }
     let name = format!("loudspeaker{}", NEXT.fetch_add(1, Ordering::Relaxed));
     // Before 1.24 the old canceller loses its grip when the delay is off by 20 ms, unless it may estimate it.
     let agnostic = if gst::version() < (1, 24, 0, 0) { "delay-agnostic=true extended-filter=true" } else { "" };
-    (
-        format!("! webrtcechoprobe name={name}"),
-        format!("! webrtcdsp probe={name} {agnostic} noise-suppression=true gain-control=true voice-detection=false"),
-    )
+    (format!("! webrtcechoprobe name={name}"), format!("! webrtcdsp probe={name} {agnostic} {clean}"))
 }
 
-fn configure_devices(pipeline: &Pipeline, settings: &Settings) -> Result<(), PipelineError> {
+/// Names the devices to their elements.
+pub(super) fn configure_devices(pipeline: &Pipeline, settings: &Settings) -> Result<(), PipelineError> {
     let microphone = pipeline.element("microphone")?;
     match &settings.microphone {
         Microphone::Alsa { device } | Microphone::Pulse { device: Some(device) } => {

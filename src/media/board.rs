@@ -74,6 +74,8 @@ pub struct Status {
     pub encoders: Vec<(String, u32)>,
     /// Raw frames of the camera since it was started.
     pub capture_frames: u64,
+    /// How loud the speaker is, in percent.
+    pub volume: u8,
     /// Each link in figures.
     pub links: Vec<LinkStatus>,
     /// What the test screen sees.

@@ -8,10 +8,12 @@ use gstreamer::prelude::*;
 use gstreamer_app::AppSink;
 use gstreamer_utils::StreamProducer;
 
+use super::codec::decoder;
+use super::history::History;
 use super::inbox::{Inbox, Note};
 use super::join::{count_buffers, on_first_buffer, producer};
 use super::pipeline::{Pipeline, PipelineError};
-use super::settings::{Camera, Settings};
+use super::settings::{Camera, CameraFormat, Settings, VideoCodec};
 use super::testcard;
 
 /// How long a camera may say nothing before it counts as lost.
@@ -23,6 +25,8 @@ pub(crate) struct Capture {
     /// Raw frames.
     pub(crate) raw: StreamProducer,
     frames: Arc<AtomicU64>,
+    /// The last seconds.
+    pub(crate) history: History,
 }
 
 impl Capture {
@@ -42,15 +46,16 @@ impl Capture {
             Camera::Libcamera { name: None } | Camera::None => {}
         }
         let sink: AppSink = pipeline.typed("raw")?;
-        let frames = Arc::default();
+        let (frames, history) = (Arc::default(), History::default());
         if let Some(pad) = sink.static_pad("sink") {
             let (inbox, id) = (inbox.clone(), pipeline.id);
             on_first_buffer(&pad, move || {
                 inbox.tell(Note::Flowing(id));
             });
             count_buffers(&pad, &frames);
+            history.watch(&pad);
         }
-        Ok(Some(Self { raw: producer(&sink), pipeline, frames }))
+        Ok(Some(Self { raw: producer(&sink), pipeline, frames, history }))
     }
 
     /// Raw frames so far: the camera's heart-beat.
@@ -75,15 +80,13 @@ fn source(settings: &Settings) -> Option<String> {
     let (width, height, rate) = (settings.width, settings.height, settings.framerate);
     let shape = "videorate drop-only=false skip-to-first=true ! videoconvertscale add-borders=true";
     Some(match &settings.camera {
-        // USB 2 carries raw pictures up to 640x480; above that cameras send JPEG.
-        Camera::V4l2 { .. } if width * height <= 640 * 480 => format!(
-            "v4l2src name=camera ! video/x-raw,width={width},height={height},framerate={rate}/1 \
-             ! watchdog timeout={STALL_MS} ! {shape}"
-        ),
-        Camera::V4l2 { .. } => format!(
-            "v4l2src name=camera ! image/jpeg,width={width},height={height},framerate={rate}/1 \
-             ! watchdog timeout={STALL_MS} ! jpegparse ! jpegdec ! {shape}"
-        ),
+        Camera::V4l2 { .. } => {
+            let (kind, decode) = v4l2(settings);
+            format!(
+                "v4l2src name=camera ! {kind},width={width},height={height},framerate={rate}/1 \
+                 ! watchdog timeout={STALL_MS} {decode} ! {shape}"
+            )
+        }
         Camera::Libcamera { .. } => format!(
             "libcamerasrc name=camera ! video/x-raw,format=NV12,width={width},height={height},framerate={rate}/1,\
              colorimetry=bt709,interlace-mode=progressive ! watchdog timeout={STALL_MS} ! {shape}"
@@ -95,4 +98,20 @@ fn source(settings: &Settings) -> Option<String> {
         Camera::Test { .. } => "videotestsrc name=camera is-live=true pattern=ball motion=wavy".to_owned(),
         Camera::None => return None,
     })
+}
+
+/// What is asked of a V4L2 camera, and what makes pictures of it.
+fn v4l2(settings: &Settings) -> (&'static str, String) {
+    // USB 2 carries raw pictures up to 640x480; above that cameras send JPEG.
+    let is_small = settings.width * settings.height <= 640 * 480;
+    match settings.camera_format {
+        CameraFormat::Raw => ("video/x-raw", String::new()),
+        CameraFormat::Auto if is_small => ("video/x-raw", String::new()),
+        CameraFormat::Auto | CameraFormat::Mjpeg => ("image/jpeg", "! jpegparse ! jpegdec".to_owned()),
+        CameraFormat::H264 => {
+            // Without one the pipeline says which element is missing.
+            let decoder = decoder(VideoCodec::H264).map_or("avdec_h264", |decoder| decoder.factory);
+            ("video/x-h264", format!("! h264parse ! {decoder}"))
+        }
+    }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Decoder {
     pub(crate) codec: VideoCodec,
     pub(crate) factory: &'static str,
     pub(crate) properties: &'static [(&'static str, &'static str)],
+    /// What whole frames of byte-stream have to pass before it.
+    pub(crate) entry: &'static str,
 }
 
 const BASELINE: &str = "video/x-h264,profile=constrained-baseline";
@@ -129,10 +131,21 @@ pub(crate) const ENCODERS: &[Encoder] = &[
 
 /// In order of preference: software is safer for streams that come and go, and fast enough up to 720 lines.
 pub(crate) const DECODERS: &[Decoder] = &[
-    Decoder { codec: VideoCodec::Vp8, factory: "vp8dec", properties: &[("threads", "1")] },
-    Decoder { codec: VideoCodec::H264, factory: "avdec_h264", properties: &[("max-threads", "1"), ("lowres", "0")] },
-    Decoder { codec: VideoCodec::H264, factory: "openh264dec", properties: &[] },
-    Decoder { codec: VideoCodec::H264, factory: "v4l2h264dec", properties: &[] },
+    Decoder { codec: VideoCodec::Vp8, factory: "vp8dec", properties: &[("threads", "1")], entry: "identity" },
+    Decoder {
+        codec: VideoCodec::H264,
+        factory: "avdec_h264",
+        properties: &[("max-threads", "1"), ("lowres", "0")],
+        entry: "h264parse",
+    },
+    // The parser would split frames of several slices, and the decoder wants whole ones, with a profile.
+    Decoder {
+        codec: VideoCodec::H264,
+        factory: "openh264dec",
+        properties: &[],
+        entry: "capssetter caps=\"video/x-h264,profile=(string)constrained-baseline\"",
+    },
+    Decoder { codec: VideoCodec::H264, factory: "v4l2h264dec", properties: &[], entry: "h264parse" },
 ];
 
 /// Why no coder is at hand.

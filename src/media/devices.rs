@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Instant;
 
 use callbox_core::protocol::Media;
+use gstreamer as gst;
 
 use super::audio::Audio;
 use super::backoff::{Backoff, chance};
@@ -14,8 +15,9 @@ use super::encode::Encode;
 use super::inbox::{Inbox, PipelineId};
 use super::outbox::{Device, Event, Outbox};
 use super::pipeline::PipelineError;
-use super::screen::Display;
+use super::screen::{Display, size};
 use super::settings::{Microphone, Settings, Speaker, VideoCodec};
+use super::still;
 
 /// What has to be joined anew after a pipeline was rebuilt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub(crate) struct Devices {
     encoders: Vec<Encode>,
     capture: Option<Capture>,
     settings: Settings,
+    idle: Option<gst::Sample>,
     inbox: Inbox,
     running: Option<Media>,
     troubles: Vec<Trouble>,
@@ -53,11 +56,25 @@ impl Devices {
             encoders: Vec::new(),
             capture: None,
             settings,
+            idle: None,
             inbox,
             running: None,
             troubles: Vec::new(),
             demoted: HashSet::new(),
         }
+    }
+
+    /// Nobody calls yet: the screen shows the idle picture, if there is one, and the camera runs if it always shall.
+    pub(crate) fn begin(&mut self, outbox: &mut Outbox) {
+        if self.settings.camera_always {
+            self.start_camera(outbox);
+        }
+        let (Some(path), true) = (&self.settings.idle_picture, self.settings.screen.is_there()) else { return };
+        match still::load(path, size(&self.settings)) {
+            Ok(picture) => self.idle = Some(picture),
+            Err(error) => return tracing::warn!(%error, "no idle picture"),
+        }
+        self.start_screen(outbox);
     }
 
     /// Starts what a call of this kind needs and does not run yet.
@@ -85,10 +102,27 @@ impl Devices {
     pub(crate) fn stop(&mut self) {
         self.running = None;
         self.audio = None;
-        self.display = None;
         self.encoders.clear();
-        self.capture = None;
-        self.troubles.clear();
+        if !self.settings.camera_always {
+            self.capture = None;
+        }
+        if self.idle.is_none() {
+            self.display = None;
+        }
+        // What goes on without a call goes on being tried, too.
+        let (camera, screen) = (self.settings.camera_always, self.idle.is_some());
+        self.troubles.retain(|trouble| match trouble.device {
+            Device::Camera => camera,
+            Device::Screen => screen,
+            Device::Microphone | Device::Speaker | Device::Encoder => false,
+        });
+    }
+
+    /// Stops what goes on without a call, too.
+    pub(crate) fn end(&mut self) {
+        self.settings.camera_always = false;
+        self.idle = None;
+        self.stop();
     }
 
     /// Whether a call runs.
@@ -209,6 +243,11 @@ impl Devices {
         self.capture.as_ref().map_or(0, Capture::frames)
     }
 
+    /// The camera's last pictures, oldest first.
+    pub(crate) fn history(&self) -> Vec<gst::Sample> {
+        self.capture.as_ref().map(|capture| capture.history.pictures()).unwrap_or_default()
+    }
+
     /// The encoders and what they are told.
     pub(crate) fn encoder_names(&self) -> Vec<(String, u32)> {
         self.encoders.iter().map(|encode| (encode.encoder.factory.to_owned(), encode.bitrate())).collect()
@@ -256,7 +295,7 @@ impl Devices {
     }
 
     fn start_screen(&mut self, outbox: &mut Outbox) {
-        match Display::new(&self.settings, &self.inbox) {
+        match Display::new(&self.settings, self.idle.as_ref(), &self.inbox) {
             Ok(Some(display)) => {
                 display.pipeline.start();
                 self.display = Some(display);

@@ -54,8 +54,14 @@ pub(crate) enum Note {
         /// It was gone in time.
         in_time: bool,
     },
+    /// The screen shall say this.
+    Caption(Option<String>),
+    /// The volume was changed.
+    Volume,
     /// Somebody wants a picture.
     Snapshot(Picture, oneshot::Sender<Result<Vec<u8>, SnapshotError>>),
+    /// Somebody wants the camera's last pictures.
+    History(oneshot::Sender<Vec<Vec<u8>>>),
     /// The edge ends.
     Stop(oneshot::Sender<()>),
 }

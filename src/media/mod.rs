@@ -12,11 +12,16 @@ mod audio;
 mod backoff;
 mod board;
 mod camera;
+mod chirp;
 mod codec;
 mod compose;
 mod devices;
+mod duplex;
+mod echo;
 mod encode;
+mod history;
 mod inbox;
+mod jitter;
 mod join;
 mod link;
 mod mdns;
@@ -29,8 +34,10 @@ mod screen;
 mod sdp;
 mod settings;
 mod snapshot;
+mod still;
 mod testcard;
 mod tone;
+mod volume;
 mod warm;
 mod watch;
 
@@ -43,17 +50,22 @@ use callbox_core::station::MediaOrder;
 use tokio::sync::{mpsc, oneshot};
 
 pub use board::{FaultStatus, Heard, Pipelines, Seen, Status};
+pub use echo::{EchoReport, measure_echo};
 pub use inbox::Picture;
 pub use link::LinkStatus;
 pub use outbox::{Device, Event};
 pub use probe::{EncoderTrial, try_encoder};
-pub use settings::{Bitrate, Camera, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec};
+pub use settings::{
+    Bitrate, Camera, CameraFormat, Echo, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec,
+};
 pub use snapshot::SnapshotError;
+pub use volume::VolumeChange;
 pub use warm::WarmUpError;
 
 use inbox::{Inbox, Note};
 use outbox::Outbox;
 use owner::Owner;
+use volume::Volume;
 
 /// How long a snapshot may take.
 const SNAPSHOT: Duration = Duration::from_secs(4);
@@ -79,6 +91,7 @@ pub fn warm_up() -> Result<(), Error> {
 /// The media edge of one station.
 pub struct Media {
     inbox: Inbox,
+    volume: Volume,
     status: Arc<Mutex<Status>>,
 }
 
@@ -88,9 +101,10 @@ impl Media {
         warm_up()?;
         let (inbox, notes) = Inbox::new();
         let status = Arc::new(Mutex::new(Status::default()));
-        let owner = Owner::new(settings, inbox.clone(), Outbox::new(events), Arc::clone(&status));
+        let volume = Volume::new(settings.volume);
+        let owner = Owner::new(settings, inbox.clone(), Outbox::new(events), Arc::clone(&status), volume.clone());
         thread::Builder::new().name("media".into()).spawn(move || owner.run(&notes)).map_err(Error::Thread)?;
-        Ok(Self { inbox, status })
+        Ok(Self { inbox, volume, status })
     }
 
     /// Gives an order. Never waits.
@@ -112,6 +126,18 @@ impl Media {
         status.with_process(now)
     }
 
+    /// Makes the speaker louder or quieter until the call is over; gives the volume in percent.
+    pub fn change_volume(&self, change: VolumeChange) -> u8 {
+        let percent = self.volume.change(change);
+        self.inbox.tell(Note::Volume);
+        percent
+    }
+
+    /// Writes this over the picture on the screen, in place of what stands there.
+    pub fn caption(&self, text: Option<String>) {
+        self.inbox.tell(Note::Caption(text));
+    }
+
     /// One picture as JPEG.
     pub async fn snapshot(&self, what: Picture) -> Result<Vec<u8>, SnapshotError> {
         let (reply, picture) = oneshot::channel();
@@ -119,6 +145,16 @@ impl Media {
         match tokio::time::timeout(SNAPSHOT, picture).await {
             Ok(Ok(picture)) => picture,
             _ => Err(SnapshotError::Gone),
+        }
+    }
+
+    /// The camera's last two seconds as small JPEG pictures, oldest first. Empty while it does not run.
+    pub async fn history(&self) -> Vec<Vec<u8>> {
+        let (reply, pictures) = oneshot::channel();
+        self.inbox.tell(Note::History(reply));
+        match tokio::time::timeout(SNAPSHOT, pictures).await {
+            Ok(Ok(pictures)) => pictures,
+            _ => Vec::new(),
         }
     }
 

@@ -9,13 +9,13 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_utils::{ConsumptionLink, StreamProducer};
-use gstreamer_video::{VideoFormat, VideoInfo};
 
 use super::compose::Composer;
 use super::inbox::{Inbox, PipelineId};
 use super::join::{attach_shut, count_buffers, prepare_slot};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::{Screen, Settings};
+use super::still;
 use super::warm::world;
 
 /// A frozen picture is taken away after this long.
@@ -29,18 +29,51 @@ pub(crate) struct Display {
     entrance: AppSrc,
     sink: gst::Pad,
     picture: AppSink,
+    caption: gst::Element,
+    /// What fills the screen while no peer does.
+    rest: gst::Sample,
     feed: Option<(StreamProducer, ConsumptionLink)>,
     composer: Option<Composer>,
-    /// What has to be added to a peer's time to have the time of the picture shown.
-    shift: Arc<AtomicI64>,
+    shown: Arc<Shown>,
     frames: Arc<AtomicU64>,
     moved: (u64, Instant),
-    is_black: bool,
+    is_resting: bool,
+}
+
+/// What the picture is made of now.
+#[derive(Debug, Default)]
+struct Shown {
+    /// The peers' inputs, a bit each.
+    slots: AtomicU64,
+    /// Since when, as running time in nanoseconds.
+    since: AtomicU64,
+    /// What has to be added to a peer's time to have the time of the picture.
+    shift: AtomicI64,
+}
+
+impl Shown {
+    fn set(&self, slots: u64, since: gst::ClockTime, shift: i64) {
+        self.slots.store(0, Ordering::Release);
+        self.since.store(since.nseconds(), Ordering::Release);
+        self.shift.store(shift, Ordering::Release);
+        self.slots.store(slots, Ordering::Release);
+    }
+
+    /// Whether a picture that lasts until `end` holds what this input gave at `pts`, or something younger.
+    fn holds(&self, slot: usize, pts: gst::ClockTime, end: gst::ClockTime) -> bool {
+        let from = pts.nseconds().max(self.since.load(Ordering::Acquire));
+        let from = from.saturating_add_signed(self.shift.load(Ordering::Acquire));
+        self.slots.load(Ordering::Acquire) & (1 << slot) != 0 && end.nseconds() > from
+    }
 }
 
 impl Display {
     /// Builds the pipeline, or nothing when there is no screen. [`Pipeline::start`] starts it.
-    pub(crate) fn new(settings: &Settings, inbox: &Inbox) -> Result<Option<Self>, PipelineError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        idle: Option<&gst::Sample>,
+        inbox: &Inbox,
+    ) -> Result<Option<Self>, PipelineError> {
         if !settings.screen.is_there() {
             return Ok(None);
         }
@@ -54,6 +87,8 @@ impl Display {
         count_buffers(&sink, &frames);
         let display = Self {
             picture: pipeline.typed("picture")?,
+            caption: pipeline.element("caption")?,
+            rest: idle.cloned().map_or_else(|| still::black(size(settings)), Ok)?,
             pipeline,
             settings: settings.clone(),
             inbox: inbox.clone(),
@@ -61,19 +96,26 @@ impl Display {
             sink,
             feed: None,
             composer: None,
-            shift: Arc::default(),
+            shown: Arc::default(),
             frames,
             moved: (0, Instant::now()),
-            is_black: false,
+            is_resting: false,
         };
         Ok(Some(display))
     }
 
-    /// The pipeline plays: a black picture goes through, so that everything in it is agreed upon before the first of a peer.
+    /// Writes this over the picture.
+    pub(crate) fn say(&mut self, text: Option<&str>) {
+        self.caption.set_property("text", text.unwrap_or_default());
+        self.caption.set_property("silent", text.is_none());
+        self.begin();
+    }
+
+    /// The pipeline plays: a picture goes through, so that everything in it is agreed upon before the first of a peer.
     pub(crate) fn begin(&mut self) {
         if self.feed.is_none() {
-            if let Err(error) = self.blacken() {
-                tracing::warn!(%error, "no black picture");
+            if let Err(error) = self.come_to_rest() {
+                tracing::debug!(%error, "nothing shown yet");
             }
         }
     }
@@ -83,7 +125,8 @@ impl Display {
         let (from, shift) = match shown {
             [] => {
                 self.composer = None;
-                return if self.feed.take().is_some() { self.blacken() } else { Ok(()) };
+                self.shown.set(0, gst::ClockTime::ZERO, 0);
+                return if self.feed.take().is_some() { self.come_to_rest() } else { Ok(()) };
             }
             [(_, peer)] => {
                 self.composer = None;
@@ -98,32 +141,38 @@ impl Display {
                 (composer.composed.clone(), composer.shift())
             }
         };
-        if self.feed.as_ref().is_some_and(|(fed, _)| *fed == from) {
+        let slots = shown.iter().fold(0, |slots, (slot, _)| slots | 1 << slot);
+        let is_fed = self.feed.as_ref().is_some_and(|(fed, _)| *fed == from);
+        if is_fed && self.shown.slots.load(Ordering::Acquire) == slots {
+            return Ok(());
+        }
+        let now = world().map_err(|error| PipelineError::new("screen", error))?.running_time();
+        self.shown.set(slots, now, shift);
+        if is_fed {
             return Ok(());
         }
         self.feed = None;
-        self.shift.store(shift, Ordering::Release);
         let link = attach_shut(&from, &self.entrance)?;
         link.set_discard(false);
         self.feed = Some((from, link));
         Ok(())
     }
 
-    /// Tells when a picture with the next frame that passes `exit`, a peer's, reaches the display.
-    pub(crate) fn on_shown(&self, exit: &gst::Pad, tell: impl Fn() + Send + Sync + Clone + 'static) {
-        let (sink, shift) = (self.sink.downgrade(), Arc::clone(&self.shift));
+    /// Tells when a picture with the next frame that passes `exit`, where the peer of this input comes from, or with a younger
+    /// one, reaches the display.
+    pub(crate) fn on_shown(&self, slot: usize, exit: &gst::Pad, tell: impl Fn() + Send + Sync + Clone + 'static) {
+        let (sink, shown) = (self.sink.downgrade(), Arc::clone(&self.shown));
         exit.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             let (Some(sink), Some(pts)) = (sink.upgrade(), info.buffer().and_then(|buffer| buffer.pts())) else {
                 return gst::PadProbeReturn::Remove;
             };
-            let (tell, shift) = (tell.clone(), Arc::clone(&shift));
+            let (tell, shown) = (tell.clone(), Arc::clone(&shown));
             sink.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
                 let Some((start, length)) = info.buffer().and_then(|it| Some((it.pts()?, it.duration()))) else {
                     return gst::PadProbeReturn::Ok;
                 };
                 // A composed picture holds the frame when it lasts beyond the moment the frame begins.
-                let end = start + length.unwrap_or(gst::ClockTime::from_nseconds(1));
-                if end.nseconds() <= pts.nseconds().saturating_add_signed(shift.load(Ordering::Acquire)) {
+                if !shown.holds(slot, pts, start + length.unwrap_or(gst::ClockTime::from_nseconds(1))) {
                     return gst::PadProbeReturn::Ok;
                 }
                 tell();
@@ -138,9 +187,9 @@ impl Display {
         let frames = self.frames.load(Ordering::Relaxed);
         if frames != self.moved.0 {
             self.moved = (frames, now);
-            self.is_black = false;
-        } else if frames > 0 && !self.is_black && now >= self.moved.1 + FROZEN {
-            if let Err(error) = self.blacken() {
+            self.is_resting = false;
+        } else if frames > 0 && !self.is_resting && now >= self.moved.1 + FROZEN {
+            if let Err(error) = self.come_to_rest() {
                 tracing::warn!(%error, "frozen picture not taken away");
             }
         }
@@ -164,12 +213,12 @@ impl Display {
         self.picture.property("last-sample")
     }
 
-    fn blacken(&mut self) -> Result<(), PipelineError> {
+    fn come_to_rest(&mut self) -> Result<(), PipelineError> {
         let failed = |what: &dyn ToString| PipelineError::new("screen", what.to_string());
-        let sample = black(size(&self.settings)).ok_or_else(|| failed(&"no black picture"))?;
+        let sample = still::of_now(&self.rest).ok_or_else(|| failed(&"no picture"))?;
         self.entrance.push_sample(&sample).map_err(|error| failed(&error))?;
         self.moved = (self.frames.load(Ordering::Relaxed) + 1, Instant::now());
-        self.is_black = true;
+        self.is_resting = true;
         Ok(())
     }
 }
@@ -186,7 +235,9 @@ fn describe(settings: &Settings) -> String {
     let (width, height) = size(settings);
     format!(
         "appsrc name=entrance ! videoconvertscale add-borders=true \
-         ! video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1 ! tee name=tee \
+         ! video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1 \
+         ! textoverlay name=caption silent=true font-desc=\"Sans 18\" valignment=bottom halignment=center shaded-background=true \
+         ! tee name=tee \
          tee. ! queue leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 ! {sink} \
          tee. ! queue leaky=downstream max-size-buffers=1 max-size-time=0 max-size-bytes=0 \
            ! appsink name=picture async=false sync=false max-buffers=1 drop=true",
@@ -226,16 +277,6 @@ fn configure(pipeline: &Pipeline, screen: &Screen) -> Result<(), PipelineError> 
     Ok(())
 }
 
-/// One black frame, of now.
-fn black((width, height): (u32, u32)) -> Option<gst::Sample> {
-    let info = VideoInfo::builder(VideoFormat::I420, width, height).fps(gst::Fraction::new(25, 1)).build().ok()?;
-    let mut bytes = vec![128; info.size()];
-    bytes.get_mut(..*info.offset().get(1)?)?.fill(16);
-    let mut buffer = gst::Buffer::from_mut_slice(bytes);
-    buffer.get_mut()?.set_pts(world().ok()?.running_time());
-    Some(gst::Sample::builder().buffer(&buffer).caps(&info.to_caps().ok()?).build())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,7 +297,7 @@ mod tests {
 
     fn display(inbox: &Inbox) -> Display {
         let settings = Settings { screen: Screen::Test, ..Settings::default() };
-        let display = Display::new(&settings, inbox).unwrap().unwrap();
+        let display = Display::new(&settings, None, inbox).unwrap().unwrap();
         display.pipeline.play().unwrap();
         display
     }
@@ -274,6 +315,21 @@ mod tests {
             assert!(start.elapsed() < SOON, "{what} did not happen");
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    #[test]
+    fn a_peer_is_shown_when_its_own_frame_is() {
+        let ms = gst::ClockTime::from_mseconds;
+        let shown = Shown::default();
+        assert!(!shown.holds(1, ms(10), ms(20)), "nobody is shown");
+        shown.set(0b10, ms(100), 0);
+        assert!(!shown.holds(0, ms(110), ms(120)), "another one is");
+        assert!(!shown.holds(1, ms(110), ms(110)), "a picture from before");
+        assert!(!shown.holds(1, ms(90), ms(95)), "of who was shown before");
+        assert!(shown.holds(1, ms(110), ms(111)));
+        shown.set(0b11, ms(100), -50_000_000);
+        assert!(!shown.holds(1, ms(110), ms(60)));
+        assert!(shown.holds(1, ms(110), ms(61)), "composed, with a time of its own");
     }
 
     #[test]

@@ -33,6 +33,19 @@ pub enum Camera {
     None,
 }
 
+/// What a V4L2 camera is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CameraFormat {
+    /// Raw pictures up to 640x480, which is what USB 2 carries; JPEG above that.
+    Auto,
+    /// Raw pictures.
+    Raw,
+    /// JPEG pictures.
+    Mjpeg,
+    /// H.264. It is decoded here: its key frames come when the camera likes, not when a peer needs one.
+    H264,
+}
+
 /// Where the sound comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Microphone {
@@ -105,6 +118,19 @@ impl Screen {
     }
 }
 
+/// How the echo of our speaker is kept out of our microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Echo {
+    /// The device does it: a speakerphone, or a sound chip with a signal processor. Samples pass untouched.
+    Hardware,
+    /// We do it, and take noise away and keep the level, where both are real devices.
+    Webrtcdsp,
+    /// One side speaks at a time.
+    HalfDuplex,
+    /// It is not: headphones, a handset, a speaker far away.
+    Off,
+}
+
 /// A video codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -140,6 +166,10 @@ pub struct Bitrate {
 pub struct Settings {
     /// Where the picture comes from.
     pub camera: Camera,
+    /// The camera runs while nobody calls too: there are pictures from before a press.
+    pub camera_always: bool,
+    /// What a V4L2 camera is asked for.
+    pub camera_format: CameraFormat,
     /// Where the sound comes from.
     pub microphone: Microphone,
     /// Where the sound goes.
@@ -160,6 +190,8 @@ pub struct Settings {
     pub screen_height: u32,
     /// Frames a second on the screen.
     pub screen_framerate: u32,
+    /// Shown while nobody calls. Without it the screen is left alone then.
+    pub idle_picture: Option<PathBuf>,
     /// Bounds of the video bit rate.
     pub bitrate: Bitrate,
     /// How long a packet may wait for an earlier one: 40 ms by wire, 100 ms by Wi-Fi.
@@ -172,14 +204,18 @@ pub struct Settings {
     pub program: Option<PathBuf>,
     /// UDP ports for media, both ends included; none: whatever the kernel gives.
     pub ports: Option<(u16, u16)>,
-    /// Cancel the echo of our speaker in our microphone, where both are real devices.
-    pub echo_cancellation: bool,
+    /// How the echo of our speaker is kept out of our microphone.
+    pub echo: Echo,
+    /// How loud the speaker is when a call begins, in percent.
+    pub volume: u8,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             camera: Camera::None,
+            camera_always: false,
+            camera_format: CameraFormat::Auto,
             microphone: Microphone::None,
             speaker: Speaker::None,
             screen: Screen::None,
@@ -190,13 +226,15 @@ impl Default for Settings {
             screen_width: 1280,
             screen_height: 720,
             screen_framerate: 25,
+            idle_picture: None,
             bitrate: Bitrate { min: 100_000, start: 800_000, max: 2_000_000 },
             jitter_buffer: Duration::from_millis(40),
             ice_servers: Vec::new(),
             ice_transport_policy: IceTransportPolicy::All,
             program: None,
             ports: None,
-            echo_cancellation: true,
+            echo: Echo::Webrtcdsp,
+            volume: 100,
         }
     }
 }

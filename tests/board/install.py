@@ -69,7 +69,7 @@ device = "/dev/video0"
 [microphone]
 kind = "alsa"
 device = "plughw:CARD=Microphone,DEV=1"
-echo_cancellation = false
+echo = "off"
 
 [speaker]
 kind = "alsa"

@@ -23,6 +23,7 @@ pub(crate) use self::send::{Medium, Sender};
 pub use self::stats::LinkStatus;
 use self::transport::Trust;
 use super::inbox::{Inbox, LinkKey, LinkNote};
+use super::jitter::{Buffers, Jitter};
 use super::outbox::Outbox;
 use super::pipeline::{Pipeline, PipelineError};
 use super::sdp::Remote;
@@ -79,6 +80,8 @@ pub(crate) struct Link {
     activity: Arc<AtomicU64>,
     seen_activity: u64,
     stats: stats::Numbers,
+    jitter: Jitter,
+    buffers: Buffers,
     frames_lost: u64,
 }
 
@@ -106,7 +109,8 @@ impl Link {
         webrtc.set_property("latency", settings.jitter_buffer.as_millis() as u32);
         transport::configure(&webrtc, settings, parts.servers);
         let stream = random_name()?;
-        negotiate::tune_rtp(&webrtc, &stream);
+        let buffers = Buffers::default();
+        negotiate::tune_rtp(&webrtc, &stream, &buffers);
         let activity = Arc::new(AtomicU64::new(0));
         negotiate::count_authenticated(pipeline.inner(), &activity);
         pipeline.inner().add(&webrtc).map_err(|error| PipelineError::new("link", error))?;
@@ -140,6 +144,8 @@ impl Link {
             activity,
             seen_activity: 0,
             stats: stats::Numbers::default(),
+            jitter: Jitter::new(Instant::now(), settings.jitter_buffer),
+            buffers,
             frames_lost: 0,
         })
     }
@@ -166,7 +172,10 @@ impl Link {
             LinkNote::FirstAudio => outbox.link(&self.id, LinkEvent::FirstAudio),
             LinkNote::FirstFrameDecoded => {}
             LinkNote::FirstFrameShown => outbox.link(&self.id, LinkEvent::FirstFrameShown),
-            LinkNote::Stats(structure) => self.stats.read(&structure),
+            LinkNote::Stats(structure) => {
+                self.stats.read(&structure);
+                self.step_jitter(now);
+            }
         }
     }
 
@@ -252,6 +261,13 @@ impl Link {
     /// The encoder was built anew.
     pub(crate) fn follow_video(&mut self, video: &StreamProducer) -> Result<(), PipelineError> {
         self.video_out.as_mut().map_or(Ok(()), |sender| sender.follow(video))
+    }
+
+    fn step_jitter(&mut self, now: Instant) {
+        if let Some(length) = self.jitter.look(now, self.buffers.counts()) {
+            tracing::info!(link = %self.id, jitter_ms = length.as_millis(), "jitter buffer stepped");
+            self.webrtc.set_property("latency", length.as_millis() as u32);
+        }
     }
 
     fn ice_moved(&mut self, state: WebRTCICEConnectionState, outbox: &mut Outbox) {

@@ -18,6 +18,7 @@ use gstreamer_webrtc::{
 
 use super::{Link, MAX_WAITING, Medium, Receiver, Sender, Stage};
 use crate::media::inbox::{Inbox, LinkKey, LinkNote};
+use crate::media::jitter::Buffers;
 use crate::media::mdns;
 use crate::media::outbox::Outbox;
 use crate::media::pipeline::PipelineError;
@@ -342,13 +343,15 @@ pub(super) fn link_incoming(webrtc: &gst::Element, entry: &gst::Pad, kind: &'sta
 /// webrtcbin would send user and host name as CNAME; and its jitter buffers would hold the very first packets back for
 /// the whole latency, though the sinks wait for it anyway. Two packets in a row are enough to start with: the buffer counts
 /// those before the one that just came.
-pub(super) fn tune_rtp(webrtc: &gst::Element, name: &str) {
+pub(super) fn tune_rtp(webrtc: &gst::Element, name: &str, buffers: &Buffers) {
     let Some(rtpbin) = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin")) else { return };
     let sdes = gst::Structure::builder("application/x-rtp-source-sdes").field("cname", name).build();
     rtpbin.set_property("sdes", sdes);
-    rtpbin.connect("new-jitterbuffer", false, |values| {
+    let buffers = buffers.clone();
+    rtpbin.connect("new-jitterbuffer", false, move |values| {
         if let Some(Ok(buffer)) = values.get(1).map(gst::glib::Value::get::<gst::Element>) {
             buffer.set_property("faststart-min-packets", 1u32);
+            buffers.add(&buffer);
         }
         None
     });

@@ -136,20 +136,18 @@ fn describe(medium: Medium) -> Result<String, String> {
             ));
         }
         Medium::Video(VideoCodec::Vp8) => "rtpvp8depay request-keyframe=true wait-for-keyframe=true",
-        // A stream that was joined in the middle has no profile yet, and openh264dec would refuse it for good.
         Medium::Video(VideoCodec::H264) => {
             "rtph264depay request-keyframe=true wait-for-keyframe=true \
-             ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au \
-             ! capssetter caps=\"video/x-h264,profile=(string)constrained-baseline\""
+             ! video/x-h264,stream-format=byte-stream,alignment=au"
         }
     };
     let Medium::Video(codec) = medium else { return Err("no such medium".into()) };
     let decoder = decoder(codec).map_err(|error| error.to_string())?;
     // RTP tells no frame rate. With one, a frame has an end, and the compositor need not wait for the next to show it.
     Ok(format!(
-        "{depay} ! {} name=decoder ! videoconvert ! video/x-raw,format=I420 \
+        "{depay} ! {} ! {} name=decoder ! videoconvert ! video/x-raw,format=I420 \
          ! capssetter caps=\"video/x-raw,framerate=(fraction)25/1\" ! appsink name=decoded sync=false async=false",
-        decoder.factory
+        decoder.entry, decoder.factory
     ))
 }
 

@@ -39,6 +39,10 @@ pub struct LinkStatus {
     pub estimate: Option<u32>,
     /// Round-trip time as the peer's reports tell it, in milliseconds.
     pub round_trip_ms: Option<f64>,
+    /// How long a packet may wait here for an earlier one, in milliseconds.
+    pub jitter_buffer_ms: u64,
+    /// Packets that came after that.
+    pub late: u64,
     /// Packets the peer says it lost.
     pub lost_by_peer: i64,
     /// Packets we lost.
@@ -101,6 +105,8 @@ impl Link {
             video_frames,
             estimate: self.estimate,
             round_trip_ms: self.stats.round_trip_ms,
+            jitter_buffer_ms: u64::try_from(self.jitter.length().as_millis()).unwrap_or(u64::MAX),
+            late: self.buffers.counts().late,
             lost_by_peer: self.stats.lost_by_peer,
             lost_here: self.stats.lost_here,
         }

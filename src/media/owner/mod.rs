@@ -23,6 +23,7 @@ use crate::media::sdp::Remote;
 use crate::media::settings::Settings;
 use crate::media::snapshot::{self, SnapshotError};
 use crate::media::tone;
+use crate::media::volume::Volume;
 use crate::media::warm::world;
 
 /// How often deadlines are looked at while a call runs, and while none does.
@@ -44,6 +45,8 @@ pub(crate) struct Owner {
     devices: Devices,
     links: Vec<Link>,
     next_key: u64,
+    volume: Volume,
+    caption: Option<String>,
     tone: Tone,
     tone_ends: Option<Instant>,
     releasing: bool,
@@ -54,7 +57,13 @@ pub(crate) struct Owner {
 
 impl Owner {
     /// Nothing runs yet.
-    pub(crate) fn new(settings: Settings, inbox: Inbox, outbox: Outbox, status: Arc<Mutex<Status>>) -> Self {
+    pub(crate) fn new(
+        settings: Settings,
+        inbox: Inbox,
+        outbox: Outbox,
+        status: Arc<Mutex<Status>>,
+        volume: Volume,
+    ) -> Self {
         let now = Instant::now();
         Self {
             servers: settings.ice_servers.clone(),
@@ -64,6 +73,8 @@ impl Owner {
             outbox,
             links: Vec::new(),
             next_key: 1,
+            volume,
+            caption: None,
             tone: Tone::Silence,
             tone_ends: None,
             releasing: false,
@@ -76,6 +87,7 @@ impl Owner {
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self, notes: &Receiver<Note>) {
         probe::warm(self.settings.program.as_deref());
+        self.devices.begin(&mut self.outbox);
         loop {
             let idle = self.links.is_empty() && !self.devices.are_running() && !self.outbox.is_behind();
             match notes.recv_timeout(if idle { IDLE_TICK } else { BUSY_TICK }) {
@@ -94,7 +106,10 @@ impl Owner {
             Note::IceServers(servers) => self.servers = servers,
             Note::Bus(id, note) => self.on_bus(id, note),
             Note::Link(key, note) => self.on_link(key, note),
-            Note::Started(id, Ok(())) => self.devices.started(id, &mut self.outbox),
+            Note::Started(id, Ok(())) => {
+                self.devices.started(id, &mut self.outbox);
+                self.settle_caption();
+            }
             Note::Started(id, Err(text)) => self.broke(id, "", &text),
             Note::Flowing(id) => self.devices.flows(id, &mut self.outbox),
             Note::TornDown { name, in_time: false } => {
@@ -102,7 +117,13 @@ impl Owner {
                 self.outbox.tell(Event::Drain(format!("the {name} pipeline does not stop")));
             }
             Note::TornDown { .. } | Note::Stop(_) => {}
+            Note::Caption(text) => {
+                self.caption = text;
+                self.settle_caption();
+            }
+            Note::Volume => self.settle_volume(),
             Note::Snapshot(what, reply) => self.snapshot(what, reply),
+            Note::History(reply) => snapshot::make_small(self.devices.history(), reply),
         }
     }
 
@@ -111,6 +132,7 @@ impl Owner {
             MediaOrder::Prepare { media } => {
                 self.releasing = false;
                 self.devices.start(media, &mut self.outbox);
+                self.settle_volume();
             }
             MediaOrder::Open { link, media, offerer } => self.open(link, media, offerer),
             MediaOrder::RemoteOffer { link, sdp } => self.remote_offer(&link, &sdp),
@@ -137,6 +159,7 @@ impl Owner {
         }
         self.releasing = false;
         self.devices.start(media, &mut self.outbox);
+        self.settle_volume();
         let failed = callbox_core::station::LinkFailure::Pipeline;
         let Some(slot) = (0..SLOTS).find(|slot| self.links.iter().all(|link| link.slot != *slot)) else {
             tracing::warn!(link = %id, "no room for another link");
@@ -281,7 +304,10 @@ impl Owner {
 
     fn snapshot(&mut self, what: Picture, reply: oneshot::Sender<Result<Vec<u8>, SnapshotError>>) {
         let sample: Option<gst::Sample> = match what {
-            Picture::Camera => self.devices.encoders().find_map(|encode| encode.picture()),
+            Picture::Camera => {
+                let sent = self.devices.encoders().find_map(|encode| encode.picture());
+                sent.or_else(|| self.devices.history().pop())
+            }
             Picture::Screen => self.devices.display.as_ref().and_then(|display| display.picture()),
         };
         snapshot::make(sample, reply);
@@ -321,6 +347,7 @@ impl Owner {
             self.tone = Tone::Silence;
             self.tone_ends = None;
             self.devices.stop();
+            self.volume.reset();
         }
         if let Some(display) = &mut self.devices.display {
             display.tick(now);
@@ -337,15 +364,6 @@ impl Owner {
         }
     }
 
-    /// While a link waits for its first picture, there is always one ready to be sent.
-    fn rehearse(&mut self, now: Instant) {
-        for encode in self.devices.encoders() {
-            if self.links.iter().any(|link| link.awaits_sending() && link.codec() == encode.encoder.codec) {
-                encode.rehearse(now);
-            }
-        }
-    }
-
     fn report(&mut self) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.gstreamer = gst::version_string().to_string();
@@ -353,13 +371,14 @@ impl Owner {
         status.encoders = self.devices.encoder_names();
         status.capture_frames = self.devices.capture_frames();
         status.links = self.links.iter().map(Link::status).collect();
+        status.volume = self.volume.percent().number();
         status.faults = self.devices.faults();
     }
 
     /// Ends everything; waits until the pipelines are gone, but not for ever.
     fn stop(mut self, notes: &Receiver<Note>, done: oneshot::Sender<()>) {
         self.links.clear();
-        self.devices.stop();
+        self.devices.end();
         let until = Instant::now() + STOP;
         while self.inbox.pipelines() > 0 {
             match notes.recv_timeout(until.saturating_duration_since(Instant::now())) {

@@ -1,5 +1,7 @@
 //! Brings joints, gates, screen and encoders to what the links may do now.
 
+use std::time::Instant;
+
 use gstreamer as gst;
 use gstreamer_utils::StreamProducer;
 
@@ -42,6 +44,7 @@ impl Owner {
             link.apply_flow();
         }
         if rebuilt.audio {
+            self.settle_volume();
             self.play(self.tone);
         }
         self.settle_screen();
@@ -66,7 +69,7 @@ impl Owner {
             let tell = move || shown.link(key, LinkNote::FirstFrameShown);
             video.on_next(move || decoded.link(key, LinkNote::FirstFrameDecoded));
             match &self.devices.display {
-                Some(display) => display.on_shown(video.exit(), tell),
+                Some(display) => display.on_shown(slot, video.exit(), tell),
                 None => video.on_next(tell),
             }
         }
@@ -79,6 +82,15 @@ impl Owner {
         }
         self.settle_encoders();
         self.settle_screen();
+    }
+
+    /// While a link waits for its first picture, there is always one ready to be sent.
+    pub(super) fn rehearse(&mut self, now: Instant) {
+        for encode in self.devices.encoders() {
+            if self.links.iter().any(|link| link.awaits_sending() && link.codec() == encode.encoder.codec) {
+                encode.rehearse(now);
+            }
+        }
     }
 
     pub(super) fn key_frame(&mut self, codec: VideoCodec) {
@@ -101,6 +113,18 @@ impl Owner {
             shown.iter().filter_map(|link| Some((link.slot, link.video_in.as_ref()?.decoded().clone()))).collect();
         if let Err(error) = display.show(&shown) {
             tracing::error!(%error, "peers not joined to the screen");
+        }
+    }
+
+    pub(super) fn settle_caption(&mut self) {
+        if let Some(display) = &mut self.devices.display {
+            display.say(self.caption.as_deref());
+        }
+    }
+
+    pub(super) fn settle_volume(&self) {
+        if let Some(audio) = &self.devices.audio {
+            audio.set_volume(self.volume.percent());
         }
     }
 
