@@ -74,7 +74,10 @@ const LADDER: &[Crate] = &[
             ("ticket_cli", &["core::ids", "core::ticket"]),
             // A demonstration starts processes and talks to them as `callbox ctl` does.
             ("demo", &["core::ids", "core::protocol", "control"]),
-            ("cli", &["core::ids", "core::protocol", "control", "config", "daemon", "demo", "ticket_cli"]),
+            (
+                "cli",
+                &["core::ids", "core::protocol", "panel", "control", "config", "daemon", "demo", "media", "ticket_cli"],
+            ),
         ],
         main: &["main"],
     },

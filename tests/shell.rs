@@ -35,6 +35,24 @@ fn the_exit_status_tells_what_went_wrong() {
 }
 
 #[test]
+fn a_relay_is_switched_off_without_a_daemon_and_without_a_ticket() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    let head =
+        "[user]\napp = 7\nuser = \"door\"\nticket_file = \"nowhere\"\n[signaling.websocket]\nurl = \"ws://hub/ws\"\n";
+    let off = |door: &str| {
+        std::fs::write(&file, format!("{head}{door}")).unwrap();
+        callbox(&["panel", "relay-off", "--config", file.to_str().unwrap()])
+    };
+    assert_eq!(off("").status.code(), Some(0));
+    assert_eq!(off("[door]\nrelay = \"test\"\n").status.code(), Some(0));
+    let missing = off("[door]\nrelay = \"NO_SUCH_LINE_9\"\n");
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stderr).contains("door relay: "), "{}", text(&missing.stderr));
+    assert_eq!(off("[door]\nrelay = 1\n").status.code(), Some(2));
+}
+
+#[test]
 fn defaults_prints_the_annotated_file() {
     let output = callbox(&["defaults"]);
     assert!(output.status.success());

@@ -3,6 +3,7 @@
 //! Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration, 3 the daemon is not reachable.
 
 mod ctl;
+mod panel;
 mod print;
 mod run;
 
@@ -16,6 +17,7 @@ use crate::demo::DemoArgs;
 use crate::ticket_cli::TicketCommand;
 
 use ctl::CtlArgs;
+use panel::PanelCommand;
 
 /// Refused, or failed.
 const REFUSED: u8 = 1;
@@ -42,6 +44,9 @@ enum Command {
     Defaults,
     /// Talk to a running daemon
     Ctl(CtlArgs),
+    /// The panel, without a daemon
+    #[command(subcommand)]
+    Panel(PanelCommand),
     /// Make, show and verify tickets
     #[command(subcommand)]
     Ticket(TicketCommand),
@@ -69,6 +74,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => run::check(&args.config),
         Command::Defaults => print::out(config::DEFAULTS.trim_end()),
         Command::Ctl(args) => ctl::ctl(args),
+        Command::Panel(command) => panel::run(&command),
         Command::Ticket(command) => print::ticket(&command),
         Command::Demo(args) => crate::demo::demo(args),
         Command::TryEncoder { factory } => print::trial(&crate::daemon::try_encoder(&factory)),

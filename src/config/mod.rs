@@ -3,6 +3,7 @@
 //! Nothing is guessed: an unknown key, a wrong type or a value out of range refuses the whole file, with file, line, key, what was
 //! found and what is allowed. All mistakes of a file are told at once.
 
+mod buttons;
 mod call;
 mod check;
 mod devices;
@@ -93,8 +94,9 @@ fn build(check: &mut Check<'_>) -> Option<Settings> {
     };
     let signaling = user::signaling(check, &raw.user, &raw.signaling);
     let mut policy = call::policy(check, &raw.call);
-    let mut panel = call::panel(check, &raw.buttons);
+    let mut panel = buttons::panel(check, &raw);
     (policy.door, panel.door) = door::door(check, raw.door.as_ref()).unzip();
+    buttons::lines_once(check, &raw);
     let mut media = media::Settings::default();
     devices::devices(check, &raw, &mut media);
     devices::video(check, &raw, &mut media);

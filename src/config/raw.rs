@@ -1,5 +1,7 @@
 //! The file word for word: every key there is, none of them checked beyond its type.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -30,7 +32,12 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) network: Network,
     #[serde(default)]
-    pub(super) buttons: Vec<Button>,
+    pub(super) panel: Panel,
+    #[serde(default)]
+    pub(super) buttons: Vec<Spanned<Button>>,
+    pub(super) keypad: Option<Keypad>,
+    #[serde(default)]
+    pub(super) lamps: Vec<Spanned<Lamp>>,
     pub(super) door: Option<Door>,
     #[serde(default)]
     pub(super) control: Control,
@@ -158,12 +165,51 @@ pub(super) struct Server {
     pub(super) credential: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Panel {
+    pub(super) grab: Option<bool>,
+    pub(super) debounce_ms: Option<Number>,
+    pub(super) long_ms: Option<Number>,
+    pub(super) double_ms: Option<Number>,
+    pub(super) stuck_s: Option<Number>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Button {
+    pub(super) device: Option<Text>,
+    pub(super) key: Option<Text>,
+    pub(super) line: Option<Text>,
+    pub(super) action: Option<Text>,
+    pub(super) long: Option<Text>,
+    pub(super) double: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keypad {
     pub(super) device: Text,
-    pub(super) key: Text,
-    pub(super) action: Text,
+    pub(super) enter: Option<Text>,
+    pub(super) clear: Option<Text>,
+    pub(super) digits: Option<Number>,
+    pub(super) forget_s: Option<Number>,
+    pub(super) user: Option<Text>,
+    #[serde(default)]
+    pub(super) directory: BTreeMap<Text, Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lamp {
+    pub(super) line: Option<Text>,
+    pub(super) led: Option<Text>,
+    pub(super) idle: Option<Text>,
+    pub(super) calling: Option<Text>,
+    pub(super) ringing: Option<Text>,
+    pub(super) talking: Option<Text>,
+    pub(super) offline: Option<Text>,
+    pub(super) fault: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -171,6 +217,9 @@ pub(super) struct Button {
 pub(super) struct Door {
     pub(super) relay: Option<Text>,
     pub(super) pulse_ms: Option<Number>,
+    pub(super) limit_ms: Option<Number>,
+    pub(super) contact: Option<Text>,
+    pub(super) tamper: Option<Text>,
     pub(super) allow: Option<Vec<Text>>,
     pub(super) hang_up_after_unlock: Option<bool>,
     pub(super) open_too_long_s: Option<Number>,

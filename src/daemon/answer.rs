@@ -11,6 +11,7 @@
 //! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
 //! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |
 //! | `media` | the media edge's own status: what is seen and heard, and each link |
+//! | `faults[]` | devices and parts of the panel that are lost now |
 //! | `process{pid,threads,fds,rss_kib}` | what the kernel counts |
 //!
 //! Every other answer has `ok`, `error?` and `view`; `snapshot` has `data` (base64) and `bytes`, `volume` has `volume` in percent.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callbox_core::protocol::IceServer;
-use callbox_core::station::{DoorEvent, MediaOrder};
+use callbox_core::station::MediaOrder;
 use tokio::sync::{broadcast, mpsc};
 
 use super::StartError;
@@ -37,15 +37,17 @@ pub(super) struct Edges {
 pub(super) struct Inbox {
     pub(super) signaling: mpsc::Receiver<signaling::Event>,
     pub(super) media: mpsc::Receiver<media::Event>,
-    pub(super) panel: mpsc::Receiver<panel::Action>,
-    pub(super) door: mpsc::Receiver<DoorEvent>,
+    pub(super) panel: mpsc::Receiver<panel::Event>,
     pub(super) asks: mpsc::Receiver<Asked>,
     pub(super) network: mpsc::Receiver<network::Event>,
 }
 
 impl Edges {
-    /// Starts them all. Media first: nobody may ring a device that cannot talk.
+    /// Starts them all. The panel first: a door that was left open is closed. Signalling last: nobody may ring a device that
+    /// cannot talk.
     pub(super) async fn start(settings: config::Settings) -> Result<(Self, Inbox), StartError> {
+        let (panel_events, panel_inbox) = mpsc::channel(QUEUE);
+        let panel = Panel::start(settings.panel, panel_events)?;
         tokio::task::spawn_blocking(media::warm_up).await.map_err(|error| StartError::System(error.to_string()))??;
         let (media_events, media_inbox) = mpsc::channel(QUEUE);
         let program = std::env::current_exe().map_err(|error| StartError::System(error.to_string()))?;
@@ -54,9 +56,6 @@ impl Edges {
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;
-        let (actions, panel_inbox) = mpsc::channel(QUEUE);
-        let (doors, door_inbox) = mpsc::channel(QUEUE);
-        let panel = Panel::start(settings.panel, &actions, doors);
         let records = Records::start(settings.records);
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
@@ -67,7 +66,6 @@ impl Edges {
             signaling: signaling_inbox,
             media: media_inbox,
             panel: panel_inbox,
-            door: door_inbox,
             asks: asks_inbox,
             network: network_inbox,
         };
@@ -84,6 +82,11 @@ impl Edges {
         self.panel.unlock();
     }
 
+    /// What the lamps show.
+    pub(super) fn show(&self, scene: panel::Scene) {
+        self.panel.show(scene);
+    }
+
     /// The STUN and TURN servers of the next links.
     pub(super) fn set_ice_servers(&self, servers: Vec<IceServer>) {
         self.media.set_ice_servers(servers);
@@ -91,7 +94,9 @@ impl Edges {
 
     /// Ends them all, bounded in time.
     pub(super) async fn stop(self) {
-        let Self { media, signaling, records, .. } = self;
+        let Self { media, signaling, records, panel, .. } = self;
+        // Before anything that may take its time: the door closes.
+        panel.stop().await;
         let media_stop = async {
             let Some(media) = Arc::into_inner(media) else {
                 return tracing::warn!("media is still in use: not stopped");

@@ -13,7 +13,8 @@
 //! | `network` | `state` (`lost`, `moved`, `gained`): addresses of this machine went, went and came, came |
 //! | `seen` | `frame`, `text`: a test screen read a new QR code |
 //! | `volume` | `percent`: the speaker was made louder or quieter |
-//! | `fault`, `recovered` | `device`, `text`: a device is lost, or back |
+//! | `fault`, `recovered` | `device`, `text`: a device, or a part of the panel, is lost, or back |
+//! | `unlisted` | `number`: was dialled, and nobody has it |
 //! | `refused` | `code`, `about`, `call`, `to`, `text`: the hub did not pass a message on |
 
 use std::collections::VecDeque;

@@ -5,6 +5,7 @@ mod caption;
 mod edges;
 mod journal;
 mod process;
+mod scene;
 mod shell;
 mod systemd;
 mod visitor;
@@ -28,6 +29,9 @@ pub enum StartError {
     /// The media edge does not start.
     #[error("media: {0}")]
     Media(#[from] media::Error),
+    /// The panel edge does not start.
+    #[error("panel: {0}")]
+    Panel(#[from] std::io::Error),
     /// There is no control socket.
     #[error("control: {0}")]
     Control(#[from] control::ControlError),

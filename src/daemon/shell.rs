@@ -1,5 +1,7 @@
 //! The loop: take an input, or the deadline; hand it to the station; log the transition; carry the effects out. It decides nothing.
 
+mod panel;
+
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -11,15 +13,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
-use super::answer::{self, Wish};
+use super::answer;
 use super::caption;
 use super::edges::{Edges, Inbox};
 use super::journal::Journal;
+use super::scene::Outlook;
 use super::{process, systemd, visitor};
 use crate::control::{Answer, Asked, Request};
 use crate::media;
 use crate::network;
-use crate::panel;
 use crate::record::Entry;
 use crate::signaling;
 
@@ -37,6 +39,7 @@ pub(super) struct Shell {
     ice_servers: Vec<IceServer>,
     edges: Edges,
     journal: Journal,
+    outlook: Outlook,
     snapshots: JoinSet<()>,
     /// Who asked by the control socket to have a door opened, and waits for what becomes of it.
     unlocks: Vec<oneshot::Sender<Answer>>,
@@ -51,7 +54,8 @@ impl Shell {
         let journal = Journal::new(edges.monitors.clone());
         let (snapshots, started) = (JoinSet::new(), Instant::now());
         let (unlocks, is_ready, draining) = (Vec::new(), false, false);
-        Self { station, me, app, ice_servers, edges, journal, snapshots, unlocks, started, is_ready, draining }
+        let outlook = Outlook::default();
+        Self { station, me, app, ice_servers, edges, journal, outlook, snapshots, unlocks, started, is_ready, draining }
     }
 
     /// Runs until `stop` is there, or until media has to begin anew; gives the reason.
@@ -65,14 +69,14 @@ impl Shell {
                 said = &mut stop => return said,
                 Some(event) = inbox.signaling.recv() => self.signaled(event),
                 Some(event) = inbox.media.recv() => self.media(event),
-                Some(action) = inbox.panel.recv() => self.pressed(action),
-                Some(event) = inbox.door.recv() => drop(self.handle(Input::Door(event))),
+                Some(event) = inbox.panel.recv() => self.panel(event),
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(event) = inbox.network.recv() => self.network(&event),
                 Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
                 _ = beat.tick() => self.beat(),
             }
+            self.light();
             if self.draining && self.station.phase() == Phase::Idle {
                 return "media hangs";
             }
@@ -158,11 +162,13 @@ impl Shell {
                 ice_servers.extend(self.ice_servers.iter().cloned());
                 self.edges.set_ice_servers(ice_servers);
                 self.journal.tell("signaling", || json!({ "state": "up" }));
+                self.outlook.signaling(true);
                 self.handle(Input::SignalingUp);
                 self.become_ready("signalling is up");
             }
             signaling::Event::Down { reason } => {
                 self.journal.tell("signaling", || json!({ "state": "down", "reason": reason }));
+                self.outlook.signaling(false);
                 self.handle(Input::SignalingDown);
                 systemd::status("signalling is down");
             }
@@ -216,10 +222,12 @@ impl Shell {
             media::Event::Fault { device, text } => {
                 tracing::warn!(?device, text, "a device is lost: calls go on without it");
                 self.journal.tell("fault", || json!({ "device": device, "text": text }));
+                self.outlook.fault(format!("{device:?}"));
             }
             media::Event::Recovered { device } => {
                 tracing::info!(?device, "a device is back");
                 self.journal.tell("recovered", || json!({ "device": device }));
+                self.outlook.recovered(&format!("{device:?}"));
             }
             media::Event::Drain(why) => {
                 tracing::error!(why, "media hangs: no new call after this one, then a new start");
@@ -234,16 +242,6 @@ impl Shell {
         if let Some(step) = step {
             let station = &self.station;
             self.journal.tell("link", || json!({ "link": name, "step": step, "view": station.view(Instant::now()) }));
-        }
-    }
-
-    fn pressed(&mut self, action: panel::Action) {
-        tracing::info!(?action, "button");
-        match answer::pressed(action, &self.station.view(Instant::now())) {
-            Wish::Do(action) => drop(self.handle(Input::Pressed(action))),
-            Wish::NoCall => tracing::debug!("there is no call for this button"),
-            Wish::Volume(change) => drop(self.change_volume(change)),
-            Wish::Unable => tracing::warn!("nothing here can do what this button wants"),
         }
     }
 
@@ -296,6 +294,7 @@ impl Shell {
             .with("missed", &self.journal.missed)
             .with("signaling", self.edges.signaling.status())
             .with("media", self.edges.media.status())
+            .with("faults", self.outlook.faults())
             .with("process", process::process());
         match &self.journal.last {
             Some(record) => answer.with("record", record),

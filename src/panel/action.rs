@@ -1,9 +1,12 @@
-//! What a button means: the words of the configuration's `action`.
+//! What a button means: the words of the configuration's `action`, and which of them a press, a long or a double press is.
 
 use std::str::FromStr;
 
 use callbox_core::ids::UserId;
 use callbox_core::protocol::MAX_CALLEES;
+
+use super::Event;
+use super::press::{Gesture, Outcome};
 
 /// What a person wants by pressing a button.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,40 @@ impl FromStr for Action {
 fn users(text: &str) -> Option<Vec<UserId>> {
     let users: Vec<UserId> = text.split(',').map(|user| user.trim().parse().ok()).collect::<Option<_>>()?;
     (users.len() <= MAX_CALLEES).then_some(users)
+}
+
+/// What a button is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meaning {
+    /// A press.
+    pub press: Option<Action>,
+    /// A long press.
+    pub long: Option<Action>,
+    /// A double press.
+    pub double: Option<Action>,
+}
+
+impl Meaning {
+    /// What is to be told of an outcome.
+    pub(super) fn event(&self, part: &str, outcome: Outcome) -> Option<Event> {
+        let fault = |text: &str| Some(Event::Fault { part: part.to_owned(), text: text.to_owned() });
+        match outcome {
+            Outcome::Did(gesture) => self.of(gesture).cloned().map(Event::Wanted),
+            Outcome::Stuck => fault("stuck: held for longer than any hand does; it is not heard until it is released"),
+            Outcome::Chatters => {
+                fault("a contact or wire is broken: faster than any hand; not heard until it is quiet")
+            }
+            Outcome::Well => Some(Event::Recovered { part: part.to_owned() }),
+        }
+    }
+
+    fn of(&self, gesture: Gesture) -> Option<&Action> {
+        match gesture {
+            Gesture::Press => self.press.as_ref(),
+            Gesture::Long => self.long.as_ref(),
+            Gesture::Double => self.double.as_ref(),
+        }
+    }
 }
 
 #[cfg(test)]

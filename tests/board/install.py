@@ -12,24 +12,26 @@ START_PATIENCE = 300
 
 def running():
     """The saved state in which the service runs and nobody has called yet."""
-    package = _package()
+    package_file = package()
     if not (TARGET / "callbox-hub").exists():
         raise Skip("no target/release/callbox-hub: `cargo build --release`")
-    return image.prepared("service", [package, Path(__file__).resolve()], lambda board: _install(board, package))
+    return image.prepared("service", [package_file, Path(__file__).resolve()], lambda board: install(board, package_file, BOARD_TOML))
 
 
-def _package():
+def package():
+    """The newest package for the board."""
     packages = sorted(BUILT.glob("debian/callbox_*_amd64.deb"), key=lambda path: path.stat().st_mtime)
     if not packages:
         raise Skip("no target/debian/callbox_*_amd64.deb: `cargo deb`")
     return packages[-1]
 
 
-def _install(board, package):
-    board.put(package, "/tmp/callbox.deb")
+def install(board, package_file, config):
+    """Installs it, and waits until the service runs with this configuration."""
+    board.put(package_file, "/tmp/callbox.deb")
     board.run("dpkg -i /tmp/callbox.deb", patience=120)
     board.write("/etc/callbox/key", KEY, mode="600")
-    board.write("/etc/callbox/callbox.toml", BOARD_TOML)
+    board.write("/etc/callbox/callbox.toml", config)
     board.write("/etc/systemd/system/callbox.service.d/board.conf", DROP_IN)
     board.run("systemd-tmpfiles --create /usr/lib/tmpfiles.d/callbox.conf; systemctl daemon-reload")
     board.run("v4l2-ctl -d /dev/video0 -c horizontal_movement=4,osd_text_mode=1")

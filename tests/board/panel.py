@@ -1,0 +1,323 @@
+"""The panel on the board: keys, a keypad, GPIO buttons, lamps and the door relay, by the daemon from its package."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import image
+import install
+from network import HOST
+from rows import expect, row, until
+from street import APP, CALLER, HUB_PORT, Street
+
+PATIENCE = 60
+LAMPS = ["idle", "ringing", "talking", "offline", "fault"]
+
+
+def panel():
+    """The saved state in which a daemon runs that has a whole panel, and no camera, sound or screen."""
+    package = install.package()
+    ingredients = [package, Path(install.__file__).resolve(), Path(__file__).resolve()]
+    return image.prepared("panel", ingredients, lambda board: install.install(board, package, PANEL_TOML))
+
+
+@row("a press, a long press and a double press are told apart", panel)
+def gestures(board):
+    _play(board, "tap KEY_A 80", "1.2", "tap KEY_A 1500", "3", "tap KEY_A 60", "0.2", "tap KEY_A 60")
+    _wanted_become(board, ["Mute", "Camera", "Hangup"])
+
+
+@row("a contact that chatters acts a few times, is a fault, and is well when it is quiet", panel)
+def chatter(board):
+    # Open for longer than the debounce in between: no bounce; and faster than any hand.
+    _play(board, *["down KEY_B", "up KEY_B", "0.04"] * 150)
+    until("a fault", lambda: _faults(board, "KEY_B"), PATIENCE)
+    told = len(_wanted(board))
+    expect(f"fewer than 14 actions, not {told}", 0 < told < 14)
+    until("it is well again", lambda: not _faults(board, "KEY_B"), PATIENCE)
+    board.keypad("tap KEY_B")
+    until("it acts again", lambda: len(_wanted(board)) == told + 1, PATIENCE)
+
+
+@row("a contact that bounces acts once", panel)
+def bounce(board):
+    board.keypad(*["down KEY_B", "up KEY_B"] * 40)
+    time.sleep(2)
+    _wanted_become(board, ["Accept"])
+
+
+@row("a key that is stuck acts once, is a fault, and is well when it is released", panel)
+def stuck(board):
+    board.keypad("down KEY_B")
+    until("a fault", lambda: _faults(board, "KEY_B"), PATIENCE)
+    expect(f"one action, not {_wanted(board)}", _wanted(board) == ["Accept"])
+    board.keypad("up KEY_B")
+    until("it is well again", lambda: not _faults(board, "KEY_B"), PATIENCE)
+
+
+@row("two keys at once do what each of them does", panel)
+def two_at_once(board):
+    _play(board, "down KEY_A", "0.3", "down KEY_B", "0.3", "up KEY_B", "1", "up KEY_A")
+    _wanted_become(board, ["Accept", "Camera"])
+
+
+@row("a keypad dials what was typed", panel)
+def dial(board):
+    board.keypad("tap KEY_1", "tap KEY_BACKSPACE", "tap KEY_2", "tap KEY_3", "tap KEY_ENTER", "tap KEY_9", "tap KEY_ENTER")
+    _wanted_become(board, ['Call([UserId("flat-23")])', 'Call([UserId("janitor")])'])
+
+
+@row("a keypad that is pulled out is missed, and heard again when it is back", panel)
+def unplugged(board):
+    board.keypad("unplug")
+    until("it is missed", lambda: _faults(board, "keys board-key"), PATIENCE)
+    board.keypad("plug")
+    until("it is back", lambda: not _faults(board, "keys board-key"), PATIENCE)
+    board.keypad("tap KEY_B")
+    _wanted_become(board, ["Accept"])
+
+
+@row("a button at a GPIO line is pressed, and held", panel)
+def gpio_button(board):
+    line = "/run/board/gpio/button-bell/pull"
+    board.run(f"echo pull-down > {line}; sleep 0.2; echo pull-up > {line}; sleep 1; echo pull-down > {line}; sleep 1.5; echo pull-up > {line}")
+    expect("the door is unlocked", _relay(board) == "1")
+    _wanted_become(board, ["Reject", "Unlock"])
+
+
+@row("lamps follow the call", panel)
+def lamps(board):
+    until("offline", lambda: _lit(board) == ["offline"], PATIENCE)
+    with Street() as street:
+        street.hub()
+        street.caller()
+        until("idle", lambda: _lit(board) == ["idle"], 90)
+        street.ctl("call", "door")
+        until("ringing", lambda: _lit(board) == ["ringing"], 90)
+        board.keypad("tap KEY_B")
+        until("talking", lambda: _lit(board) == ["talking"], 90)
+        street.ctl("hangup")
+        until("idle again", lambda: _lit(board) == ["idle"], 90)
+        board.keypad("unplug")
+        until("a fault", lambda: _lit(board) == ["fault"], 90)
+    board.run("systemctl stop callbox", patience=PATIENCE)
+    expect(f"dark, not {_lit(board)}", _lit(board) == [])
+
+
+@row("a lamp that blinks goes on and off", panel)
+def blinking(board):
+    board.run("sed -i 's/^offline = .*/offline = \"slow\"/' /etc/callbox/callbox.toml; systemctl restart callbox", patience=120)
+    seen = "".join(board.run("for i in $(seq 60); do cat /run/board/gpio/lamp-offline/value; sleep 0.1; done").split())
+    expect(f"on and off several times, not {seen}", len(re.findall("01", seen)) >= 2)
+
+
+@row("an LED of the kernel shines", panel)
+def led(board):
+    board.write("/tmp/led.py", LED)
+    holder = board.begin("python3 /tmp/led.py")
+    try:
+        name = until("an LED", lambda: board.run("ls /sys/class/leds | grep capslock || true"), PATIENCE)
+        board.run(f"printf '[[lamps]]\\nled = \"{name}\"\\noffline = \"on\"\\n' >> /etc/callbox/callbox.toml; systemctl restart callbox", patience=120)
+        until("it shines", lambda: board.run(f"cat /sys/class/leds/{name}/brightness") == "1", PATIENCE)
+        expect("no fault of it", not _faults(board, name))
+        board.run("systemctl stop callbox", patience=PATIENCE)
+        expect("it is dark", board.run(f"cat /sys/class/leds/{name}/brightness") == "0")
+    finally:
+        holder.terminate()
+
+
+@row("the relay is on for one pulse, and at most for its limit", panel)
+def pulse(board):
+    board.run("callbox ctl unlock")
+    expect("the relay is on", _relay(board) == "1")
+    until("the relay is off", lambda: _relay(board) == "0", PATIENCE)
+    # Asked for all the time: 3 s a pulse, 5 s at most.
+    for _ in range(8):
+        board.run("callbox ctl unlock || true")
+    until("the relay is off", lambda: _relay(board) == "0", PATIENCE)
+    lengths = _pulses(board)
+    expect(f"one longer than 3 s and none than 5 s, not {lengths}", 3.5 < max(lengths) < 5.5)
+
+
+@row("a daemon that is killed in a pulse leaves no door open", panel)
+def killed_in_a_pulse(board):
+    _long_pulse(board)
+    board.run("systemctl kill -s KILL callbox")
+    until("the relay is off", lambda: _relay(board) == "0", PATIENCE)
+    until("the service is back", lambda: board.run("systemctl show -P ActiveState callbox || true") == "active", 120)
+    expect("the relay is still off", _relay(board) == "0")
+
+
+@row("nor does it where the line keeps its level when its holder dies", panel)
+def killed_on_a_bad_chip(board):
+    # The pull that a freed line falls back to is turned round, which is as good as a chip that keeps the level.
+    board.write("/run/systemd/system/callbox.service.d/alone.conf", "[Service]\nRestart=no\n")
+    board.run("systemctl daemon-reload", patience=PATIENCE)
+    _long_pulse(board)
+    board.run("echo pull-up > /run/board/gpio/door-relay/pull")
+    board.write("/run/systemd/system/callbox.service.d/alone.conf", "[Service]\nRestart=no\nExecStopPost=\n")
+    board.run("systemctl daemon-reload; systemctl kill -s KILL callbox", patience=PATIENCE)
+    until("the service has failed", lambda: board.run("systemctl show -P ActiveState callbox || true") == "failed", PATIENCE)
+    expect("without ExecStopPost the relay stays on", _relay(board) == "1")
+    board.run("rm /run/systemd/system/callbox.service.d/alone.conf; systemctl daemon-reload", patience=PATIENCE)
+    board.write("/run/systemd/system/callbox.service.d/alone.conf", "[Service]\nRestart=no\n")
+    board.run("systemctl daemon-reload; systemctl reset-failed callbox; systemctl start callbox", patience=120)
+    expect("the daemon's start closes it", _relay(board) == "0")
+    board.run("callbox ctl unlock")
+    board.run("echo pull-up > /run/board/gpio/door-relay/pull; systemctl kill -s KILL callbox", patience=PATIENCE)
+    until("the service has failed", lambda: board.run("systemctl show -P ActiveState callbox || true") == "failed", PATIENCE)
+    expect("relay-off has closed it", _relay(board) == "0")
+
+
+@row("door and tamper contacts are told", panel)
+def contacts(board):
+    def door():
+        return _status(board)["view"]["door"]
+
+    until("closed", lambda: door() == {"state": "closed", "tamper": False}, PATIENCE)
+    board.run("echo pull-up > /run/board/gpio/door-contact/pull")
+    until("open", lambda: door()["state"] == "open", PATIENCE)
+    until("open for too long", lambda: door()["state"] == "open_too_long", PATIENCE)
+    board.run("echo pull-up > /run/board/gpio/tamper/pull; echo pull-down > /run/board/gpio/door-contact/pull")
+    until("tampered with", lambda: door() == {"state": "closed", "tamper": True}, PATIENCE)
+
+
+def _long_pulse(board):
+    board.run("sed -i 's/^pulse_ms = .*/pulse_ms = 60000/; s/^limit_ms = .*/limit_ms = 60000/' /etc/callbox/callbox.toml; systemctl restart callbox", patience=120)
+    board.run("callbox ctl unlock")
+    expect("the relay is on", _relay(board) == "1")
+
+
+def _play(board, *lines):
+    """Tells the keypad what to do, with pauses in seconds in between, at the board's own speed."""
+    steps = (f"sleep {line}" if re.match(r"[0-9.]+$", line) else f"echo {line} >&3" for line in lines)
+    board.run("exec 3>/run/board/keys; " + "; ".join(steps), patience=PATIENCE)
+
+
+def _wanted(board):
+    """What buttons wanted since the daemon's start, in order."""
+    said = board.run("journalctl -b -u callbox --no-pager -o cat | grep -o 'button action=.*' || true")
+    return [line.removeprefix("button action=") for line in said.splitlines()]
+
+
+def _wanted_become(board, actions):
+    until(f"{actions}", lambda: _wanted(board) == actions, PATIENCE / 2)
+    time.sleep(1)
+    expect(f"{actions}, not {_wanted(board)}", _wanted(board) == actions)
+
+
+def _status(board):
+    return json.loads(board.run("callbox ctl --json status"))
+
+
+def _faults(board, word):
+    return [fault for fault in _status(board)["faults"] if word in fault]
+
+
+def _relay(board):
+    return board.run("cat /run/board/gpio/door-relay/value")
+
+
+def _lit(board):
+    values = board.run("cd /run/board/gpio; cat " + " ".join(f"lamp-{name}/value" for name in LAMPS))
+    return [name for name, value in zip(LAMPS, values.split()) if value == "1"]
+
+
+def _pulses(board):
+    """How long the relay was on each time, in seconds, as the daemon tells."""
+    said = board.run("journalctl -b -u callbox --no-pager -o short-monotonic | grep -o '^.*door relay o[nf]*' || true")
+    lengths, began = [], None
+    for line in said.splitlines():
+        at, is_on = float(line[1:line.index("]")]), line.endswith(" on")
+        if is_on and began is None:
+            began = at
+        elif not is_on:
+            lengths.append(at - began)
+            began = None
+    return lengths
+
+
+LED = """
+import time
+from evdev import UInput, ecodes
+device = UInput({ecodes.EV_KEY: [ecodes.KEY_CAPSLOCK], ecodes.EV_LED: [ecodes.LED_CAPSL]}, name="board-leds")
+time.sleep(600)
+"""
+
+PANEL_TOML = f"""
+[user]
+app = {APP}
+user = "door"
+device = "panel"
+key_file = "/run/credentials/callbox.service/key"
+
+[signaling.websocket]
+url = "ws://{HOST}:{HUB_PORT}/ws"
+
+[call]
+ring_seconds = 120
+
+[video]
+size = "320x180"
+fps = 5
+bitrate = {{ min = 100, start = 300, max = 500 }}
+
+[panel]
+stuck_s = 5
+
+[[buttons]]
+device = "board-key*"
+key = "KEY_A"
+action = "mute"
+long = "camera"
+double = "hangup"
+
+[[buttons]]
+device = "board-key*"
+key = "KEY_B"
+action = "accept"
+
+[[buttons]]
+line = "button-bell active-low pull-up"
+action = "reject"
+long = "unlock"
+
+[keypad]
+device = "board-key*"
+user = "flat-{{number}}"
+
+[keypad.directory]
+9 = "janitor"
+
+[[lamps]]
+line = "lamp-idle"
+idle = "on"
+
+[[lamps]]
+line = "lamp-ringing"
+ringing = "on"
+
+[[lamps]]
+line = "lamp-talking"
+talking = "on"
+
+[[lamps]]
+line = "lamp-offline"
+offline = "on"
+
+[[lamps]]
+line = "lamp-fault"
+fault = "on"
+
+[door]
+relay = "door-relay pull-down"
+pulse_ms = 3000
+limit_ms = 5000
+contact = "door-contact"
+tamper = "tamper"
+open_too_long_s = 2
+
+[log]
+level = "info,callbox=debug"
+"""
