@@ -71,12 +71,28 @@ const LADDER: &[Crate] = &[
                     "config",
                 ],
             ),
+            // An examination tries what the daemon would use, and says how to mend it.
+            (
+                "doctor",
+                &["core::ids", "core::protocol", "core::ticket", "signaling", "media", "panel", "control", "config"],
+            ),
             ("ticket_cli", &["core::ids", "core::ticket"]),
             // A demonstration starts processes and talks to them as `callbox ctl` does.
             ("demo", &["core::ids", "core::protocol", "control"]),
             (
                 "cli",
-                &["core::ids", "core::protocol", "panel", "control", "config", "daemon", "demo", "media", "ticket_cli"],
+                &[
+                    "core::ids",
+                    "core::protocol",
+                    "panel",
+                    "control",
+                    "config",
+                    "daemon",
+                    "demo",
+                    "doctor",
+                    "media",
+                    "ticket_cli",
+                ],
             ),
         ],
         main: &["main"],
@@ -138,6 +154,7 @@ const LADDER: &[Crate] = &[
             ("event", &["core::ids", "core::protocol", "broker", "opened"]),
             ("events", &[]),
             ("options", &["core::ids", "core::protocol", "broker", "tls", "topic"]),
+            ("knock", &["broker", "options", "tls", "topic"]),
             ("link", &["core::ids", "events", "options"]),
             (
                 "connection",

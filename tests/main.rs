@@ -8,6 +8,7 @@
 
 mod config;
 mod control;
+mod doctor;
 mod documents;
 mod door;
 mod fake_hub;

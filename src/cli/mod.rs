@@ -14,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config;
 use crate::demo::DemoArgs;
+use crate::doctor::DoctorArgs;
 use crate::ticket_cli::TicketCommand;
 
 use ctl::CtlArgs;
@@ -42,6 +43,8 @@ enum Command {
     Check(ConfigArgs),
     /// Print the annotated default configuration
     Defaults,
+    /// Examine this board, and say how to put right what is not
+    Doctor(DoctorArgs),
     /// Talk to a running daemon
     Ctl(CtlArgs),
     /// The panel, without a daemon
@@ -73,6 +76,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Run(args) => run::daemon(&args.config),
         Command::Check(args) => run::check(&args.config),
         Command::Defaults => print::out(config::DEFAULTS.trim_end()),
+        Command::Doctor(args) => crate::doctor::doctor(&args),
         Command::Ctl(args) => ctl::ctl(args),
         Command::Panel(command) => panel::run(&command),
         Command::Ticket(command) => print::ticket(&command),

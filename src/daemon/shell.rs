@@ -37,6 +37,8 @@ pub(super) struct Shell {
     me: Address,
     app: AppId,
     ice_servers: Vec<IceServer>,
+    /// Addresses of all STUN and TURN servers of this session, for the status: what opens them stays here.
+    ice_urls: Vec<String>,
     edges: Edges,
     journal: Journal,
     outlook: Outlook,
@@ -53,9 +55,9 @@ impl Shell {
     pub(super) fn new(station: Station, me: Address, app: AppId, ice_servers: Vec<IceServer>, edges: Edges) -> Self {
         let journal = Journal::new(edges.monitors.clone());
         let (snapshots, started) = (JoinSet::new(), Instant::now());
-        let (unlocks, is_ready, draining) = (Vec::new(), false, false);
-        let outlook = Outlook::default();
-        Self { station, me, app, ice_servers, edges, journal, outlook, snapshots, unlocks, started, is_ready, draining }
+        let (unlocks, ice_urls, outlook) = (Vec::new(), Vec::new(), Outlook::default());
+        let (is_ready, draining) = (false, false);
+        Self { station, me, app, ice_servers, ice_urls, edges, journal, outlook, snapshots, unlocks, started, is_ready, draining }
     }
 
     /// Runs until `stop` is there, or until media has to begin anew; gives the reason.
@@ -160,6 +162,7 @@ impl Shell {
             signaling::Event::Up { you, mut ice_servers } => {
                 tracing::info!(%you, ice_servers = ice_servers.len(), "signalling is up");
                 ice_servers.extend(self.ice_servers.iter().cloned());
+                self.ice_urls = ice_servers.iter().flat_map(|server| server.urls.iter().cloned()).collect();
                 self.edges.set_ice_servers(ice_servers);
                 self.journal.tell("signaling", || json!({ "state": "up" }));
                 self.outlook.signaling(true);
@@ -293,6 +296,7 @@ impl Shell {
             .with("view", self.station.view(Instant::now()))
             .with("missed", &self.journal.missed)
             .with("signaling", self.edges.signaling.status())
+            .with("ice_servers", &self.ice_urls)
             .with("media", self.edges.media.status())
             .with("faults", self.outlook.faults())
             .with("process", process::process());

@@ -115,7 +115,7 @@ fn latency(settings: &Settings) -> Duration {
 }
 
 /// The element that records.
-pub(super) fn microphone(from: &Microphone) -> String {
+pub(crate) fn microphone(from: &Microphone) -> String {
     match from {
         Microphone::Alsa { .. } => {
             "alsasrc name=microphone buffer-time=60000 latency-time=10000 provide-clock=false".into()
@@ -131,8 +131,8 @@ pub(super) fn microphone(from: &Microphone) -> String {
     }
 }
 
-/// The elements that play.
-pub(super) fn speaker(to: &Speaker) -> String {
+/// The elements that play; the last is the sink.
+pub(crate) fn speaker(to: &Speaker) -> String {
     match to {
         Speaker::Alsa { .. } => {
             "audioconvert ! audioresample ! alsasink name=speaker buffer-time=40000 latency-time=10000 provide-clock=false".into()
@@ -171,18 +171,22 @@ fn echo(settings: &Settings) -> (String, String) {
 
 /// Names the devices to their elements.
 pub(super) fn configure_devices(pipeline: &Pipeline, settings: &Settings) -> Result<(), PipelineError> {
-    let microphone = pipeline.element("microphone")?;
+    let speaker = pipeline.element("speaker")?;
+    point(&pipeline.element("microphone")?, &speaker, settings);
+    set_if_there(&speaker, "async", "false");
+    Ok(())
+}
+
+/// Points source and sink at their devices.
+pub(crate) fn point(microphone: &gst::Element, speaker: &gst::Element, settings: &Settings) {
     match &settings.microphone {
         Microphone::Alsa { device } | Microphone::Pulse { device: Some(device) } => {
             microphone.set_property("device", device);
         }
         _ => {}
     }
-    let speaker = pipeline.element("speaker")?;
     match &settings.speaker {
         Speaker::Alsa { device } | Speaker::Pulse { device: Some(device) } => speaker.set_property("device", device),
         _ => {}
     }
-    set_if_there(&speaker, "async", "false");
-    Ok(())
 }

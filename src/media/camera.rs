@@ -38,12 +38,9 @@ impl Capture {
             raw = raw_caps(settings)
         );
         let pipeline = Pipeline::parse("camera", &description, inbox)?;
-        match &settings.camera {
-            Camera::V4l2 { device } => pipeline.element("camera")?.set_property("device", device),
-            Camera::Libcamera { name: Some(name) } => pipeline.element("camera")?.set_property("camera-name", name),
-            Camera::Rtsp { url } => pipeline.element("camera")?.set_property("location", url),
-            Camera::Test { name } => testcard::write_codes(&sink_pad(&pipeline)?, name, settings),
-            Camera::Libcamera { name: None } | Camera::None => {}
+        point(&pipeline.element("camera")?, &settings.camera);
+        if let Camera::Test { name } = &settings.camera {
+            testcard::write_codes(&sink_pad(&pipeline)?, name, settings);
         }
         let sink: AppSink = pipeline.typed("raw")?;
         let (frames, history) = (Arc::default(), History::default());
@@ -76,7 +73,18 @@ pub(crate) fn raw_caps(settings: &Settings) -> String {
     )
 }
 
-fn source(settings: &Settings) -> Option<String> {
+/// Points the source at the device.
+pub(crate) fn point(source: &gst::Element, camera: &Camera) {
+    match camera {
+        Camera::V4l2 { device } => source.set_property("device", device),
+        Camera::Libcamera { name: Some(name) } => source.set_property("camera-name", name),
+        Camera::Rtsp { url } => source.set_property("location", url),
+        Camera::Libcamera { name: None } | Camera::Test { .. } | Camera::None => {}
+    }
+}
+
+/// The source `camera`, up to any raw picture of the configured size.
+pub(crate) fn source(settings: &Settings) -> Option<String> {
     let (width, height, rate) = (settings.width, settings.height, settings.framerate);
     let shape = "videorate drop-only=false skip-to-first=true ! videoconvertscale add-borders=true";
     Some(match &settings.camera {

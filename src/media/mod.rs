@@ -12,6 +12,7 @@ mod audio;
 mod backoff;
 mod board;
 mod camera;
+pub(crate) mod checkup;
 mod chirp;
 mod codec;
 mod compose;

@@ -247,7 +247,7 @@ fn describe(settings: &Settings) -> String {
 
 /// No sink waits for the clock: a picture that is there is shown, and waiting would only make it old. The sound comes up to
 /// 80 ms after it, which nobody notices (ITU-R BT.1359).
-fn sink(screen: &Screen) -> &'static str {
+pub(crate) fn sink(screen: &Screen) -> &'static str {
     match screen {
         // The display may ask for pixels that are not square: only a scaler can agree to that.
         Screen::Kms { .. } => "videoconvertscale ! kmssink name=screen sync=false show-preroll-frame=false",
@@ -264,9 +264,15 @@ fn sink(screen: &Screen) -> &'static str {
 fn configure(pipeline: &Pipeline, screen: &Screen) -> Result<(), PipelineError> {
     let sink = pipeline.element("screen")?;
     set_if_there(&sink, "async", "false");
+    point(&sink, screen);
+    Ok(())
+}
+
+/// Points the sink at the display.
+pub(crate) fn point(sink: &gst::Element, screen: &Screen) {
     if let Screen::Kms { driver, connector } = screen {
         // An atomic driver waits for the display itself, and many small ones have no other way: kmssink's own wait fails there.
-        set_if_there(&sink, "skip-vsync", "true");
+        set_if_there(sink, "skip-vsync", "true");
         if let Some(driver) = driver {
             sink.set_property("driver-name", driver);
         }
@@ -274,7 +280,6 @@ fn configure(pipeline: &Pipeline, screen: &Screen) -> Result<(), PipelineError> 
             sink.set_property("connector-id", connector);
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]

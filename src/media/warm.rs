@@ -39,7 +39,7 @@ impl World {
 }
 
 /// What we cannot do without, and the Debian package that has it.
-const NEEDED: &[(&str, &str)] = &[
+pub(crate) const NEEDED: &[(&str, &str)] = &[
     ("webrtcbin", "gstreamer1.0-plugins-bad"),
     ("nicesrc", "gstreamer1.0-nice"),
     ("dtlssrtpdec", "gstreamer1.0-plugins-bad"),
@@ -78,10 +78,15 @@ pub(crate) fn world() -> Result<&'static World, WarmUpError> {
     Ok(WORLD.get_or_init(|| made))
 }
 
-fn make_world() -> Result<World, WarmUpError> {
+/// GStreamer itself and the plug-ins that are linked in; nothing is checked yet.
+pub(crate) fn library() -> Result<(), WarmUpError> {
     gst::init().map_err(|error| WarmUpError::Init(error.to_string()))?;
     gstrsrtp::plugin_register_static().map_err(|error| WarmUpError::Init(error.to_string()))?;
-    gstfallbackswitch::plugin_register_static().map_err(|error| WarmUpError::Init(error.to_string()))?;
+    gstfallbackswitch::plugin_register_static().map_err(|error| WarmUpError::Init(error.to_string()))
+}
+
+fn make_world() -> Result<World, WarmUpError> {
+    library()?;
     for (element, package) in NEEDED {
         let factory = gst::ElementFactory::find(element).ok_or(WarmUpError::Missing(element, package))?;
         factory.load().map_err(|error| WarmUpError::Init(error.to_string()))?;

@@ -8,6 +8,7 @@
 
 mod exchange;
 mod keep;
+mod knock;
 mod mqtt;
 mod reach;
 mod standby;
@@ -25,6 +26,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 pub use callbox_mqtt::{BadBroker, BrokerUrl, Brokers, Identity};
+pub use knock::{Entry, Knock, knock};
 pub use status::{State, Status};
 pub use ticket::{TicketError, TicketSource};
 pub use url::{BadUrl, HubUrl};

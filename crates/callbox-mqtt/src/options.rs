@@ -54,12 +54,7 @@ pub(crate) fn of(
     gone: String,
 ) -> MqttOptions {
     let client_id = format!("{}/{}", login.party(), login.address.device);
-    let mut options = MqttOptions::new(client_id, broker.host(), broker.port());
-    if let Some(Tls(config)) = tls.filter(|_| broker.is_secure()) {
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(config.clone())));
-    }
-    let mut network = NetworkOptions::new();
-    network.set_tcp_nodelay(true);
+    let mut options = basics(client_id, broker, tls);
     let will = LastWillProperties {
         delay_interval: Some(WILL_DELAY),
         payload_format_indicator: Some(1),
@@ -70,8 +65,6 @@ pub(crate) fn of(
         user_properties: Vec::new(),
     };
     options
-        .set_network_options(network)
-        .set_connection_timeout(SETUP.as_secs())
         .set_keep_alive(keep_alive)
         .set_credentials(login.party().to_string(), password)
         .set_clean_start(clean_start)
@@ -83,5 +76,17 @@ pub(crate) fn of(
             max_packet_size: Some(MAX_PACKET),
             ..ConnectProperties::new()
         });
+    options
+}
+
+/// What every connection has.
+pub(crate) fn basics(client_id: String, broker: &BrokerUrl, tls: Option<&Tls>) -> MqttOptions {
+    let mut options = MqttOptions::new(client_id, broker.host(), broker.port());
+    if let Some(Tls(config)) = tls.filter(|_| broker.is_secure()) {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(config.clone())));
+    }
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    options.set_network_options(network).set_connection_timeout(SETUP.as_secs());
     options
 }

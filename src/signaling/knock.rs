@@ -1,0 +1,118 @@
+//! Knocking at the servers: are they there, and would they let us in? Nobody is logged in by it, so a running daemon keeps its
+//! session and no missed call is told to the wrong ear.
+
+use std::time::{Duration, SystemTime};
+
+use callbox_core::ids::DeviceId;
+use callbox_core::protocol::{Agent, Envelope, Message};
+use callbox_mqtt::{Brokers, Knocked, Party, Tls};
+use futures_util::{SinkExt, StreamExt};
+use tokio::time::timeout;
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use super::{HubUrl, Server, Settings};
+
+/// How long connecting, and then an answer, may take.
+const STEP: Duration = Duration::from_secs(6);
+/// A device name that no hub lets in. It looks at the ticket first, and says what is wrong with it (docs/protocol.md, 2).
+const NOBODY: &str = "hub";
+
+/// How a server received us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Knock {
+    /// Its address.
+    pub url: String,
+    /// Whether it would let us in.
+    pub entry: Entry,
+    /// What time it is there, where it tells.
+    pub clock: Option<SystemTime>,
+}
+
+/// Whether a server would let us in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It would.
+    Open,
+    /// It is there; we had no ticket to show.
+    NoTicket,
+    /// It is there and will not.
+    Refused {
+        /// The ticket's error code.
+        code: Option<u32>,
+        /// For a person.
+        text: String,
+    },
+    /// It was not reached: name, connection, TLS or handshake.
+    Unreached(String),
+}
+
+/// Knocks at the hub, or at every broker.
+pub async fn knock(settings: &Settings) -> Vec<Knock> {
+    let ticket = settings.ticket.ticket(settings.app, &settings.user).ok();
+    match &settings.server {
+        Server::Hub(url) => vec![at_hub(settings, url, ticket).await],
+        Server::Brokers(brokers) => at_brokers(settings, brokers, ticket.as_deref()).await,
+    }
+}
+
+async fn at_brokers(settings: &Settings, brokers: &Brokers, ticket: Option<&str>) -> Vec<Knock> {
+    let party = Party { user: settings.user.clone(), app: settings.app };
+    let tls = Tls::load(brokers);
+    let mut knocks = Vec::new();
+    for broker in &brokers.urls {
+        let entry = match &tls {
+            Err(error) => Entry::Unreached(format!("TLS: {error}")),
+            Ok(tls) => match callbox_mqtt::knock(&party, broker, tls.as_ref(), ticket.unwrap_or_default()).await {
+                Knocked::Open => Entry::Open,
+                Knocked::Refused(_) if ticket.is_none() => Entry::NoTicket,
+                Knocked::Refused(text) => Entry::Refused { code: None, text },
+                Knocked::Unreached(error) => Entry::Unreached(error),
+            },
+        };
+        knocks.push(Knock { url: broker.as_str().to_owned(), entry, clock: None });
+    }
+    knocks
+}
+
+async fn at_hub(settings: &Settings, url: &HubUrl, ticket: Option<String>) -> Knock {
+    let knock = |entry, clock| Knock { url: url.as_str().to_owned(), entry, clock };
+    let (socket, response) = match timeout(STEP, connect_async(url.as_str())).await {
+        Ok(Ok(connected)) => connected,
+        Ok(Err(error)) => return knock(Entry::Unreached(error.to_string()), None),
+        Err(_) => return knock(Entry::Unreached(format!("no answer in {} s", STEP.as_secs())), None),
+    };
+    let date = response.headers().get("date").and_then(|date| date.to_str().ok());
+    let clock = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let Some(ticket) = ticket else { return knock(Entry::NoTicket, clock) };
+    let (mut sink, mut stream) = socket.split();
+    let answer = async {
+        sink.send(Frame::text(login(settings, ticket))).await.map_err(|error| error.to_string())?;
+        while let Some(frame) = stream.next().await {
+            let envelope = match frame.map_err(|error| error.to_string())? {
+                Frame::Text(text) => Envelope::decode(text.as_bytes()),
+                Frame::Binary(bytes) => Envelope::decode(&bytes),
+                _ => continue,
+            };
+            match envelope.map_err(|error| error.to_string())?.message {
+                Message::Welcome { .. } | Message::Bye { code: None, .. } => return Ok(Entry::Open),
+                Message::Bye { code, text, .. } => return Ok(Entry::Refused { code, text }),
+                _ => {}
+            }
+        }
+        Err("it hangs up without a word".to_owned())
+    };
+    match timeout(STEP, answer).await {
+        Ok(Ok(entry)) => knock(entry, clock),
+        Ok(Err(error)) => knock(Entry::Unreached(error), clock),
+        Err(_) => knock(Entry::Unreached("it says nothing to a login: is it a hub?".to_owned()), clock),
+    }
+}
+
+fn login(settings: &Settings, ticket: String) -> String {
+    let (app, user) = (settings.app, settings.user.clone());
+    let device: DeviceId = NOBODY.parse().expect("three letters are a device name");
+    let message = Message::Login { app, user, device, ticket, agent: Agent::Panel };
+    let id = "knock".parse().expect("five letters are an id");
+    Envelope { id, from: None, to: None, message }.encode()
+}
