@@ -11,7 +11,9 @@ STATIONS ?= 5000
 RATE ?= 50
 CUT ?= 60
 
-.PHONY: help setup setup-test demo test lint unit scenarios brief network-test network-brief official client bench soak load fuzz msrv board-test binaries
+PROGRAMS := -p callbox -p callbox-hub -p callbox-load
+
+.PHONY: help setup setup-test demo test lint unit scenarios brief network-test network-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +25,7 @@ setup-test: ## … and what the tests need: a browser, a TURN server, Node and P
 	@.ci/setup test
 
 demo: setup ## A panel and a hub in one terminal; prints the address to open
-	@$(CARGO) build --release --workspace
+	@$(CARGO) build --release $(PROGRAMS)
 	@target/release/callbox demo
 
 test: setup-test lint unit official client scenarios brief network-brief ## Everything that must hold, in under 35 minutes on two cores
@@ -37,7 +39,7 @@ unit: setup-test ## The core, the hub and the daemon, in memory and on loopback
 	node --test crates/callbox-hub/web-tests/
 
 binaries: setup
-	@$(CARGO) build --release --workspace --locked
+	@$(CARGO) build --release --locked $(PROGRAMS)
 
 official: setup-test binaries ## Tickets against the official implementations
 	tests/official/run.sh target/release/callbox
@@ -67,9 +69,21 @@ soak: binaries ## CALLS=300 calls in a row on one daemon: threads, descriptors, 
 load: setup-test binaries ## STATIONS=5000, RATE=50 calls a second: a hub and Mosquitto side by side; latency, memory, wire, lost calls
 	.ci/load $(STATIONS) $(RATE)
 
-board-test: binaries ## The daemon from its package on a virtual board in qemu (needs root)
+packages: binaries ## The packages for this machine's architecture: target/debian
+	@.ci/setup packages
+	@$(CARGO) run --release --locked --quiet -p callbox-manual -- build/manual
+	$(CARGO) deb --no-build --no-strip --locked -p callbox
+	$(CARGO) deb --no-build --no-strip --locked -p callbox-hub
+
+package-test: packages ## … installed, upgraded, removed and purged in a Debian 12 of their own (needs root)
+	tests/packages/run target/debian
+
+cross: setup ## The packages for ARCH=arm64 or armhf, out of Debian's own parts, run under qemu-user: build/cross
+	@.ci/setup cross $(ARCH)
+	.ci/cross "$(ARCH)"
+
+board-test: packages ## The daemon from its package on a virtual board in qemu (needs root)
 	@.ci/setup board
-	$(CARGO) deb --no-build --no-strip
 	tests/board/run
 
 fuzz: setup ## Every place where bytes enter, FUZZ_SECONDS each (builds cargo-fuzz when it is missing)

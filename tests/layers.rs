@@ -39,6 +39,7 @@ const LADDER: &[Crate] = &[
             ("control", &["core::ids", "core::protocol"]),
             ("record", &["core::station"]),
             ("album", &[]),
+            ("journald", &[]),
             // Above them: settings of the edges, made from a file.
             (
                 "config",
@@ -90,6 +91,7 @@ const LADDER: &[Crate] = &[
                     "daemon",
                     "demo",
                     "doctor",
+                    "journald",
                     "media",
                     "ticket_cli",
                 ],
@@ -135,8 +137,9 @@ const LADDER: &[Crate] = &[
                     "config",
                 ],
             ),
+            ("cli", &["core::ids", "core::ticket", "config", "hub"]),
         ],
-        main: &["main", "cli"],
+        main: &["main"],
     },
     // The same for a panel, a gateway and the load generator.
     Crate {

@@ -11,16 +11,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{AppId, UserId};
 use callbox_core::ticket::{self, SecretKey};
-use callbox_hub::config::{ConfigError, DEFAULTS, Flags, Settings, random_key};
-use callbox_hub::hub;
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use crate::config::{ConfigError, DEFAULTS, Flags, Settings, random_key};
+use crate::hub;
+
 /// Callbox's signalling hub.
 #[derive(Parser)]
 #[command(name = "callbox-hub", version)]
-struct Cli {
+pub struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -102,7 +103,8 @@ struct Who {
     user: UserId,
 }
 
-pub(crate) fn main() -> ExitCode {
+/// Parses, runs, gives the exit status.
+pub fn main() -> ExitCode {
     match run(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

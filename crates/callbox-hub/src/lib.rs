@@ -4,6 +4,7 @@
 //! each other; [`gateway`] stands in the switchboard's place where a broker keeps what is kept; [`config`] knows what each of them
 //! needs; [`hub`] is where they meet.
 
+pub mod cli;
 pub mod config;
 pub mod gateway;
 pub mod hub;

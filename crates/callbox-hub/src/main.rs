@@ -1,9 +1,7 @@
 //! `callbox-hub`: parse, load, start, exit code.
 
-mod cli;
-
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::main()
+    callbox_hub::cli::main()
 }
