@@ -7,6 +7,7 @@ pub mod control;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;
+pub mod journald;
 pub mod media;
 pub mod network;
 pub mod panel;

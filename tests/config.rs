@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use callbox::config::{DEFAULTS, Settings};
 use callbox::media::{Camera, Microphone, Screen, Speaker};
-use callbox::signaling::{BrokerUrl, Server};
+use callbox::signaling::{BrokerUrl, Server, TicketSource};
 use callbox_core::station::MayOpen;
 
 const HEAD: &str = r#"
@@ -33,6 +33,32 @@ fn the_annotated_default_is_valid() {
     let settings = parse(DEFAULTS).unwrap();
     assert_eq!(settings.media.camera, Camera::V4l2 { device: "/dev/video0".to_owned() });
     assert_eq!(settings.records.max_entries, 1000);
+}
+
+/// Each board's file is the device part of a configuration, and gives a reason for what it chooses.
+#[test]
+fn every_board_is_valid_and_gives_its_reasons() {
+    let mut boards = 0;
+    for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/boards")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let settings = parse(&format!("{HEAD}{text}")).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert_ne!(settings.media.camera, Camera::None, "{}", path.display());
+        assert_ne!(settings.media.microphone, Microphone::None, "{}", path.display());
+        assert_ne!(
+            (settings.media.speaker, settings.media.screen),
+            (Speaker::None, Screen::None),
+            "{}",
+            path.display()
+        );
+        for table in ["[camera]", "[microphone]", "[screen]", "[video]"] {
+            let part = text.split(table).nth(1).unwrap_or_else(|| panic!("{}: no {table}", path.display()));
+            let part = part.split("\n[").next().unwrap_or_default();
+            assert!(part.contains("\n# "), "{}: {table} without a reason", path.display());
+        }
+        boards += 1;
+    }
+    assert!(boards >= 6, "only {boards} boards");
 }
 
 #[test]
@@ -176,6 +202,17 @@ fn what_is_missing_is_named() {
     let said = parse("").unwrap_err();
     for key in ["user.app", "user.user", "user.ticket", "signaling.websocket.url"] {
         assert!(said.contains(&format!("c.toml: {key}: missing; allowed: ")), "{said}");
+    }
+}
+
+#[test]
+fn a_secret_may_be_a_credential() {
+    let settings = parse(&HEAD.replace("\"ticket\"", "\"credential:ticket\"")).unwrap();
+    // Tests run without systemd's directory: the file beside the configuration stands for it.
+    assert_eq!(settings.signaling.ticket, TicketSource::File(PathBuf::from("/base/ticket")));
+    for wrong in ["credential:", "credential:../key", "credential:/etc/shadow"] {
+        let said = parse(&HEAD.replace("\"ticket\"", &format!("\"{wrong}\""))).unwrap_err();
+        assert!(said.contains("c.toml:5: user.ticket_file") && said.contains("LoadCredential="), "{said}");
     }
 }
 

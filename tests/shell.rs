@@ -2,6 +2,7 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::protocol::{EndReason, Message};
@@ -79,7 +80,7 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
         "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[signaling.websocket]\nurl = \"{}\"\n[control]\nsocket = \"s\"\n[records]\npath = \"calls\"\n",
         hub.url()
     );
-    std::fs::write(dir.path().join("c.toml"), config).unwrap();
+    std::fs::write(dir.path().join("c.toml"), &config).unwrap();
     std::fs::write(dir.path().join("key"), "secret").unwrap();
     let notify = UnixDatagram::bind(dir.path().join("notify")).unwrap();
     notify.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -96,13 +97,20 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
     let login = session.hear().await;
     assert!(matches!(login.message, Message::Login { .. }));
     session.say(r#""type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":60000"#).await;
-    let told = tokio::task::spawn_blocking(move || {
-        let mut message = [0; 256];
-        let taken = notify.recv(&mut message).unwrap();
-        text(&message[..taken])
-    });
-    let told = told.await.unwrap();
-    assert!(told.starts_with("READY=1"), "ready once signalling is up, not: {told:?}");
+    let notify = Arc::new(notify);
+    let told = || {
+        let notify = Arc::clone(&notify);
+        async move {
+            let told = tokio::task::spawn_blocking(move || {
+                let mut message = [0; 256];
+                let taken = notify.recv(&mut message).unwrap();
+                text(&message[..taken])
+            });
+            told.await.unwrap()
+        }
+    };
+    let said = told().await;
+    assert!(said.starts_with("READY=1"), "ready once signalling is up, not: {said:?}");
 
     let ctl = |args: &'static [&'static str]| {
         let socket = socket.clone();
@@ -135,16 +143,26 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
             break;
         }
     }
+    let pid = rustix::process::Pid::from_raw(i32::try_from(daemon.0.id()).unwrap()).unwrap();
+    // Records go elsewhere from now on; another user would need a new start.
+    let changed = config.replace("\"calls\"", "\"other\"").replace("\"door\"", "\"gate\"");
+    std::fs::write(dir.path().join("c.toml"), changed).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let said = told().await;
+    assert!(said.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{said:?}");
+    assert!(told().await.starts_with("READY=1"), "and ready again");
+    let status: serde_json::Value = serde_json::from_slice(&ctl(&["status", "--json"]).await.stdout).unwrap();
+    assert_eq!((&status["me"]["user"], &status["signaling"]["state"]), (&"door".into(), &"up".into()));
     assert!(ctl(&["call", "anna", "--audio"]).await.status.success());
 
-    let pid = rustix::process::Pid::from_raw(i32::try_from(daemon.0.id()).unwrap()).unwrap();
     let (since, heard) = (Instant::now(), tokio::spawn(session.hear_out()));
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     let ended = tokio::task::spawn_blocking(move || daemon.0.wait().unwrap()).await.unwrap();
     assert!(ended.success() && since.elapsed() < Duration::from_secs(3), "{ended} after {:?}", since.elapsed());
     let last_words = heard.await.unwrap();
     assert!(last_words.contains(&"invite") && last_words.contains(&"cancel"), "{last_words:?}");
-    let records = std::fs::read_to_string(dir.path().join("calls")).unwrap();
-    assert!(records.contains("\"rejected\"") && records.contains("\"cancelled\""), "{records}");
+    let records = |name| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert!(records("calls").contains("\"rejected\""), "{}", records("calls"));
+    assert!(records("other").contains("\"cancelled\""), "{}", records("other"));
     assert!(!socket.exists(), "the socket is removed");
 }

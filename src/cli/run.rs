@@ -3,12 +3,15 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::print::{complain, out};
 use super::{REFUSED, USAGE};
 use crate::config::Settings;
 use crate::daemon;
+use crate::journald::Journal;
 
 /// The loop and the transport; media has threads of its own.
 const WORKERS: usize = 2;
@@ -19,12 +22,13 @@ pub(super) fn daemon(config: &Path) -> u8 {
         Ok(settings) => settings,
         Err(error) => return complain(&error, USAGE),
     };
-    log(&settings.log);
+    let set_log = log(&settings.log);
+    let source = daemon::Source { path: config.to_owned(), set_log };
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error, REFUSED),
     };
-    let ended = runtime.block_on(daemon::run(settings));
+    let ended = runtime.block_on(daemon::run(settings, source));
     // A blocking task that hangs (a disk, a driver) must not keep the process alive.
     runtime.shutdown_background();
     match ended {
@@ -41,14 +45,20 @@ pub(super) fn check(config: &Path) -> u8 {
     }
 }
 
-/// Logs to standard error: systemd adds time and unit. `CALLBOX_LOG` goes before the configuration.
-fn log(level: &str) {
-    let filter = EnvFilter::try_from_env("CALLBOX_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+/// Logs to the journal, field by field, where standard error leads there; to standard error otherwise. `CALLBOX_LOG` goes before
+/// the configuration. Gives what takes another level.
+fn log(level: &str) -> Box<dyn Fn(&str) + Send> {
+    let wished = EnvFilter::try_from_env("CALLBOX_LOG");
+    let is_fixed = wished.is_ok();
+    let (filter, handle) = reload::Layer::new(wished.unwrap_or_else(|_| EnvFilter::new(level)));
+    let journal = Journal::connect();
     let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(colours)
-        .with_target(false)
-        .init();
+    let lines = journal.is_none().then(|| fmt::layer().with_writer(io::stderr).with_ansi(colours).with_target(false));
+    tracing_subscriber::registry().with(filter).with(journal).with(lines).init();
+    Box::new(move |level: &str| {
+        let taken = if is_fixed { Ok(()) } else { handle.reload(EnvFilter::new(level)) };
+        if let Err(error) = taken {
+            tracing::error!(%error, "the log level stays as it is");
+        }
+    })
 }

@@ -13,12 +13,14 @@ use super::raw::{Number, Text};
 pub(super) struct Check<'a> {
     text: &'a str,
     base: PathBuf,
+    credentials: Option<PathBuf>,
     problems: Vec<Problem>,
 }
 
 impl<'a> Check<'a> {
     pub(super) fn new(text: &'a str, base: PathBuf) -> Self {
-        Self { text, base, problems: Vec::new() }
+        let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+        Self { text, base, credentials, problems: Vec::new() }
     }
 
     pub(super) fn text(&self) -> &'a str {
@@ -108,6 +110,17 @@ impl<'a> Check<'a> {
     pub(super) fn path(&mut self, key: &str, text: &Text) -> Option<PathBuf> {
         let path = self.filled(key, text, "a path")?;
         Some(self.base.join(path))
+    }
+
+    /// A path, or `credential:NAME`: what systemd loaded for the service under this name. Outside of the service, where there
+    /// are no credentials, the file of that name beside the configuration: the one that `callbox.service` loads.
+    pub(super) fn secret(&mut self, key: &str, text: &Text) -> Option<PathBuf> {
+        let Some(name) = text.get_ref().strip_prefix("credential:") else { return self.path(key, text) };
+        if name.is_empty() || name.starts_with('.') || name.contains('/') {
+            self.wrong(key, text.span(), Quoted(text), "credential:NAME, as LoadCredential= names it in the unit");
+            return None;
+        }
+        Some(self.credentials.as_ref().unwrap_or(&self.base).join(name))
     }
 
     /// A key that only another kind has.

@@ -40,8 +40,8 @@ pub(super) fn signaling(check: &mut Check<'_>, user: &raw::User, signaling: &raw
 fn ticket_source(check: &mut Check<'_>, user: &raw::User) -> Option<TicketSource> {
     match (&user.ticket, &user.ticket_file, &user.key_file) {
         (Some(text), None, None) => check.filled("user.ticket", text, "a ticket").map(TicketSource::Ticket),
-        (None, Some(path), None) => check.path("user.ticket_file", path).map(TicketSource::File),
-        (None, None, Some(path)) => check.path("user.key_file", path).map(TicketSource::KeyFile),
+        (None, Some(path), None) => check.secret("user.ticket_file", path).map(TicketSource::File),
+        (None, None, Some(path)) => check.secret("user.key_file", path).map(TicketSource::KeyFile),
         (None, None, None) => {
             check.missing("user.ticket", SOURCES);
             None

@@ -8,13 +8,14 @@ use callbox_core::station::MediaOrder;
 use tokio::sync::{broadcast, mpsc};
 
 use super::StartError;
+use super::reload::Read;
 use crate::album::Album;
 use crate::config;
 use crate::control::{Asked, Control};
 use crate::media::{self, Media};
 use crate::network::{self, Network};
 use crate::panel::{self, Panel};
-use crate::record::Records;
+use crate::record::{self, Records};
 use crate::signaling::{self, Signaling};
 
 const QUEUE: usize = 256;
@@ -40,12 +41,17 @@ pub(super) struct Inbox {
     pub(super) panel: mpsc::Receiver<panel::Event>,
     pub(super) asks: mpsc::Receiver<Asked>,
     pub(super) network: mpsc::Receiver<network::Event>,
+    /// Configurations that were read again.
+    pub(super) configurations: mpsc::Receiver<Read>,
 }
 
 impl Edges {
     /// Starts them all. The panel first: a door that was left open is closed. Signalling last: nobody may ring a device that
     /// cannot talk.
-    pub(super) async fn start(settings: config::Settings) -> Result<(Self, Inbox), StartError> {
+    pub(super) async fn start(
+        settings: config::Settings,
+        configurations: mpsc::Receiver<Read>,
+    ) -> Result<(Self, Inbox), StartError> {
         let (panel_events, panel_inbox) = mpsc::channel(QUEUE);
         let panel = Panel::start(settings.panel, panel_events)?;
         tokio::task::spawn_blocking(media::warm_up).await.map_err(|error| StartError::System(error.to_string()))??;
@@ -68,6 +74,7 @@ impl Edges {
             panel: panel_inbox,
             asks: asks_inbox,
             network: network_inbox,
+            configurations,
         };
         Ok((Self { media, signaling, records, album, monitors, panel, _control: control, _network: network }, inbox))
     }
@@ -90,6 +97,12 @@ impl Edges {
     /// The STUN and TURN servers of the next links.
     pub(super) fn set_ice_servers(&self, servers: Vec<IceServer>) {
         self.media.set_ice_servers(servers);
+    }
+
+    /// Another place for records, from now on; what waits is still written to the old one.
+    pub(super) fn set_records(&mut self, settings: record::Settings) {
+        let old = std::mem::replace(&mut self.records, Records::start(settings));
+        tokio::spawn(old.stop());
     }
 
     /// Ends them all, bounded in time.

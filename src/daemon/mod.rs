@@ -5,10 +5,13 @@ mod caption;
 mod edges;
 mod journal;
 mod process;
+mod reload;
 mod scene;
 mod shell;
 mod systemd;
 mod visitor;
+
+use std::path::PathBuf;
 
 use callbox_core::ids::Address;
 use callbox_core::protocol::Agent;
@@ -40,22 +43,31 @@ pub enum StartError {
     System(String),
 }
 
-/// Runs until a signal asks to stop, then hangs up and ends within 3 s.
+/// Where the configuration came from, and what follows it beside the daemon itself.
+pub struct Source {
+    /// The file: read again on SIGHUP.
+    pub path: PathBuf,
+    /// Takes another log level, or directives.
+    pub set_log: Box<dyn Fn(&str) + Send>,
+}
+
+/// Runs until a signal asks to stop, then hangs up and ends within 3 s. SIGHUP has the configuration read again.
 ///
 /// # Errors
 /// [`StartError`], when an edge does not start.
-pub async fn run(settings: config::Settings) -> Result<(), StartError> {
+pub async fn run(settings: config::Settings, source: Source) -> Result<(), StartError> {
     let system = |error: &dyn std::fmt::Display| StartError::System(error.to_string());
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| system(&error))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| system(&error))?;
+    let hangups = signal(SignalKind::hangup()).map_err(|error| system(&error))?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|error| system(&error))?;
     let me = Address { user: settings.signaling.user.clone(), device: settings.signaling.device.clone() };
     let station = Station::new(me.clone(), Agent::Panel, settings.policy.clone(), seed);
-    let (app, ice_servers) = (settings.signaling.app, settings.ice_servers.clone());
-    let (edges, inbox) = Edges::start(settings).await?;
+    let app = settings.signaling.app;
+    let (edges, inbox) = Edges::start(settings.clone(), reload::listen(hangups, source.path)).await?;
     tracing::info!(app = %app, user = %me.user, device = %me.device, version = env!("CARGO_PKG_VERSION"), "callbox runs");
-    let mut shell = Shell::new(station, me, app, ice_servers, edges);
+    let mut shell = Shell::new(station, settings, source.set_log, edges);
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => "SIGTERM",

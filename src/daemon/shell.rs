@@ -5,7 +5,7 @@ mod panel;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::{Address, AppId, CallId, DeviceId, LinkId, Target, UserId};
+use callbox_core::ids::{Address, CallId, DeviceId, LinkId, Target, UserId};
 use callbox_core::protocol::{EndReason, IceServer, Message, ResultCode};
 use callbox_core::station::{Action, DoorNews, Effect, Input, LinkEvent, Opener, Phase, Station};
 use serde_json::json;
@@ -19,6 +19,7 @@ use super::edges::{Edges, Inbox};
 use super::journal::Journal;
 use super::scene::Outlook;
 use super::{process, systemd, visitor};
+use crate::config::Settings;
 use crate::control::{Answer, Asked, Request};
 use crate::media;
 use crate::network;
@@ -33,13 +34,14 @@ const BEAT: Duration = Duration::from_secs(5);
 
 /// The station and its edges.
 pub(super) struct Shell {
-    station: Station,
-    me: Address,
-    app: AppId,
-    ice_servers: Vec<IceServer>,
+    pub(super) station: Station,
+    pub(super) settings: Settings,
+    pub(super) set_log: Box<dyn Fn(&str) + Send>,
+    /// The STUN and TURN servers that the hub named.
+    hub_servers: Vec<IceServer>,
     /// Addresses of all STUN and TURN servers of this session, for the status: what opens them stays here.
     ice_urls: Vec<String>,
-    edges: Edges,
+    pub(super) edges: Edges,
     journal: Journal,
     outlook: Outlook,
     snapshots: JoinSet<()>,
@@ -52,12 +54,22 @@ pub(super) struct Shell {
 }
 
 impl Shell {
-    pub(super) fn new(station: Station, me: Address, app: AppId, ice_servers: Vec<IceServer>, edges: Edges) -> Self {
-        let journal = Journal::new(edges.monitors.clone());
-        let (snapshots, started) = (JoinSet::new(), Instant::now());
-        let (unlocks, ice_urls, outlook) = (Vec::new(), Vec::new(), Outlook::default());
-        let (is_ready, draining) = (false, false);
-        Self { station, me, app, ice_servers, ice_urls, edges, journal, outlook, snapshots, unlocks, started, is_ready, draining }
+    pub(super) fn new(station: Station, settings: Settings, set_log: Box<dyn Fn(&str) + Send>, edges: Edges) -> Self {
+        Self {
+            station,
+            settings,
+            set_log,
+            hub_servers: Vec::new(),
+            ice_urls: Vec::new(),
+            journal: Journal::new(edges.monitors.clone()),
+            edges,
+            outlook: Outlook::default(),
+            snapshots: JoinSet::new(),
+            unlocks: Vec::new(),
+            started: Instant::now(),
+            is_ready: false,
+            draining: false,
+        }
     }
 
     /// Runs until `stop` is there, or until media has to begin anew; gives the reason.
@@ -74,6 +86,7 @@ impl Shell {
                 Some(event) = inbox.panel.recv() => self.panel(event),
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(event) = inbox.network.recv() => self.network(&event),
+                Some(read) = inbox.configurations.recv() => self.reload(read),
                 Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
                 _ = beat.tick() => self.beat(),
@@ -159,11 +172,10 @@ impl Shell {
 
     fn signaled(&mut self, event: signaling::Event) {
         match event {
-            signaling::Event::Up { you, mut ice_servers } => {
+            signaling::Event::Up { you, ice_servers } => {
                 tracing::info!(%you, ice_servers = ice_servers.len(), "signalling is up");
-                ice_servers.extend(self.ice_servers.iter().cloned());
-                self.ice_urls = ice_servers.iter().flat_map(|server| server.urls.iter().cloned()).collect();
-                self.edges.set_ice_servers(ice_servers);
+                self.hub_servers = ice_servers;
+                self.tell_ice_servers();
                 self.journal.tell("signaling", || json!({ "state": "up" }));
                 self.outlook.signaling(true);
                 self.handle(Input::SignalingUp);
@@ -214,6 +226,13 @@ impl Shell {
         if *event == network::Event::Moved {
             self.handle(Input::NetworkChanged);
         }
+    }
+
+    /// Those of the hub, and our own.
+    pub(super) fn tell_ice_servers(&mut self) {
+        let servers: Vec<IceServer> = self.hub_servers.iter().chain(&self.settings.ice_servers).cloned().collect();
+        self.ice_urls = servers.iter().flat_map(|server| server.urls.iter().cloned()).collect();
+        self.edges.set_ice_servers(servers);
     }
 
     fn media(&mut self, event: media::Event) {
@@ -289,8 +308,8 @@ impl Shell {
         let uptime_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let answer = Answer::done()
             .with("version", env!("CARGO_PKG_VERSION"))
-            .with("app", self.app)
-            .with("me", &self.me)
+            .with("app", self.settings.signaling.app)
+            .with("me", self.me())
             .with("uptime_ms", uptime_ms)
             .with("calls", self.journal.calls)
             .with("view", self.station.view(Instant::now()))
@@ -306,15 +325,20 @@ impl Shell {
         }
     }
 
+    fn me(&self) -> Address {
+        let signaling = &self.settings.signaling;
+        Address { user: signaling.user.clone(), device: signaling.device.clone() }
+    }
+
     /// Feeds the watchdog, as long as the edges move too.
     fn beat(&mut self) {
         if self.started.elapsed() >= READY {
             self.become_ready("running, signalling is not up yet");
         }
-        if self.edges.signaling.moves(STUCK) {
-            systemd::alive();
-        } else {
-            tracing::error!("signalling is stuck: the watchdog goes hungry");
+        let signaling = (!self.edges.signaling.moves(STUCK)).then_some("signalling");
+        match signaling.or_else(|| self.edges.media.stuck(STUCK)) {
+            None => systemd::alive(),
+            Some(what) => tracing::error!(what, "stuck: the watchdog goes hungry"),
         }
     }
 

@@ -14,6 +14,14 @@ pub(super) fn ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
 }
 
+/// The configuration is read again; [`ready`] ends it.
+pub(super) fn reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "systemd is not told that the configuration is read again"),
+    }
+}
+
 /// One line for `systemctl status`.
 pub(super) fn status(status: &str) {
     tell(&[NotifyState::Status(status)]);

@@ -1,5 +1,6 @@
 //! The audio pipeline: microphone to Opus, and a mixer with fixed inputs to the speaker. One pipeline, for the echo canceller's sake.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use gstreamer_utils::streamproducer::ProducerSettings;
 
 use super::duplex;
 use super::inbox::Inbox;
-use super::join::prepare_slot;
+use super::join::{count_buffers, prepare_slot};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::playout;
 use super::settings::{Echo, Microphone, Settings, Speaker};
@@ -35,6 +36,7 @@ pub(crate) struct Audio {
     /// The mixer's input for tones.
     pub(crate) tones: TonePlayer,
     volume: gst::Element,
+    captured: Arc<AtomicU64>,
 }
 
 impl Audio {
@@ -44,6 +46,10 @@ impl Audio {
         configure_devices(&pipeline, settings)?;
         let sink: AppSink = pipeline.typed("opus")?;
         let opus = StreamProducer::with(&sink, ProducerSettings { sync: false });
+        let captured = Arc::default();
+        if let Some(pad) = sink.static_pad("sink") {
+            count_buffers(&pad, &captured);
+        }
         let slots =
             (0..SLOTS).map(|slot| pipeline.typed(&format!("slot{slot}"))).collect::<Result<Vec<AppSrc>, _>>()?;
         let margin = latency(settings).min(Duration::from_millis(10));
@@ -69,12 +75,17 @@ impl Audio {
             }
         }
         let volume = pipeline.element("volume")?;
-        Ok(Self { pipeline, opus, slots, tones: TonePlayer::new(tone), volume })
+        Ok(Self { pipeline, opus, slots, tones: TonePlayer::new(tone), volume, captured })
     }
 
     /// Everything that sounds, the ring too, is as loud as this from now on.
     pub(crate) fn set_volume(&self, percent: Percent) {
         self.volume.set_property("volume", percent.gain());
+    }
+
+    /// Encoded frames so far: the microphone's heart-beat.
+    pub(crate) fn captured(&self) -> u64 {
+        self.captured.load(Ordering::Relaxed)
     }
 }
 

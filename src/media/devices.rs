@@ -248,6 +248,17 @@ impl Devices {
         self.capture.as_ref().map(|capture| capture.history.pictures()).unwrap_or_default()
     }
 
+    /// What each capturing pipeline has given so far.
+    pub(crate) fn captured(&self) -> impl Iterator<Item = (PipelineId, u64)> {
+        let sound = self.audio.iter().map(|audio| (audio.pipeline.id, audio.captured()));
+        sound.chain(self.encoders.iter().map(|encode| (encode.pipeline.id, encode.captured())))
+    }
+
+    /// Whether this is the pipeline of the sound.
+    pub(crate) fn is_sound(&self, id: PipelineId) -> bool {
+        self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id)
+    }
+
     /// The encoders and what they are told.
     pub(crate) fn encoder_names(&self) -> Vec<(String, u32)> {
         self.encoders.iter().map(|encode| (encode.encoder.factory.to_owned(), encode.bitrate())).collect()

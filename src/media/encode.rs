@@ -39,6 +39,7 @@ pub(crate) struct Encode {
     camera_link: Option<ConsumptionLink>,
     bitrate: u32,
     rehearsed: Option<Rehearsal>,
+    captured: Arc<AtomicU64>,
     /// Frames that came out of the encoder.
     encoded: Arc<AtomicU64>,
 }
@@ -67,6 +68,10 @@ impl Encode {
         }
         let entrance = pipeline.element("entrance")?.static_pad("sink");
         let entrance = entrance.ok_or_else(|| PipelineError::new("encode", "no entrance"))?;
+        let (picture, captured): (AppSink, _) = (pipeline.typed("picture")?, Arc::default());
+        if let Some(pad) = picture.static_pad("sink") {
+            count_buffers(&pad, &captured);
+        }
         let camera: AppSrc = pipeline.typed("camera")?;
         prepare_slot(&camera);
         camera.set_caps(raw_caps(settings).parse().ok().as_ref());
@@ -76,12 +81,13 @@ impl Encode {
             element,
             valve: pipeline.element("valve")?,
             entrance,
-            picture: pipeline.typed("picture")?,
+            picture,
             camera,
             camera_link: None,
             bitrate: settings.bitrate.start,
             rehearsed: None,
             encoded,
+            captured,
             pipeline,
         })
     }
@@ -182,6 +188,11 @@ impl Encode {
     /// What the encoder is told.
     pub(crate) fn bitrate(&self) -> u32 {
         self.bitrate
+    }
+
+    /// Pictures so far, those of the placeholder among them: what is to be sent moves.
+    pub(crate) fn captured(&self) -> u64 {
+        self.captured.load(Ordering::Relaxed)
     }
 
     /// The last raw picture, for a snapshot.

@@ -39,6 +39,8 @@ pub(crate) enum Note {
     Order(MediaOrder),
     /// The hub named other servers.
     IceServers(Vec<IceServer>),
+    /// The operator changed the configuration.
+    Settings(Box<super::settings::Settings>),
     /// A pipeline's bus spoke.
     Bus(PipelineId, BusNote),
     /// Something happened on a link.

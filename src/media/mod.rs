@@ -20,6 +20,7 @@ mod devices;
 mod duplex;
 mod echo;
 mod encode;
+mod heart;
 mod history;
 mod inbox;
 mod jitter;
@@ -44,7 +45,7 @@ mod watch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callbox_core::protocol::IceServer;
 use callbox_core::station::MediaOrder;
@@ -63,6 +64,7 @@ pub use snapshot::SnapshotError;
 pub use volume::VolumeChange;
 pub use warm::WarmUpError;
 
+use heart::Heart;
 use inbox::{Inbox, Note};
 use outbox::Outbox;
 use owner::Owner;
@@ -94,6 +96,7 @@ pub struct Media {
     inbox: Inbox,
     volume: Volume,
     status: Arc<Mutex<Status>>,
+    heart: Heart,
 }
 
 impl Media {
@@ -101,16 +104,28 @@ impl Media {
     pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Result<Self, Error> {
         warm_up()?;
         let (inbox, notes) = Inbox::new();
-        let status = Arc::new(Mutex::new(Status::default()));
+        let (status, heart) = (Arc::new(Mutex::new(Status::default())), Heart::default());
         let volume = Volume::new(settings.volume);
-        let owner = Owner::new(settings, inbox.clone(), Outbox::new(events), Arc::clone(&status), volume.clone());
+        let (outbox, board) = (Outbox::new(events), Arc::clone(&status));
+        let owner = Owner::new(settings, inbox.clone(), outbox, board, volume.clone(), heart.clone());
         thread::Builder::new().name("media".into()).spawn(move || owner.run(&notes)).map_err(Error::Thread)?;
-        Ok(Self { inbox, volume, status })
+        Ok(Self { inbox, volume, status, heart })
     }
 
     /// Gives an order. Never waits.
     pub fn order(&self, order: MediaOrder) {
         self.inbox.tell(Note::Order(order));
+    }
+
+    /// Takes other settings, once no call uses a device. STUN and TURN servers have an order of their own.
+    pub fn configure(&self, settings: Settings) {
+        self.inbox.tell(Note::Settings(Box::new(settings)));
+    }
+
+    /// What has not moved within this time, if anything: the owner of all media or, while something is to be captured, sound
+    /// or picture. A camera that fails is no reason: a placeholder takes its place.
+    pub fn stuck(&self, within: Duration) -> Option<&'static str> {
+        self.heart.stuck(Instant::now(), within)
     }
 
     /// Replaces the STUN and TURN servers, for links that are opened from now on.

@@ -43,7 +43,7 @@ const ORDERS: usize = 256;
 const STOP: Duration = Duration::from_millis(1500);
 
 /// Who we are and where the hub, or a broker, is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The tenant.
     pub app: AppId,

@@ -12,6 +12,9 @@ const EXPIRE_SECS: u64 = 24 * 60 * 60;
 /// More than any ticket, less than a file that is none.
 const MAX_FILE: u64 = 64 * 1024;
 
+/// What `SetCredential=` in `systemd/callbox.service` puts in place of a file that is not there.
+const STAND_IN: &str = "none";
+
 /// Where the ticket comes from.
 #[derive(Clone, PartialEq, Eq)]
 pub enum TicketSource {
@@ -44,6 +47,12 @@ pub enum TicketError {
         path: PathBuf,
         /// What the system says.
         source: std::io::Error,
+    },
+    /// The unit's stand-in for a credential that was not there when the service started.
+    #[error("{}: there was nothing to load when the service started: put it into /etc/callbox (root's, mode 600), then `systemctl restart callbox`", path.display())]
+    StandIn {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is far too large to be what it should be.
     #[error("{}: {size} bytes: a ticket or key is one short line", path.display())]
@@ -101,7 +110,8 @@ fn read(path: &Path) -> Result<String, TicketError> {
     if size > MAX_FILE {
         return Err(TicketError::TooLarge { path: path.to_owned(), size });
     }
-    std::fs::read_to_string(path).map_err(failed)
+    let text = std::fs::read_to_string(path).map_err(failed)?;
+    if text.trim() == STAND_IN { Err(TicketError::StandIn { path: path.to_owned() }) } else { Ok(text) }
 }
 
 #[cfg(test)]
@@ -120,6 +130,15 @@ mod tests {
         let text = TicketSource::KeyFile(path).ticket(AppId(7), &door()).unwrap();
         let claims = ticket::read(&text).unwrap();
         assert_eq!((claims.app, claims.user, claims.expire), (AppId(7), door(), EXPIRE_SECS));
+    }
+
+    #[test]
+    fn the_stand_in_of_the_unit_is_told_from_a_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, "none").unwrap();
+        let error = TicketSource::KeyFile(path).ticket(AppId(7), &door()).unwrap_err().to_string();
+        assert!(error.contains("nothing to load") && error.contains("systemctl restart callbox"), "{error}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ BOARD_TOML = f"""
 app = {APP}
 user = "door"
 device = "board"
-key_file = "/run/credentials/callbox.service/key"
+key_file = "credential:key"
 
 [signaling.websocket]
 url = "ws://{HOST}:{HUB_PORT}/ws"

@@ -25,7 +25,7 @@ def exposure(board):
 @row("the board calls, both see and hear, and the board hangs up", running)
 def outgoing(board):
     with Street() as street:
-        _connect(board, street)
+        connect(board, street)
         board.keypad("tap KEY_1")
         until("it rings on the street", lambda: street.phase() == "ringing", CALL_PATIENCE)
         _link_is_secured(board)
@@ -39,7 +39,7 @@ def outgoing(board):
 @row("a key of the board accepts, both see and hear, and a key hangs up", running)
 def incoming(board):
     with Street() as street:
-        _connect(board, street)
+        connect(board, street)
         street.ctl("call", "door")
         until("it rings on the board", lambda: _phase(board) == "ringing", CALL_PATIENCE)
         _link_is_secured(board)
@@ -53,7 +53,7 @@ def incoming(board):
 @row("the daemon that is killed is back, and the other side is told", running)
 def killed(board):
     with Street() as street:
-        _connect(board, street)
+        connect(board, street)
         street.ctl("call", "door")
         until("it rings on the board", lambda: _phase(board) == "ringing", CALL_PATIENCE)
         _link_is_secured(board)
@@ -61,7 +61,7 @@ def killed(board):
         _both_talk(board, street)
         board.run("systemctl kill -s KILL callbox")
         until("the street is idle again", lambda: street.phase() == "idle", CALL_PATIENCE)
-        until("the board can be called again", lambda: _is_up(board), CALL_PATIENCE)
+        until("the board can be called again", lambda: is_up(board), CALL_PATIENCE)
 
 
 @row("a wrong configuration stops the service, with its reason", running)
@@ -80,17 +80,17 @@ def purged(board):
     expect("no unit", "callbox" not in board.run("systemctl list-unit-files --no-legend 'callbox*' || true"))
 
 
-def _connect(board, street):
+def connect(board, street):
     street.hub()
     street.caller()
-    until("the board is connected", lambda: _is_up(board), CALL_PATIENCE)
+    until("the board is connected", lambda: is_up(board), CALL_PATIENCE)
 
 
 def _status(board):
     return json.loads(board.run("callbox ctl --json status"))
 
 
-def _is_up(board):
+def is_up(board):
     try:
         return _status(board)["signaling"]["state"] == "up"
     except CommandFailed:  # it is just starting

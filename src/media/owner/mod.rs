@@ -1,6 +1,7 @@
 //! The one thread that owns all media of a station: it reads the inbox, keeps the deadlines and waits for nothing else.
 
 mod settle;
+mod upkeep;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::media::audio::SLOTS;
 use crate::media::board::{Heard, Seen, Status};
 use crate::media::devices::Devices;
+use crate::media::heart::Heart;
 use crate::media::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
 use crate::media::link::{Link, Parts};
 use crate::media::outbox::{Event, Outbox};
@@ -53,6 +55,9 @@ pub(crate) struct Owner {
     stats_at: Instant,
     status_at: Instant,
     status: Arc<Mutex<Status>>,
+    heart: Heart,
+    /// Settings that wait until no call uses a device.
+    next_settings: Option<Box<Settings>>,
 }
 
 impl Owner {
@@ -63,6 +68,7 @@ impl Owner {
         outbox: Outbox,
         status: Arc<Mutex<Status>>,
         volume: Volume,
+        heart: Heart,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -81,6 +87,8 @@ impl Owner {
             stats_at: now,
             status_at: now,
             status,
+            heart,
+            next_settings: None,
         }
     }
 
@@ -104,6 +112,7 @@ impl Owner {
         match note {
             Note::Order(order) => self.carry_out(order),
             Note::IceServers(servers) => self.servers = servers,
+            Note::Settings(settings) => self.next_settings = Some(settings),
             Note::Bus(id, note) => self.on_bus(id, note),
             Note::Link(key, note) => self.on_link(key, note),
             Note::Started(id, Ok(())) => {
@@ -354,6 +363,8 @@ impl Owner {
         }
         let rebuilt = self.devices.tick(now, &mut self.outbox);
         self.rejoin(rebuilt);
+        self.configure();
+        self.beat(now);
         if now >= self.stats_at {
             self.stats_at = now + STATS_EVERY;
             self.links.iter().for_each(Link::ask_stats);

@@ -63,6 +63,11 @@ impl Station {
         Self { desk: Desk::new(me, agent, policy, seed), state: State::Idle(Idle) }
     }
 
+    /// The operator decided otherwise: for what happens from now on.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.desk.policy = policy;
+    }
+
     /// One thing happened.
     pub fn handle(&mut self, now: Instant, input: Input) {
         let state = std::mem::replace(&mut self.state, State::Idle(Idle));
