@@ -1,6 +1,7 @@
 //! The daemon and its command line from outside: exit status, readiness, the end.
 
 use std::os::unix::net::UnixDatagram;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -70,28 +71,31 @@ impl Drop for Daemon {
     }
 }
 
+/// A daemon, its configuration, and the socket on which it tells systemd how it fares.
+fn start(dir: &Path, hub: &str) -> (Daemon, String, UnixDatagram) {
+    let config = format!(
+        "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[signaling.websocket]\nurl = \"{hub}\"\n[control]\nsocket = \"s\"\n[records]\npath = \"calls\"\n",
+    );
+    std::fs::write(dir.join("c.toml"), &config).unwrap();
+    std::fs::write(dir.join("key"), "secret").unwrap();
+    let notify = UnixDatagram::bind(dir.join("notify")).unwrap();
+    notify.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let daemon = Command::new(env!("CARGO_BIN_EXE_callbox"))
+        .args(["run", "--config", dir.join("c.toml").to_str().unwrap()])
+        .env("NOTIFY_SOCKET", dir.join("notify"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    (Daemon(daemon), config, notify)
+}
+
 /// Readiness, an invite that rings, the control socket, and the end: one start of the whole daemon.
 #[tokio::test]
 async fn a_daemon_lives_and_ends_as_systemd_expects() {
     let dir = tempfile::tempdir().unwrap();
     let hub = FakeHub::new().await;
     let socket = dir.path().join("s");
-    let config = format!(
-        "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[signaling.websocket]\nurl = \"{}\"\n[control]\nsocket = \"s\"\n[records]\npath = \"calls\"\n",
-        hub.url()
-    );
-    std::fs::write(dir.path().join("c.toml"), &config).unwrap();
-    std::fs::write(dir.path().join("key"), "secret").unwrap();
-    let notify = UnixDatagram::bind(dir.path().join("notify")).unwrap();
-    notify.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let mut daemon = Daemon(
-        Command::new(env!("CARGO_BIN_EXE_callbox"))
-            .args(["run", "--config", dir.path().join("c.toml").to_str().unwrap()])
-            .env("NOTIFY_SOCKET", dir.path().join("notify"))
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
+    let (mut daemon, config, notify) = start(dir.path(), &hub.url().to_string());
 
     let mut session = hub.connection_within(Duration::from_secs(30)).await;
     let login = session.hear().await;

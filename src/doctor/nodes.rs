@@ -6,10 +6,16 @@ use std::path::{Path, PathBuf};
 use super::Board;
 use super::finding::Finding;
 use super::rights::{Trouble, Who};
+use crate::panel::{Contact, is_like};
 
-/// The devices of the configured buttons.
+/// The devices of the configured buttons and of the keypad.
 pub(super) fn keys(board: &Board<'_>) -> Vec<Finding> {
-    let mut devices: Vec<_> = board.settings.panel.buttons.iter().map(|button| button.device.as_str()).collect();
+    let panel = &board.settings.panel;
+    let buttons = panel.buttons.iter().filter_map(|button| match &button.contact {
+        Contact::Key { device, .. } => Some(device.as_str()),
+        Contact::Line(_) => None,
+    });
+    let mut devices: Vec<_> = buttons.chain(panel.keypad.iter().map(|keypad| keypad.device.as_str())).collect();
     devices.sort_unstable();
     devices.dedup();
     if devices.is_empty() {
@@ -42,7 +48,7 @@ fn find_input(device: &str) -> Option<PathBuf> {
     fs::read_dir("/sys/class/input").ok()?.filter_map(Result::ok).find_map(|entry| {
         let name = fs::read_to_string(entry.path().join("device/name")).ok()?;
         let event = entry.file_name();
-        (name.trim() == device && event.to_string_lossy().starts_with("event"))
+        (is_like(name.trim(), device) && event.to_string_lossy().starts_with("event"))
             .then(|| Path::new("/dev/input").join(event))
     })
 }

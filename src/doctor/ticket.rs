@@ -87,6 +87,7 @@ mod tests {
             device: "panel".parse().unwrap(),
             ticket: TicketSource::File(PathBuf::from("/etc/callbox/ticket")),
             server: Server::Hub("ws://hub/ws".parse().unwrap()),
+            standby: None,
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::codec::ENCODERS;
 use super::probe::try_encoder;
-use super::settings::{Camera, Microphone, Screen, Settings, Speaker, VideoCodec};
+use super::settings::{Camera, Echo, Microphone, Screen, Settings, Speaker, VideoCodec};
 use super::{audio, camera, screen, warm};
 
 /// How long a device may take until its first sample, and how long it is then watched.
@@ -113,7 +113,7 @@ fn for_devices(settings: &Settings) -> Vec<(&'static str, &'static str)> {
         Screen::Wayland => &[("waylandsink", BAD)],
         Screen::Window | Screen::Test | Screen::None => &[],
     });
-    if settings.echo_cancellation {
+    if settings.echo == Echo::Webrtcdsp {
         needed.push(("webrtcdsp", BAD));
     }
     needed

@@ -258,7 +258,7 @@ fn find(device: &str, wanted: &[KeyCode]) -> io::Result<Device> {
 }
 
 /// Whether a name is like a pattern in which `*` stands for anything.
-fn is_like(name: &str, pattern: &str) -> bool {
+pub fn is_like(name: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => name == pattern,
         Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 pub use action::{Action, BadAction, Meaning};
-pub use device::Key;
+pub use device::{Key, is_like};
 pub use gpio::{BadLine, Bias, Line, LineId};
 pub use keypad::{Dialling, MAX_DIGITS};
 pub use lamp::{Bulb, Lamp, Pattern, Patterns, Scene};
