@@ -25,6 +25,7 @@ mod mosquitto;
 mod mqtt;
 mod mqtt_daemons;
 mod mqtt_panel;
+mod quiet;
 mod shell;
 mod signaling;
 mod standby;

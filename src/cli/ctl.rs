@@ -54,6 +54,11 @@ enum Command {
         /// Sent or not
         state: Switch,
     },
+    /// Let nobody ring, let them ring again, or say which holds
+    Dnd {
+        /// What is wanted
+        state: DndState,
+    },
     /// Open the door: this panel's own, or the one at the other end of the call
     Unlock,
     /// Make the speaker louder or quieter, until the call is over
@@ -77,6 +82,13 @@ enum Command {
 enum Switch {
     On,
     Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum DndState {
+    On,
+    Off,
+    Status,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -123,6 +135,7 @@ async fn converse(args: &CtlArgs) -> Result<u8, ClientError> {
         }
         _ if args.json => Ok(0),
         Command::Status => Ok(out(&status(&answer.body.into_iter().collect()))),
+        Command::Dnd { .. } => Ok(out(&quiet(answer.body.get("view")))),
         Command::Unlock => Ok(out("the door is unlocked")),
         _ => Ok(answer.body.get("view").map_or(0, |view| out(&phase(view)))),
     }
@@ -139,6 +152,8 @@ fn request(command: &Command) -> Request {
         Command::Hangup => Request::Hangup {},
         Command::Mute { state } => Request::Mute { on: *state == Switch::On },
         Command::Camera { state } => Request::Camera { on: *state == Switch::On },
+        Command::Dnd { state: DndState::Status } => Request::Status {},
+        Command::Dnd { state } => Request::DoNotDisturb { on: *state == DndState::On },
         Command::Unlock => Request::Unlock {},
         Command::Volume { change } => Request::Volume { change: *change },
         Command::Snapshot { picture: Which::Camera, .. } => Request::Snapshot { picture: Picture::Camera },
@@ -175,6 +190,11 @@ fn volume(text: &str) -> Result<Volume, String> {
             _ => Err("0 to 100, + or -".to_owned()),
         },
     }
+}
+
+/// Whether anybody may ring, in one line.
+fn quiet(view: Option<&Value>) -> String {
+    view.and_then(|view| view["quiet"].as_str()).map_or("off".to_owned(), |reason| format!("on ({reason})"))
 }
 
 /// Where a view stands, in one line.

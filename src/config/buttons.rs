@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use callbox_core::ids::UserId;
+use callbox_core::station::Plan;
 use toml::Spanned;
 
 use super::check::Check;
@@ -13,13 +14,13 @@ use crate::panel::{
     Patterns, Settings, Timing,
 };
 
-const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, volume+, volume-, or call:USER[,USER…] with at most 16 users";
+const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, volume+, volume-, dnd, or call:USER[,USER…] with at most 16 users, and perhaps ` then USER[,USER…]`, at most 8 steps";
 const KEY: &str = "a key's name as `evtest` shows it, such as KEY_ENTER";
 const DEVICE: &str =
     "a path such as /dev/input/by-path/platform-gpio-keys-event, or the device's name such as gpio-keys";
 const LINE: &str = "a GPIO line: NAME or CHIP:NUMBER, then, where needed, active-low, and pull-up, pull-down or no-pull, such as \"BELL active-low pull-up\"";
 const LED: &str = "an LED's name as `ls /sys/class/leds` shows it";
-const USERS: &str = "USER[,USER…] with at most 16 users";
+const USERS: &str = "USER[,USER…] with at most 16 users, and perhaps ` then USER[,USER…]`, at most 8 steps";
 const USER: &str = "a user's name, with {number} where the number goes, such as \"flat-{number}\"";
 const PATTERNS: &[(&str, Pattern)] = &[
     ("off", Pattern::Off),
@@ -119,11 +120,7 @@ fn key_of(check: &mut Check<'_>, key: &str, text: &Text) -> Option<Key> {
 }
 
 fn action(check: &mut Check<'_>, key: &str, text: &Text) -> Option<Action> {
-    let action = check.parse(key, text, ACTION);
-    if let Some(Action::DoNotDisturb) = action {
-        check.wrong(key, text.span(), "an action that this version does not know yet", ACTION);
-    }
-    action
+    check.parse(key, text, ACTION)
 }
 
 fn keypad(check: &mut Check<'_>, raw: &raw::Keypad) -> Option<KeypadSettings> {
@@ -145,7 +142,7 @@ fn keypad(check: &mut Check<'_>, raw: &raw::Keypad) -> Option<KeypadSettings> {
     Some(KeypadSettings { device: device?, enter, clear, dialling: Dialling { directory, user, digits, forget } })
 }
 
-fn directory(check: &mut Check<'_>, raw: &BTreeMap<Text, Text>, digits: Option<usize>) -> HashMap<String, Vec<UserId>> {
+fn directory(check: &mut Check<'_>, raw: &BTreeMap<Text, Text>, digits: Option<usize>) -> HashMap<String, Plan> {
     let mut directory = HashMap::new();
     for (number, users) in raw {
         let (text, length) = (number.get_ref(), number.get_ref().len());
@@ -159,9 +156,9 @@ fn directory(check: &mut Check<'_>, raw: &BTreeMap<Text, Text>, digits: Option<u
                 &format!("a number of 1 to {most} digits"),
             );
         }
-        match format!("call:{}", users.get_ref()).parse() {
-            Ok(Action::Call(users)) => drop(directory.insert(text.clone(), users)),
-            _ => check.wrong("keypad.directory", users.span(), format!("{:?}", users.get_ref()), USERS),
+        match users.get_ref().parse() {
+            Ok(plan) => drop(directory.insert(text.clone(), plan)),
+            Err(_) => check.wrong("keypad.directory", users.span(), format!("{:?}", users.get_ref()), USERS),
         }
     }
     directory

@@ -5,10 +5,9 @@ use std::time::Duration;
 use callbox_core::protocol::EarlyMedia;
 use callbox_core::station::Policy;
 
+use super::callers::USER;
 use super::check::Check;
 use super::raw;
-
-const USER: &str = "a user: 1 to 32 of A-Z a-z 0-9 _ -";
 
 /// Reads `[call]`.
 pub(super) fn policy(check: &mut Check<'_>, call: &raw::Call) -> Policy {
@@ -19,5 +18,9 @@ pub(super) fn policy(check: &mut Check<'_>, call: &raw::Call) -> Policy {
         .trusted
         .as_ref()
         .map(|users| users.iter().filter_map(|user| check.parse("call.trusted", user, USER)).collect());
-    Policy { ring: Duration::from_secs(seconds), early, trusted, ..Policy::default() }
+    let longest = call.longest_minutes.as_ref().map(|minutes| {
+        let minutes = check.number("call.longest_minutes", Some(minutes), 1..=1440, 60);
+        Duration::from_secs(minutes * 60)
+    });
+    Policy { ring: Duration::from_secs(seconds), early, trusted, longest, ..Policy::default() }
 }

@@ -5,6 +5,7 @@
 
 mod buttons;
 mod call;
+mod callers;
 mod check;
 mod devices;
 mod door;
@@ -19,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use callbox_core::protocol::IceServer;
 use callbox_core::station::Policy;
+use jiff::tz::TimeZone;
 
 use crate::{album, control, media, panel, record, signaling};
 
@@ -43,6 +45,8 @@ pub struct Settings {
     pub ice_servers: Vec<IceServer>,
     /// How calls are treated.
     pub policy: Policy,
+    /// Where the clock hangs that the policy goes by.
+    pub time_zone: TimeZone,
     /// Buttons.
     pub panel: panel::Settings,
     /// The control socket.
@@ -95,6 +99,10 @@ fn build(check: &mut Check<'_>) -> Option<Settings> {
     let signaling = user::signaling(check, &raw.user, &raw.signaling);
     let mut policy = call::policy(check, &raw.call);
     let mut panel = buttons::panel(check, &raw);
+    policy.callers = callers::callers(check, &raw.callers);
+    policy.auto_answer = callers::auto_answer(check, &raw);
+    let (quiet, time_zone) = callers::quiet(check, &raw.do_not_disturb);
+    policy.quiet = quiet;
     (policy.door, panel.door) = door::door(check, raw.door.as_ref()).unzip();
     buttons::lines_once(check, &raw);
     let mut media = media::Settings::default();
@@ -105,5 +113,5 @@ fn build(check: &mut Check<'_>) -> Option<Settings> {
     let records = network::records(check, &raw.records);
     let album = network::snapshots(check, &raw.snapshots, &mut media);
     let log = network::log(check, &raw.log);
-    Some(Settings { signaling: signaling?, media, ice_servers, policy, panel, control, records, album, log })
+    Some(Settings { signaling: signaling?, media, ice_servers, policy, time_zone, panel, control, records, album, log })
 }

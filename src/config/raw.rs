@@ -40,6 +40,11 @@ pub(super) struct File {
     pub(super) lamps: Vec<Spanned<Lamp>>,
     pub(super) door: Option<Door>,
     #[serde(default)]
+    pub(super) callers: Callers,
+    #[serde(default)]
+    pub(super) do_not_disturb: DoNotDisturb,
+    pub(super) auto_answer: Option<Spanned<AutoAnswer>>,
+    #[serde(default)]
     pub(super) control: Control,
     #[serde(default)]
     pub(super) records: Records,
@@ -90,6 +95,42 @@ pub(super) struct Call {
     pub(super) ring_seconds: Option<Number>,
     pub(super) early_media: Option<Text>,
     pub(super) trusted: Option<Vec<Text>>,
+    pub(super) longest_minutes: Option<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Callers {
+    pub(super) allow: Option<Vec<Text>>,
+    #[serde(default)]
+    pub(super) deny: Vec<Text>,
+    pub(super) deny_with: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DoNotDisturb {
+    pub(super) time_zone: Option<Text>,
+    #[serde(default)]
+    pub(super) except: Vec<Text>,
+    #[serde(default)]
+    pub(super) times: Vec<QuietTime>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct QuietTime {
+    pub(super) days: Option<Vec<Text>>,
+    pub(super) from: Text,
+    pub(super) to: Text,
+    pub(super) reason: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AutoAnswer {
+    pub(super) users: Vec<Text>,
+    pub(super) delay_s: Option<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -58,6 +58,11 @@ pub enum Request {
         /// Sent.
         on: bool,
     },
+    /// Let nobody ring, or let them ring again. Why nobody may, now: `quiet` in the answer's `view`.
+    DoNotDisturb {
+        /// Nobody may ring.
+        on: bool,
+    },
     /// Open the door: this panel's, or the one at the other end of the call. Answered when it is known what became of it, in `outcome`.
     Unlock {},
     /// Make the speaker louder or quieter, until the call is over.

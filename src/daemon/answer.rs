@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `ok` | `true` |
 //! | `version`, `app`, `me{user,device}`, `uptime_ms`, `calls` | this daemon; `calls` that ended since its start |
-//! | `view{phase,call?,last?,door?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `lost_ms?` (the connection is lost for so long, and tried again), `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper` |
+//! | `view{phase,call?,last?,door?,quiet?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `lost_ms?` (the connection is lost for so long, and tried again), `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper`; `quiet` says why nobody may ring, when that is so |
 //! | `record?` | the last call that ended: its record with `timing`, `reason`, `talk_seconds`, `started_at_ms`, `ended_at_ms` |
 //! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
 //! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |
@@ -35,8 +35,6 @@ pub(super) enum Wish {
     NoCall,
     /// The speaker shall be louder, or quieter.
     Volume(VolumeChange),
-    /// Nothing here can do it.
-    Unable,
 }
 
 /// What a press means just now: the buttons that switch need to know how things stand.
@@ -49,13 +47,13 @@ pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
         panel::Action::Reject => Wish::Do(Action::Reject),
         panel::Action::Hangup => Wish::Do(Action::Hangup),
         panel::Action::Toggle => Wish::Do(Action::Toggle),
-        panel::Action::Call(users) => Wish::Do(Action::Call { users, media: callbox_core::protocol::Media::Video }),
+        panel::Action::Call(plan) => Wish::Do(Action::CallInTurn { plan, media: callbox_core::protocol::Media::Video }),
         panel::Action::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
         panel::Action::Camera => switch(|call| Action::SetCamera(!call.camera)),
         panel::Action::Unlock => Wish::Do(Action::Unlock { by: Opener::Button }),
         panel::Action::VolumeUp => Wish::Volume(VolumeChange::Up),
         panel::Action::VolumeDown => Wish::Volume(VolumeChange::Down),
-        panel::Action::DoNotDisturb => Wish::Unable,
+        panel::Action::DoNotDisturb => Wish::Do(Action::DoNotDisturb { on: None }),
     }
 }
 
@@ -69,6 +67,7 @@ pub(super) fn wished(request: &Request) -> Option<Action> {
         Request::Toggle {} => Some(Action::Toggle),
         Request::Mute { on } => Some(Action::SetMicrophone(!on)),
         Request::Camera { on } => Some(Action::SetCamera(*on)),
+        Request::DoNotDisturb { on } => Some(Action::DoNotDisturb { on: Some(*on) }),
         Request::Unlock {} => Some(Action::Unlock { by: Opener::Control }),
         Request::Status {} | Request::Volume { .. } | Request::Snapshot { .. } | Request::Monitor {} => None,
     }
@@ -76,21 +75,24 @@ pub(super) fn wished(request: &Request) -> Option<Action> {
 
 /// What became of it. The station ignores what does not fit its state: then nothing has changed.
 pub(super) fn outcome(action: &Action, changed: bool, view: &View) -> Answer {
+    let quiet = matches!(action, Action::DoNotDisturb { on: Some(on) } if view.quiet.is_some() == *on);
     let holds = view.call.as_ref().is_some_and(|call| match action {
         Action::SetMicrophone(on) => call.microphone == *on,
         Action::SetCamera(on) => call.camera == *on,
         _ => false,
     });
-    let answer = if changed || holds { Answer::done() } else { Answer::refused(refusal(action, view)) };
+    let answer = if changed || holds || quiet { Answer::done() } else { Answer::refused(refusal(action, view)) };
     answer.with("view", view)
 }
 
 fn refusal(action: &Action, view: &View) -> String {
     let phase = view.phase.as_str();
     match action {
-        Action::Call { .. } if view.call.is_none() => "nobody to call: name a user other than this one".to_owned(),
+        Action::Call { .. } | Action::CallInTurn { .. } if view.call.is_none() => {
+            "nobody to call: name a user other than this one".to_owned()
+        }
         Action::SetCamera(_) if view.call.is_some() => "this call has no picture".to_owned(),
-        Action::Call { .. } => format!("there is a call already ({phase})"),
+        Action::Call { .. } | Action::CallInTurn { .. } => format!("there is a call already ({phase})"),
         Action::Accept | Action::Reject => format!("nobody rings ({phase})"),
         _ => format!("there is no call ({phase})"),
     }
@@ -150,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        let idle = View { phase: Phase::Idle, call: None, last: None, door: None };
+        let idle = View { phase: Phase::Idle, call: None, last: None, door: None, quiet: None };
         let answer = outcome(&Action::Accept, false, &idle);
         assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
         assert!(outcome(&Action::Accept, true, &idle).ok);

@@ -2,8 +2,10 @@
 
 mod answer;
 mod caption;
+mod clock;
 mod edges;
 mod journal;
+mod names;
 mod process;
 mod reload;
 mod scene;

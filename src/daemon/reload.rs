@@ -1,10 +1,12 @@
 //! A new configuration while we run: what can change changes, what cannot is said.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
+use super::clock::WallClock;
 use super::shell::Shell;
 use super::systemd;
 use crate::config::{ConfigError, Settings};
@@ -50,7 +52,11 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Change {
             if can_change { change.taken.push(table) } else { change.left.push(table) }
         }
     };
-    differs("call", old.policy != new.policy, true);
+    differs(
+        "call, callers, do_not_disturb, auto_answer",
+        old.policy != new.policy || old.time_zone != new.time_zone,
+        true,
+    );
     differs("camera, microphone, speaker, screen, video, network", old.media != new.media, true);
     differs("network.ice_servers", old.ice_servers != new.ice_servers, true);
     differs("records", old.records != new.records, true);
@@ -76,8 +82,9 @@ impl Shell {
         let change = compare(&self.settings, &new);
         let old = std::mem::replace(&mut self.settings, new);
         let new = &self.settings;
-        if old.policy != new.policy {
+        if old.policy != new.policy || old.time_zone != new.time_zone {
             self.station.set_policy(new.policy.clone());
+            self.clock = WallClock::of(new, Instant::now());
         }
         if old.media != new.media {
             self.edges.media.configure(new.media.clone());

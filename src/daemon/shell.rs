@@ -5,7 +5,7 @@ mod panel;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::{Address, CallId, DeviceId, LinkId, Target, UserId};
+use callbox_core::ids::{Address, CallId, DeviceId, LinkId, Target};
 use callbox_core::protocol::{EndReason, IceServer, Message, ResultCode};
 use callbox_core::station::{Action, DoorNews, Effect, Input, LinkEvent, Opener, Phase, Station};
 use serde_json::json;
@@ -15,8 +15,10 @@ use tokio::time::{interval, sleep_until};
 
 use super::answer;
 use super::caption;
+use super::clock::WallClock;
 use super::edges::{Edges, Inbox};
 use super::journal::Journal;
+use super::names::{Steps, name_of, step_of};
 use super::scene::Outlook;
 use super::{process, systemd, visitor};
 use crate::config::Settings;
@@ -41,6 +43,8 @@ pub(super) struct Shell {
     hub_servers: Vec<IceServer>,
     /// Addresses of all STUN and TURN servers of this session, for the status: what opens them stays here.
     ice_urls: Vec<String>,
+    /// Only where a rule goes by it.
+    pub(super) clock: Option<WallClock>,
     pub(super) edges: Edges,
     journal: Journal,
     outlook: Outlook,
@@ -57,6 +61,7 @@ impl Shell {
     pub(super) fn new(station: Station, settings: Settings, set_log: Box<dyn Fn(&str) + Send>, edges: Edges) -> Self {
         Self {
             station,
+            clock: WallClock::of(&settings, Instant::now()),
             settings,
             set_log,
             hub_servers: Vec::new(),
@@ -79,6 +84,8 @@ impl Shell {
         loop {
             let deadline = self.station.deadline();
             let tick = sleep_until(deadline.unwrap_or(self.started).into());
+            let look = self.clock.as_ref().map(WallClock::due);
+            let minute = sleep_until(look.unwrap_or(self.started).into());
             tokio::select! {
                 said = &mut stop => return said,
                 Some(event) = inbox.signaling.recv() => self.signaled(event),
@@ -88,6 +95,7 @@ impl Shell {
                 Some(event) = inbox.network.recv() => self.network(&event),
                 Some(read) = inbox.configurations.recv() => self.reload(read),
                 Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
+                () = minute, if look.is_some() => self.look_at_clock(),
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
                 _ = beat.tick() => self.beat(),
             }
@@ -167,6 +175,12 @@ impl Shell {
                     tracing::debug!("nobody waits for the door any more");
                 }
             }
+        }
+    }
+
+    fn look_at_clock(&mut self) {
+        if let Some(time) = self.clock.as_mut().map(|clock| clock.look(Instant::now())) {
+            self.handle(Input::LocalTime(time));
         }
     }
 
@@ -357,62 +371,4 @@ fn refused_by_hub(call: CallId, to: Target) -> Input {
     let hub: DeviceId = "hub".parse().expect("three letters are a device id");
     let from = Address { user: to.user, device: to.device.unwrap_or(hub) };
     Input::Heard { from, message: Message::Reject { call, reason: EndReason::Offline } }
-}
-
-/// An input's name, for logs.
-fn name_of(input: &Input) -> String {
-    match input {
-        Input::Heard { from, message } => format!("heard {} from {from}", message.type_name()),
-        Input::Pressed(action) => format!("pressed {}", action_of(action)),
-        Input::SignalingUp => "signaling up".to_owned(),
-        Input::SignalingDown => "signaling down".to_owned(),
-        Input::NetworkChanged => "network changed".to_owned(),
-        Input::Presence { peer, online } => format!("{peer} {}", if *online { "came" } else { "went" }),
-        Input::Link { link, event } => {
-            let what = step_of(event).unwrap_or("description or candidate");
-            format!("link {} {what}", link.number)
-        }
-        Input::Door(event) => format!("door {event:?}").to_lowercase(),
-        Input::Tick => "tick".to_owned(),
-    }
-}
-
-fn action_of(action: &Action) -> String {
-    let names = |users: &[UserId]| users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",");
-    match action {
-        Action::Call { users, .. } => format!("call {}", names(users)),
-        Action::Accept => "accept".to_owned(),
-        Action::Reject => "reject".to_owned(),
-        Action::Hangup => "hangup".to_owned(),
-        Action::Toggle => "toggle".to_owned(),
-        Action::SetMicrophone(on) => format!("microphone {}", if *on { "on" } else { "off" }),
-        Action::Unlock { by } => format!("unlock ({by})"),
-        Action::SetCamera(on) => format!("camera {}", if *on { "on" } else { "off" }),
-    }
-}
-
-/// The step of a link's set-up that an event is, if it is one.
-fn step_of(event: &LinkEvent) -> Option<&'static str> {
-    match event {
-        LinkEvent::Offer(_) | LinkEvent::Answer(_) | LinkEvent::Candidate { .. } => None,
-        LinkEvent::IceConnected => Some("ice_connected"),
-        LinkEvent::Secured => Some("secured"),
-        LinkEvent::FirstAudio => Some("first_audio"),
-        LinkEvent::FirstFrameSent => Some("first_frame_sent"),
-        LinkEvent::FirstFrameShown => Some("first_frame_shown"),
-        LinkEvent::Silent => Some("silent"),
-        LinkEvent::Failed(_) => Some("failed"),
-    }
-}
-
-/// A timing record as one field of a log line.
-struct Steps<'a>(&'a Entry);
-
-impl std::fmt::Display for Steps<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let timing = serde_json::to_value(self.0.record.timing).unwrap_or_default();
-        let steps = timing.as_object().into_iter().flatten();
-        let steps: Vec<_> = steps.map(|(step, ms)| format!("{}={ms}", step.trim_end_matches("_ms"))).collect();
-        f.write_str(&steps.join(" "))
-    }
 }

@@ -44,10 +44,22 @@ const RING_BACK: Pattern =
 /// ETSI TR 101 041: 425 Hz, half a second each.
 const BUSY: Pattern = Pattern { beats: &[Beat { hz: &[425.0], ms: 500 }, Beat { hz: &[], ms: 500 }], times: Some(3) };
 
+/// Two quick high beeps, again and again: no bell sounds like it.
+const WARNING: Pattern = Pattern {
+    beats: &[
+        Beat { hz: &[1320.0], ms: 120 },
+        Beat { hz: &[], ms: 80 },
+        Beat { hz: &[1320.0], ms: 120 },
+        Beat { hz: &[], ms: 680 },
+    ],
+    times: None,
+};
+
 fn pattern(tone: Tone) -> Option<&'static Pattern> {
     match tone {
         Tone::Silence => None,
         Tone::Ring => Some(&RING),
+        Tone::Warning => Some(&WARNING),
         Tone::RingBack => Some(&RING_BACK),
         Tone::Busy => Some(&BUSY),
     }

@@ -2,8 +2,7 @@
 
 use std::str::FromStr;
 
-use callbox_core::ids::UserId;
-use callbox_core::protocol::MAX_CALLEES;
+use callbox_core::station::Plan;
 
 use super::Event;
 use super::press::{Gesture, Outcome};
@@ -19,8 +18,8 @@ pub enum Action {
     Hangup,
     /// Pick up when it rings, hang up otherwise.
     Toggle,
-    /// Ring these users.
-    Call(Vec<UserId>),
+    /// Ring these users, and perhaps others when they do not answer.
+    Call(Plan),
     /// Send the microphone, or stop sending it.
     Mute,
     /// Send the camera, or stop sending it.
@@ -62,15 +61,9 @@ impl FromStr for Action {
         if let Some((_, action)) = WORDS.iter().find(|(word, _)| *word == text) {
             return Ok(action.clone());
         }
-        let users = text.strip_prefix("call:").and_then(users);
-        users.map(Self::Call).ok_or_else(|| BadAction { found: text.chars().take(80).collect() })
+        let plan = text.strip_prefix("call:").and_then(|plan| plan.parse().ok());
+        plan.map(Self::Call).ok_or_else(|| BadAction { found: text.chars().take(80).collect() })
     }
-}
-
-/// `flat-1, flat-2`: at least one user, at most as many as an invite can name.
-fn users(text: &str) -> Option<Vec<UserId>> {
-    let users: Vec<UserId> = text.split(',').map(|user| user.trim().parse().ok()).collect::<Option<_>>()?;
-    (users.len() <= MAX_CALLEES).then_some(users)
 }
 
 /// What a button is for.
@@ -113,9 +106,19 @@ mod tests {
 
     #[test]
     fn a_call_button_names_its_users() {
-        let users = ["flat-1", "flat-2"].map(|user| user.parse().unwrap()).to_vec();
-        assert_eq!("call:flat-1, flat-2".parse(), Ok(Action::Call(users)));
-        for bad in ["", "call", "call:", "call:a b", "call:a,,b", "Accept", &format!("call:{}", ["a"; 17].join(","))] {
+        for plan in ["flat-1, flat-2", "flat-3 then janitor"] {
+            assert_eq!(format!("call:{plan}").parse(), Ok(Action::Call(plan.parse().unwrap())));
+        }
+        for bad in [
+            "",
+            "call",
+            "call:",
+            "call:a b",
+            "call:a,,b",
+            "call:a then",
+            "Accept",
+            &format!("call:{}", ["a"; 17].join(",")),
+        ] {
             assert!(bad.parse::<Action>().is_err(), "{bad}");
         }
     }

@@ -191,7 +191,7 @@ impl Keys {
         let stroke = self.strokes.get(&code).filter(|_| outcome == Outcome::Did(Gesture::Press));
         if let (Some(stroke), Some(keypad)) = (stroke, &mut self.keypad) {
             match keypad.stroke(now, *stroke) {
-                Dialled::Call(users) => return Some(Event::Wanted(super::Action::Call(users))),
+                Dialled::Call(plan) => return Some(Event::Wanted(super::Action::Call(plan))),
                 Dialled::Unknown(number) => return Some(Event::Unlisted { number }),
                 Dialled::Typing => return None,
                 Dialled::Nothing => {}
@@ -318,7 +318,7 @@ mod tests {
         let mut press = |code| keys.event("pad", code, Outcome::Did(Gesture::Press), now);
         assert_eq!(press(KeyCode::KEY_ENTER), Some(Event::Wanted(Action::Toggle)));
         assert_eq!((press(KeyCode::KEY_KP1), press(KeyCode::KEY_2)), (None, None));
-        let call = Action::Call(vec!["flat-12".parse().unwrap()]);
+        let call = Action::Call("flat-12".parse().unwrap());
         assert_eq!(press(KeyCode::KEY_ENTER), Some(Event::Wanted(call)));
         assert_eq!(press(KeyCode::KEY_ENTER), Some(Event::Wanted(Action::Toggle)));
         assert_eq!(press(KeyCode::KEY_BACKSPACE), None);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::UserId;
+use callbox_core::station::Plan;
 
 /// The longest number, in digits.
 pub const MAX_DIGITS: usize = 12;
@@ -12,7 +12,7 @@ pub const MAX_DIGITS: usize = 12;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialling {
     /// Whom a number rings.
-    pub directory: HashMap<String, Vec<UserId>>,
+    pub directory: HashMap<String, Plan>,
     /// Rings the user of this name for a number that is not in the directory; `{number}` stands for the number.
     pub user: Option<String>,
     /// Dials as soon as so many digits are there, without waiting for the enter key.
@@ -36,7 +36,7 @@ pub(super) enum Stroke {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Dialled {
     /// Ring these users.
-    Call(Vec<UserId>),
+    Call(Plan),
     /// A number that nobody has.
     Unknown(String),
     /// More digits are awaited, or what was typed is forgotten.
@@ -83,11 +83,11 @@ impl Keypad {
 
     fn dial(&mut self) -> Dialled {
         let number = std::mem::take(&mut self.typed);
-        if let Some(users) = self.dialling.directory.get(&number) {
-            return Dialled::Call(users.clone());
+        if let Some(plan) = self.dialling.directory.get(&number) {
+            return Dialled::Call(plan.clone());
         }
         let user = self.dialling.user.as_ref().and_then(|pattern| pattern.replace("{number}", &number).parse().ok());
-        user.map_or(Dialled::Unknown(number), |user| Dialled::Call(vec![user]))
+        user.map_or(Dialled::Unknown(number), |user| Dialled::Call(Plan::once(vec![user])))
     }
 }
 
@@ -96,13 +96,13 @@ mod tests {
     use super::*;
 
     fn keypad(user: Option<&str>, digits: Option<usize>) -> Keypad {
-        let janitor = vec!["janitor".parse().unwrap(), "office".parse().unwrap()];
+        let janitor = "janitor,office".parse().unwrap();
         let directory = HashMap::from([("0".to_owned(), janitor)]);
         Keypad::new(Dialling { directory, user: user.map(str::to_owned), digits, forget: Duration::from_secs(10) })
     }
 
     fn users(names: &[&str]) -> Dialled {
-        Dialled::Call(names.iter().map(|name| name.parse().unwrap()).collect())
+        Dialled::Call(names.join(",").parse().unwrap())
     }
 
     /// Types `1` to `9` as digits, `e` as enter, `c` as clear, a second apart; gives what came of the last.

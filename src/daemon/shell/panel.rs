@@ -42,7 +42,6 @@ impl Shell {
             Wish::Do(action) => drop(self.handle(Input::Pressed(action))),
             Wish::NoCall => tracing::debug!("there is no call for this button"),
             Wish::Volume(change) => drop(self.change_volume(change)),
-            Wish::Unable => tracing::warn!("nothing here can do what this button wants"),
         }
     }
 }

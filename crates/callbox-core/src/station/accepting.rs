@@ -58,9 +58,12 @@ impl Accepting {
                 State::Accepting(self)
             }
             Input::Tick => self.tick(now, desk),
-            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } | Input::Door(_) => {
-                State::Accepting(self)
-            }
+            Input::Pressed(_)
+            | Input::Link { .. }
+            | Input::SignalingDown
+            | Input::Presence { .. }
+            | Input::Door(_)
+            | Input::LocalTime(_) => State::Accepting(self),
         }
     }
 

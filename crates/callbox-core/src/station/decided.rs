@@ -19,6 +19,8 @@ pub(super) struct Decided {
     ended: VecDeque<Ended>,
     /// Calls that their inviter took back before we heard of them; kept apart, so that strangers cannot fill the memory.
     taken_back: VecDeque<(CallId, Address)>,
+    /// Calls whose inviter is to hear nothing of us.
+    ignored: VecDeque<CallId>,
 }
 
 impl Decided {
@@ -54,9 +56,22 @@ impl Decided {
         self.taken_back.iter().any(|(known, by)| known == call && by == inviter)
     }
 
+    /// Nothing of this call is answered.
+    pub(super) fn ignore(&mut self, call: CallId) {
+        if self.ignored.len() == OVERTAKEN {
+            self.ignored.pop_front();
+        }
+        self.ignored.push_back(call);
+    }
+
+    /// Whether nothing of this call is answered.
+    pub(super) fn is_ignored(&self, call: &CallId) -> bool {
+        self.ignored.contains(call)
+    }
+
     /// Answers a message of a call that is not the current one, so that nobody waits for us in vain.
     pub(super) fn answer(&self, from: &Address, message: &Message, out: &mut Outbox) {
-        let Some(call) = message.call() else { return };
+        let Some(call) = message.call().filter(|call| !self.is_ignored(call)) else { return };
         let known = self.find(call);
         // A call that nobody here remembers: we, or our predecessor, lost it.
         let reason = known.map_or(EndReason::NetworkLost, |ended| ended.reason);

@@ -9,7 +9,7 @@ use super::decided::Decided;
 use super::door::{Door, FarDoors};
 use super::effect::{CallRecord, Direction, Effect, MediaOrder, Timing, Tone};
 use super::idle::Idle;
-use super::policy::Policy;
+use super::policy::{LocalTime, Policy, Quiet};
 use super::view::Ended;
 use crate::ids::{Address, CallId, IdSource, Target};
 use crate::protocol::{Agent, EndReason, Kind, Message};
@@ -48,6 +48,7 @@ pub(super) struct Desk {
     pub(super) policy: Policy,
     pub(super) ids: IdSource,
     pub(super) decided: Decided,
+    pub(super) quiet: Quiet,
     pub(super) door: Door,
     pub(super) far: FarDoors,
     pub(super) last: Option<Ended>,
@@ -72,8 +73,8 @@ impl From<EndReason> for End {
 impl Desk {
     pub(super) fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
         let (decided, out) = (Decided::default(), Outbox::default());
-        let (door, far, last) = (Door::default(), FarDoors::default(), None);
-        Self { me, agent, policy, ids: IdSource::new(seed), decided, door, far, last, out }
+        let (quiet, door, far) = (Quiet::default(), Door::default(), FarDoors::default());
+        Self { me, agent, policy, ids: IdSource::new(seed), decided, quiet, door, far, last: None, out }
     }
 
     /// A call begins to ring, here or there.
@@ -112,28 +113,77 @@ impl Desk {
         State::Idle(Idle)
     }
 
-    /// Declines an invite that comes while there is another call. The record shows who tried.
-    pub(super) fn busy(&mut self, from: &Address, message: Message) {
-        let Message::Invite { call, kind, media, callees, .. } = message else { return };
-        if self.decided.find(&call).is_none() {
-            self.decided.insert(Ended { call: call.clone(), reason: EndReason::Busy, by: None });
-            self.out.push(Effect::Record(CallRecord {
-                call: call.clone(),
-                direction: Direction::Incoming,
-                kind,
-                media,
-                caller: from.clone(),
-                callees,
-                peer: None,
-                answered_by: None,
-                reason: EndReason::Busy,
-                lasted: Duration::ZERO,
-                talked: Duration::ZERO,
-                timing: Timing::default(),
-                door: Vec::new(),
-            }));
+    /// Declines an invite that comes while there is another call, or when it is quiet. The record shows who tried.
+    pub(super) fn busy(&mut self, from: &Address, message: &Message) {
+        self.decline(from, message, EndReason::Busy);
+    }
+
+    /// Declines an invite of somebody who may not ring us, or when nobody may. Says whether it did.
+    pub(super) fn turns_away(&mut self, from: &Address, message: &Message) -> bool {
+        let Message::Invite { call, .. } = message else { return false };
+        if !self.policy.callers.may_ring(&from.user) {
+            if self.policy.callers.silently {
+                self.decided.ignore(call.clone());
+                self.write_down(from, message, EndReason::Rejected);
+            } else {
+                self.decline(from, message, EndReason::Rejected);
+            }
+            return true;
         }
-        self.out.send(from.clone(), Message::Reject { call, reason: EndReason::Busy });
+        let quiet = self.quiet.reason().is_some() && !self.policy.rings_always(&from.user);
+        if quiet {
+            self.busy(from, message);
+        }
+        quiet
+    }
+
+    fn decline(&mut self, from: &Address, message: &Message, reason: EndReason) {
+        let Message::Invite { call, .. } = message else { return };
+        if self.decided.find(call).is_none() {
+            self.decided.insert(Ended { call: call.clone(), reason, by: None });
+            self.write_down(from, message, reason);
+        }
+        self.out.send(from.clone(), Message::Reject { call: call.clone(), reason });
+    }
+
+    /// The record of a call that never rang here.
+    fn write_down(&mut self, from: &Address, message: &Message, reason: EndReason) {
+        let Message::Invite { call, kind, media, callees, .. } = message else { return };
+        self.out.push(Effect::Record(CallRecord {
+            call: call.clone(),
+            direction: Direction::Incoming,
+            kind: *kind,
+            media: *media,
+            caller: from.clone(),
+            callees: callees.clone(),
+            peer: None,
+            answered_by: None,
+            reason,
+            lasted: Duration::ZERO,
+            talked: Duration::ZERO,
+            timing: Timing::default(),
+            door: Vec::new(),
+        }));
+    }
+
+    /// The clock on the wall moved on.
+    pub(super) fn clock(&mut self, time: LocalTime) {
+        let was = self.quiet.clone();
+        self.quiet.at(&self.policy.quiet, time);
+        self.show_quiet(&was);
+    }
+
+    /// Somebody wants not to be disturbed, or to be.
+    pub(super) fn do_not_disturb(&mut self, on: Option<bool>) {
+        let was = self.quiet.clone();
+        self.quiet.set(on);
+        self.show_quiet(&was);
+    }
+
+    fn show_quiet(&mut self, was: &Quiet) {
+        if self.quiet.reason() != was.reason() {
+            self.out.push(Effect::Show);
+        }
     }
 
     /// A message that is not of the current call: an invite is answered busy, the rest by the outcome of its call.
@@ -141,8 +191,9 @@ impl Desk {
         let for_us = |callees: &[_]| callees.contains(&self.me.user) && from.user != self.me.user;
         match &message {
             Message::Invite { call, callees, .. } if self.decided.find(call).is_none() => {
-                if for_us(callees) && !self.decided.was_taken_back(call, from) {
-                    self.busy(from, message);
+                let known = self.decided.was_taken_back(call, from) || self.decided.is_ignored(call);
+                if for_us(callees) && !known && !self.turns_away(from, &message) {
+                    self.busy(from, &message);
                 }
             }
             _ => self.answer(from, &message),

@@ -110,6 +110,8 @@ pub enum Tone {
     Silence,
     /// Somebody rings us.
     Ring,
+    /// A call is about to be picked up without anybody's doing: whoever is in the room shall know.
+    Warning,
     /// It rings at the other end.
     RingBack,
     /// Busy, declined or failed; ends by itself after a few beats.

@@ -8,6 +8,7 @@ use super::desk::Desk;
 use super::effect::{Direction, Timing};
 use super::input::{Action, Input};
 use super::inviting::Inviting;
+use super::plan::Plan;
 use super::ringing::Ringing;
 use crate::ids::{Address, UserId};
 use crate::protocol::{EndReason, Kind, MAX_CALLEES, Media, Message};
@@ -19,52 +20,65 @@ pub(super) struct Idle;
 impl Idle {
     pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
-            Input::Pressed(Action::Call { users, media }) => self.ring(now, users, media, desk),
+            Input::Pressed(Action::Call { users, media }) => ring(now, Plan::once(users), media, desk),
+            Input::Pressed(Action::CallInTurn { plan, media }) => ring(now, plan, media, desk),
             Input::Heard { from, message } => self.heard(now, from, message, desk),
             _ => State::Idle(self),
         }
     }
 
-    fn ring(self, now: Instant, users: Vec<UserId>, media: Media, desk: &mut Desk) -> State {
-        let mut callees: Vec<UserId> = Vec::new();
-        for user in users {
-            if user != desk.me.user && !callees.contains(&user) && callees.len() < MAX_CALLEES {
-                callees.push(user);
-            }
-        }
-        if callees.is_empty() {
-            return State::Idle(self);
-        }
-        let call = Call {
-            id: desk.ids.call(),
-            direction: Direction::Outgoing,
-            media,
-            caller: desk.me.clone(),
-            callees,
-            started: now,
-            timing: Timing::default(),
-            moved: false,
-        };
-        State::Inviting(Inviting::begin(now, call, desk))
-    }
-
     fn heard(self, now: Instant, from: Address, message: Message, desk: &mut Desk) -> State {
-        match incoming(now, &from, &message, desk) {
-            Some(ringing) => State::Ringing(ringing),
-            None => {
-                desk.answer(&from, &message);
-                State::Idle(self)
-            }
+        let news = matches!(&message, Message::Invite { call, .. } if desk.decided.find(call).is_none());
+        match incoming(now, &from, &message, false, desk) {
+            Some(ringing) => return State::Ringing(ringing),
+            // All that there is to say to it has been said.
+            None if news => {}
+            None => desk.answer(&from, &message),
         }
+        State::Idle(self)
     }
 }
 
-/// Takes up an invite that is new, meant for us and still has time: it rings from now on.
-pub(super) fn incoming(now: Instant, from: &Address, message: &Message, desk: &mut Desk) -> Option<Ringing> {
+/// Rings the first of a plan who are somebody else than we, each of them once; idle when the plan names nobody.
+pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> State {
+    let (users, then) = plan.split();
+    let mut callees: Vec<UserId> = Vec::new();
+    for user in users {
+        if user != desk.me.user && !callees.contains(&user) && callees.len() < MAX_CALLEES {
+            callees.push(user);
+        }
+    }
+    if callees.is_empty() {
+        return then.map_or(State::Idle(Idle), |then| ring(now, then, media, desk));
+    }
+    let call = Call {
+        id: desk.ids.call(),
+        direction: Direction::Outgoing,
+        media,
+        caller: desk.me.clone(),
+        callees,
+        started: now,
+        timing: Timing::default(),
+        moved: false,
+    };
+    State::Inviting(Inviting::begin(now, call, then, desk))
+}
+
+/// Takes up an invite that is new, meant for us and still has time: it rings from now on. `wanted`: of somebody whom we ring ourselves.
+pub(super) fn incoming(
+    now: Instant,
+    from: &Address,
+    message: &Message,
+    wanted: bool,
+    desk: &mut Desk,
+) -> Option<Ringing> {
     let Message::Invite { call, kind, media, callees, remaining_ms, agent, early } = message else { return None };
     let ours = callees.contains(&desk.me.user) && from.user != desk.me.user;
     let over = desk.decided.find(call).is_some() || desk.decided.was_taken_back(call, from);
-    if !ours || *remaining_ms == 0 || over {
+    if !ours || *remaining_ms == 0 || over || desk.decided.is_ignored(call) {
+        return None;
+    }
+    if !wanted && desk.turns_away(from, message) {
         return None;
     }
     if *kind == Kind::Group {
@@ -85,5 +99,5 @@ pub(super) fn incoming(now: Instant, from: &Address, message: &Message, desk: &m
     };
     let until = now + Duration::from_millis(u64::from(*remaining_ms));
     let early = desk.policy.early_with(&from.user).min(*early);
-    Some(Ringing::begin(call, until, *agent, early, desk))
+    Some(Ringing::begin(now, call, until, *agent, early, desk))
 }

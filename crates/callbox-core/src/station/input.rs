@@ -1,6 +1,8 @@
 //! What can happen to a station. Time comes along as an argument of `handle`.
 
 use super::door::{DoorEvent, Opener};
+use super::plan::Plan;
+use super::policy::LocalTime;
 use crate::ids::{Address, LinkId, UserId};
 use crate::protocol::{Media, Message};
 
@@ -38,6 +40,8 @@ pub enum Input {
     },
     /// The panel tells something of the door.
     Door(DoorEvent),
+    /// The clock on the wall: told when it matters to the policy, at least each minute.
+    LocalTime(LocalTime),
     /// The deadline passed.
     Tick,
 }
@@ -49,6 +53,13 @@ pub enum Action {
     Call {
         /// 1 to [`crate::protocol::MAX_CALLEES`] users.
         users: Vec<UserId>,
+        /// Voice or picture.
+        media: Media,
+    },
+    /// Ring these users, and if they do not answer, the next.
+    CallInTurn {
+        /// Whom, in which order.
+        plan: Plan,
         /// Voice or picture.
         media: Media,
     },
@@ -64,6 +75,11 @@ pub enum Action {
     SetMicrophone(bool),
     /// Send the camera or not.
     SetCamera(bool),
+    /// Let nobody ring, or let them ring again.
+    DoNotDisturb {
+        /// Absent: the opposite of what holds.
+        on: Option<bool>,
+    },
     /// Open our door, or else the one at the other end of the call.
     Unlock {
         /// Who wants it.

@@ -9,6 +9,7 @@ use super::desk::Desk;
 use super::effect::{Flow, Tone};
 use super::input::{Action, Input, LinkEvent};
 use super::line::{Line, News};
+use super::plan::Plan;
 use super::talking::Talking;
 use super::view::{CallView, Ended};
 use crate::ids::{Address, LinkId, Target, UserId};
@@ -31,6 +32,8 @@ pub(super) struct Inviting {
     pub(super) devices: BTreeMap<Address, Line>,
     /// Devices that refused: what they said before that, and arrives after it, counts no more.
     left: BTreeSet<Address>,
+    /// Whom to ring when none of these answers.
+    then: Option<Plan>,
 }
 
 /// How one callee stands.
@@ -46,12 +49,12 @@ enum Callee {
 
 impl Inviting {
     /// Sends the invite.
-    pub(super) fn begin(now: Instant, call: Call, desk: &mut Desk) -> Self {
+    pub(super) fn begin(now: Instant, call: Call, then: Option<Plan>, desk: &mut Desk) -> Self {
         desk.begin(&call);
         desk.out.tone(Tone::Silence);
         let callees = call.callees.iter().map(|user| (user.clone(), Callee::Open)).collect();
         let until = now + desk.policy.ring;
-        let inviting = Self { call, until, callees, devices: BTreeMap::new(), left: BTreeSet::new() };
+        let inviting = Self { call, until, callees, devices: BTreeMap::new(), left: BTreeSet::new(), then };
         inviting.invite(now, desk);
         inviting
     }
@@ -75,9 +78,12 @@ impl Inviting {
                 State::Inviting(self)
             }
             Input::Tick => self.tick(now, desk),
-            Input::Pressed(_) | Input::Link { .. } | Input::SignalingDown | Input::Presence { .. } | Input::Door(_) => {
-                State::Inviting(self)
-            }
+            Input::Pressed(_)
+            | Input::Link { .. }
+            | Input::SignalingDown
+            | Input::Presence { .. }
+            | Input::Door(_)
+            | Input::LocalTime(_) => State::Inviting(self),
         }
     }
 
@@ -257,7 +263,15 @@ impl Inviting {
 
     fn give_up(mut self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
         self.cancel_all(told(reason), None, desk);
-        desk.end(now, self.call, reason)
+        let (then, media) = (self.then.take(), self.call.media);
+        let idle = desk.end(now, self.call, reason);
+        // Whoever said no has answered; for all else there is somebody else to be asked.
+        match (then, reason) {
+            (Some(then), EndReason::NoAnswer | EndReason::Offline | EndReason::Busy) => {
+                super::idle::ring(now, then, media, desk)
+            }
+            _ => idle,
+        }
     }
 
     /// The door was opened: whoever still rings need not answer any more. Nobody is named, so that nobody takes it for a confirm.
@@ -301,7 +315,9 @@ impl Inviting {
             desk.decided.insert(Ended { call: theirs.clone(), reason: EndReason::AnsweredElsewhere, by });
             return State::Inviting(self);
         }
-        let Some(ringing) = super::idle::incoming(now, from, &message, desk) else { return State::Inviting(self) };
+        let Some(ringing) = super::idle::incoming(now, from, &message, true, desk) else {
+            return State::Inviting(self);
+        };
         self.cancel_all(EndReason::AnsweredElsewhere, Some(from), desk);
         desk.remember(&self.call.id, EndReason::AnsweredElsewhere, Some(from.clone()));
         State::Accepting(ringing.pick_up(now, desk))

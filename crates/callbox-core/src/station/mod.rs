@@ -17,6 +17,7 @@ mod input;
 mod inviting;
 mod line;
 mod path;
+mod plan;
 mod policy;
 mod ringing;
 mod talking;
@@ -37,7 +38,10 @@ use talking::Talking;
 pub use door::{DoorEntry, DoorEvent, DoorNews, DoorView, Opener};
 pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
-pub use policy::{DoorPolicy, MayOpen, Policy};
+pub use plan::{BadPlan, Plan};
+pub use policy::{
+    AutoAnswer, Callers, DoorPolicy, LocalTime, MayOpen, Policy, QuietPolicy, QuietTime, SHORTEST_WARNING, Weekday,
+};
 pub use view::{CallView, Ended, Phase, View};
 
 /// Everything one device knows about calls.
@@ -112,11 +116,22 @@ impl Station {
             State::Talking(state) => Some(state.view(now)),
         };
         let call = call.map(|call| CallView { door: self.desk.far.among(&self.state.parties()).is_some(), ..call });
-        View { phase: self.phase(), call, last: self.desk.last.clone(), door: door::view(&self.desk) }
+        let quiet = self.desk.quiet.reason().map(str::to_owned);
+        View { phase: self.phase(), call, last: self.desk.last.clone(), door: door::view(&self.desk), quiet }
     }
 }
 
 impl State {
+    /// One thing happened. What is the same in every state is done here, and in [`door`].
+    fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        match input {
+            Input::LocalTime(time) => desk.clock(time),
+            Input::Pressed(Action::DoNotDisturb { on }) => desk.do_not_disturb(on),
+            other => return self.on_door(now, other, desk),
+        }
+        self
+    }
+
     /// What is about the call itself.
     fn on_call(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match self {

@@ -19,6 +19,8 @@ pub(super) struct Ringing {
     pub(super) call: Call,
     /// Our own timer, which is authoritative for this device.
     until: Instant,
+    /// When it is picked up without anybody's doing.
+    answer: Option<Instant>,
     early: EarlyMedia,
     pub(super) line: Line,
     /// A later invite of the same device: it rings as soon as its inviter says that this call is over.
@@ -34,13 +36,22 @@ struct Next {
 
 impl Ringing {
     /// Starts to ring and, if both sides want it, to connect.
-    pub(super) fn begin(call: Call, until: Instant, inviter: Agent, early: EarlyMedia, desk: &mut Desk) -> Self {
+    pub(super) fn begin(
+        now: Instant,
+        call: Call,
+        until: Instant,
+        inviter: Agent,
+        early: EarlyMedia,
+        desk: &mut Desk,
+    ) -> Self {
         desk.begin(&call);
-        desk.out.tone(Tone::Ring);
+        let auto = desk.policy.auto_answer.as_ref().and_then(|auto| auto.delay_for(&call.caller.user));
+        desk.out.tone(if auto.is_some() { Tone::Warning } else { Tone::Ring });
         let mut line = Line::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
         let preview = early == EarlyMedia::Preview && call.has_video();
         line.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
-        let mut ringing = Self { call, until, early, line, next: None };
+        let answer = auto.map(|delay| now + delay);
+        let mut ringing = Self { call, until, answer, early, line, next: None };
         ringing.tell(desk);
         if early != EarlyMedia::Off {
             ringing.line.offer_next(&mut desk.out);
@@ -65,18 +76,20 @@ impl Ringing {
                 self.tell(desk);
                 State::Ringing(self)
             }
+            Input::Tick if self.answer.is_some_and(|answer| now >= answer) => State::Accepting(self.pick_up(now, desk)),
             Input::Tick if now >= self.until => self.refuse(now, EndReason::NoAnswer, desk),
             Input::Tick
             | Input::Pressed(_)
             | Input::Link { .. }
             | Input::SignalingDown
             | Input::Presence { .. }
-            | Input::Door(_) => State::Ringing(self),
+            | Input::Door(_)
+            | Input::LocalTime(_) => State::Ringing(self),
         }
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        self.until
+        self.answer.map_or(self.until, |answer| answer.min(self.until))
     }
 
     pub(super) fn view(&self, now: Instant) -> CallView {
@@ -177,6 +190,6 @@ impl Next {
             let left = self.until.saturating_duration_since(now).as_millis();
             *remaining_ms = u32::try_from(left).unwrap_or(u32::MAX);
         }
-        super::idle::incoming(now, caller, &self.invite, desk)
+        super::idle::incoming(now, caller, &self.invite, false, desk)
     }
 }

@@ -22,6 +22,8 @@ pub(super) struct Talking {
     pub(super) call: Call,
     pub(super) path: Path,
     since: Instant,
+    /// The operator's limit.
+    end_at: Option<Instant>,
     microphone: bool,
     camera: bool,
 }
@@ -30,7 +32,9 @@ impl Talking {
     /// Opens the gates.
     pub(super) fn begin(now: Instant, call: Call, line: Line, desk: &mut Desk) -> Self {
         let camera = call.has_video();
-        let mut talking = Self { call, path: Path::new(now, line), since: now, microphone: true, camera };
+        let end_at = desk.policy.longest.map(|longest| now + longest);
+        let path = Path::new(now, line);
+        let mut talking = Self { call, path, since: now, end_at, microphone: true, camera };
         desk.out.tone(Tone::Silence);
         talking.open_gates(desk);
         talking.path.ensure_first(now, &mut desk.out);
@@ -77,12 +81,17 @@ impl Talking {
             }
             Input::SignalingDown => self.path.signaling(now, false, &mut desk.out),
             Input::NetworkChanged => self.path.network_changed(now, &mut desk.out),
+            Input::Tick if self.end_at.is_some_and(|end| now >= end) => {
+                return self.leave(now, EndReason::Hangup, desk);
+            }
             Input::Tick => {
                 let outlook = self.path.tick(now, &mut desk.out);
                 return self.look(now, outlook, desk);
             }
-            Input::Pressed(Action::Call { .. } | Action::Accept | Action::Unlock { .. })
+            Input::Pressed(Action::Call { .. } | Action::CallInTurn { .. } | Action::Accept)
+            | Input::Pressed(Action::Unlock { .. } | Action::DoNotDisturb { .. })
             | Input::Door(_)
+            | Input::LocalTime(_)
             | Input::Link { .. }
             | Input::Presence { .. } => {}
         }
@@ -90,7 +99,7 @@ impl Talking {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.path.deadline()
+        self.path.deadline().into_iter().chain(self.end_at).min()
     }
 
     pub(super) fn view(&self, now: Instant) -> CallView {

@@ -50,6 +50,9 @@ pub struct View {
     /// Our door, if this panel has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub door: Option<DoorView>,
+    /// Why nobody may ring now, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quiet: Option<String>,
 }
 
 /// A call at one moment.

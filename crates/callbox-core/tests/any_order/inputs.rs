@@ -2,7 +2,7 @@
 
 use callbox_core::ids::{Address, CallId, LinkId};
 use callbox_core::protocol::{Agent, Bye, DoorState, EarlyMedia, EndReason, Kind, Media, Message, ResultCode};
-use callbox_core::station::{Action, DoorEvent, Input, LinkEvent, LinkFailure, Opener};
+use callbox_core::station::{Action, DoorEvent, Input, LinkEvent, LinkFailure, LocalTime, Opener, Plan, Weekday};
 use proptest::prelude::*;
 
 use crate::street::address;
@@ -25,6 +25,9 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
             Input::Link { link: LinkId { call, peer, number }, event }
         }),
         2 => door_event().prop_map(Input::Door),
+        1 => (prop::sample::select(Weekday::ALL.to_vec()), 0..1440u16).prop_map(|(day, minute)| {
+            Input::LocalTime(LocalTime { day, minute })
+        }),
         2 => Just(Input::Tick),
     ]
 }
@@ -64,8 +67,15 @@ fn action() -> impl Strategy<Value = Action> {
         1 => Just(Action::Toggle),
         1 => any::<bool>().prop_map(Action::SetMicrophone),
         1 => any::<bool>().prop_map(Action::SetCamera),
+        1 => (plan(), media()).prop_map(|(plan, media)| Action::CallInTurn { plan, media }),
+        1 => prop::option::of(any::<bool>()).prop_map(|on| Action::DoNotDisturb { on }),
         1 => prop_oneof![Just(Opener::Button), Just(Opener::Control)].prop_map(|by| Action::Unlock { by }),
     ]
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    prop::sample::select(vec!["door then otto", "anna then anna", "ida,door then door then otto"])
+        .prop_map(|text| text.parse().unwrap())
 }
 
 fn door_event() -> impl Strategy<Value = DoorEvent> {
@@ -186,6 +196,8 @@ fn name(input: &Input) -> String {
             Action::Toggle => "toggle",
             Action::SetMicrophone(_) => "microphone",
             Action::SetCamera(_) => "camera",
+            Action::CallInTurn { .. } => "call in turn",
+            Action::DoNotDisturb { .. } => "do not disturb",
             Action::Unlock { .. } => "unlock",
         }
         .to_owned(),
@@ -217,12 +229,13 @@ fn name(input: &Input) -> String {
             DoorEvent::Tamper(_) => "tamper",
         }
         .to_owned(),
+        Input::LocalTime(_) => "local time".to_owned(),
         Input::Tick => "tick".to_owned(),
     }
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 52;
+const NAMES: usize = 55;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {

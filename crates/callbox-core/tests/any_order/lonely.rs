@@ -1,12 +1,13 @@
 //! One station, and a world that says anything at any time.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, CallId, EnvelopeId, LinkId};
 use callbox_core::protocol::{Agent, DoorState, EarlyMedia, Message};
 use callbox_core::station::{
-    Action, CallRecord, DoorPolicy, Effect, Flow, Input, LinkEvent, MayOpen, MediaOrder, Phase, Policy, Station, Tone,
+    Action, AutoAnswer, CallRecord, Callers, DoorPolicy, Effect, Flow, Input, LinkEvent, MayOpen, MediaOrder, Phase,
+    Policy, QuietPolicy, QuietTime, Station, Tone, Weekday,
 };
 use proptest::prelude::*;
 
@@ -26,6 +27,8 @@ struct Watched {
     challenges: Vec<Challenge>,
     /// Somebody may have the relay pulsed by the input that is handed in now.
     may_pulse: bool,
+    /// Since when the warning sounds.
+    warned: Option<Instant>,
 }
 
 /// What a command has to bring back.
@@ -63,12 +66,45 @@ fn policy() -> impl Strategy<Value = Policy> {
         hang_up,
         open_limit: limit.map(|limit| ms(limit * 1000)),
     });
-    (1..60u64, early(), trusted, prop::option::weighted(0.7, door)).prop_map(|(ring, early, trusted, door)| Policy {
-        ring: ms(ring * 1000),
-        early,
-        trusted,
-        door,
-    })
+    (1..60u64, early(), trusted, prop::option::weighted(0.7, door), callers(), quiet(), longest()).prop_map(
+        |(ring, early, trusted, door, (callers, auto_answer), quiet, longest)| Policy {
+            ring: ms(ring * 1000),
+            early,
+            trusted,
+            callers,
+            quiet,
+            auto_answer,
+            longest,
+            door,
+        },
+    )
+}
+
+fn longest() -> impl Strategy<Value = Option<Duration>> {
+    prop::option::of((1..60u64).prop_map(|seconds| ms(seconds * 1000)))
+}
+
+fn callers() -> impl Strategy<Value = (Callers, Option<AutoAnswer>)> {
+    let users = |names: &'static [&'static str]| {
+        let some = prop::sample::subsequence(names, 0..=names.len());
+        some.prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect::<Vec<_>>())
+    };
+    let allow = prop::option::weighted(0.3, users(&["door", "otto"]));
+    let auto =
+        (users(&["door", "otto"]), 0..10_000u64).prop_map(|(users, delay)| AutoAnswer { users, delay: ms(delay) });
+    (allow, users(&["otto"]), any::<bool>(), prop::option::of(auto))
+        .prop_map(|(allow, deny, silently, auto)| (Callers { allow, deny, silently }, auto))
+}
+
+fn quiet() -> impl Strategy<Value = QuietPolicy> {
+    let time = (0..1440u16, 0..1440u16).prop_map(|(from, to)| QuietTime {
+        days: Weekday::ALL[..4].to_vec(),
+        from,
+        to,
+        reason: "night".to_owned(),
+    });
+    let except = prop_oneof![Just(Vec::new()), Just(vec!["door".parse().unwrap()])];
+    (prop::collection::vec(time, 0..3), except).prop_map(|(times, except)| QuietPolicy { times, except })
 }
 
 impl Watched {
@@ -83,6 +119,7 @@ impl Watched {
             policy,
             challenges: Vec::new(),
             may_pulse: false,
+            warned: None,
         }
     }
 
@@ -117,12 +154,22 @@ impl Watched {
 
     fn give(&mut self, mut input: Input) {
         self.may_pulse = self.may_pulse_by(&mut input);
+        let (before, ticked) = (self.station.phase(), input == Input::Tick);
+        let quiet = self.station.view(self.now).quiet.is_some();
         self.station.handle(self.now, input);
         let mut effects = 0;
         while let Some(effect) = self.station.poll_effect() {
             effects += 1;
             assert!(effects < 200, "one input has no end of effects");
             self.carry_out(effect);
+        }
+        let after = self.station.phase();
+        if before == Phase::Ringing && after == Phase::Accepting && ticked {
+            let warned = self.warned.expect("nobody is picked up without a warning");
+            assert!(self.now >= warned + ms(2000), "the warning was too short");
+        }
+        if before != Phase::Ringing && after == Phase::Ringing {
+            self.may_ring(quiet);
         }
         self.check();
     }
@@ -138,6 +185,14 @@ impl Watched {
             Effect::Unlock => assert!(std::mem::take(&mut self.may_pulse), "the relay is pulsed for nobody"),
             Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Door(_) => {}
         }
+    }
+
+    /// It begins to ring: for somebody who may, at a time when anybody may.
+    fn may_ring(&self, quiet: bool) {
+        let caller = self.station.view(self.now).call.expect("it rings for a call").caller.user;
+        let Callers { allow, deny, .. } = &self.policy.callers;
+        assert!(!deny.contains(&caller) && allow.as_ref().is_none_or(|allow| allow.contains(&caller)), "{caller}");
+        assert!(!quiet || self.policy.quiet.except.contains(&caller), "{caller} rings while it is quiet");
     }
 
     /// Whether this input may have the relay pulsed: a button here, or a command that brings back, in time and for the first time, what
@@ -170,7 +225,10 @@ impl Watched {
         match order {
             MediaOrder::Prepare { .. } => self.prepared = true,
             MediaOrder::Release => self.prepared = false,
-            MediaOrder::Tone(tone) => self.tone = tone,
+            MediaOrder::Tone(tone) => {
+                self.warned = (tone == Tone::Warning).then_some(self.now);
+                self.tone = tone;
+            }
             MediaOrder::Open { link, .. } => {
                 assert!(self.prepared, "a link before Prepare");
                 assert_eq!(self.links.insert(link, Flow::default()), None, "a link is opened twice");
@@ -199,7 +257,7 @@ impl Watched {
         assert!(self.links.len() <= 33, "links pile up");
         let fits = match self.tone {
             Tone::Silence => phase != Phase::Ringing,
-            Tone::Ring => phase == Phase::Ringing,
+            Tone::Ring | Tone::Warning => phase == Phase::Ringing,
             Tone::RingBack => phase == Phase::Inviting,
             // It ends by itself; who redials at once still hears its last beats.
             Tone::Busy => matches!(phase, Phase::Idle | Phase::Inviting),

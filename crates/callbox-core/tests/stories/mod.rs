@@ -4,6 +4,7 @@ mod door;
 mod media;
 mod network;
 mod offline;
+mod policy;
 mod races;
 mod ringing;
 mod strangers;

@@ -25,7 +25,7 @@ impl House {
         }
         let tone_fits = match self.tone {
             Tone::Silence => phase != Phase::Ringing,
-            Tone::Ring => phase == Phase::Ringing,
+            Tone::Ring | Tone::Warning => phase == Phase::Ringing,
             Tone::RingBack => phase == Phase::Inviting,
             // It ends by itself; who redials at once still hears its last beats.
             Tone::Busy => matches!(phase, Phase::Idle | Phase::Inviting),

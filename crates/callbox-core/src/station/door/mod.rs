@@ -43,7 +43,7 @@ pub(super) fn view(desk: &Desk) -> Option<DoorView> {
 
 impl State {
     /// What is about a door is done here; everything else is the call's.
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on_door(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Door(event) => self.door(now, event, desk),
             Input::Pressed(Action::Unlock { by }) => {

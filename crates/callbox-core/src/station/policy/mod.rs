@@ -1,9 +1,16 @@
 //! What the operator decides about calls.
 
+mod callers;
+mod quiet;
+
 use std::time::Duration;
 
 use crate::ids::UserId;
 use crate::protocol::EarlyMedia;
+
+pub use callers::{AutoAnswer, Callers, SHORTEST_WARNING};
+pub(super) use quiet::Quiet;
+pub use quiet::{LocalTime, QuietPolicy, QuietTime, Weekday};
 
 /// How this station treats calls. Comes in from the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +21,14 @@ pub struct Policy {
     pub early: EarlyMedia,
     /// Callers whose invites are connected early. `None`: all of them.
     pub trusted: Option<Vec<UserId>>,
+    /// Who may ring us.
+    pub callers: Callers,
+    /// When nobody wants to be rung.
+    pub quiet: QuietPolicy,
+    /// Whose calls are picked up without anybody's doing.
+    pub auto_answer: Option<AutoAnswer>,
+    /// The longest talk. `None`: for ever.
+    pub longest: Option<Duration>,
     /// The door that this panel opens, if there is one.
     pub door: Option<DoorPolicy>,
 }
@@ -50,11 +65,25 @@ impl DoorPolicy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { ring: Duration::from_secs(30), early: EarlyMedia::Connect, trusted: None, door: None }
+        Self {
+            ring: Duration::from_secs(30),
+            early: EarlyMedia::Connect,
+            trusted: None,
+            callers: Callers::default(),
+            quiet: QuietPolicy::default(),
+            auto_answer: None,
+            longest: None,
+            door: None,
+        }
     }
 }
 
 impl Policy {
+    /// Whether this user may ring us though it is quiet.
+    pub(super) fn rings_always(&self, user: &UserId) -> bool {
+        self.quiet.except.contains(user)
+    }
+
     /// What is set up early with this caller: never more than the operator allows.
     pub(super) fn early_with(&self, caller: &UserId) -> EarlyMedia {
         match &self.trusted {
