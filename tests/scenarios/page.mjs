@@ -91,6 +91,21 @@ export class Page {
     return this.press('hangup');
   }
 
+  /** Whether there is a door at the other end that may be opened from here. */
+  mayUnlock() {
+    return this.#page.getByTestId('unlock').isVisible();
+  }
+
+  /** Opens it; what became of it is told by `unlocked`. */
+  unlock() {
+    return this.press('unlock');
+  }
+
+  /** What became of the last attempt to open a door, as long as the page shows it: `open` or `failed`. */
+  unlocked() {
+    return this.#page.evaluate(() => window.callbox.door?.phase ?? null);
+  }
+
   /** Presses the control of this name. */
   press(control) {
     return this.#page.getByTestId(control).click();

@@ -19,13 +19,14 @@ export class Panel {
   /** How often each sense was renewed when it was last looked at: {call, count, at}. */
   #senses = new Map();
   #rang = 0;
+  #unlocked = null;
   #steps = [];
   #wrapper;
 
   /** Makes a panel of this user. `wire` is what lies between it and the transport; the rest is configuration. */
   static async make({
     bin, folder, transport, user, content, device = 'panel', wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false,
-    wrapper = [],
+    wrapper = [], opensTo = null,
   }) {
     const own = await mkdtemp(join(folder, `${user}-`));
     const panel = new Panel(bin, own, `${user}/${device}`, wrapper);
@@ -59,6 +60,7 @@ fps = 15
 relay_only = ${relay}
 ice_servers = [${transport.iceServers().map(inline).join(', ')}]
 
+${opensTo ? `[door]\nrelay = "test"\nallow = [${opensTo.map((user) => `"${user}"`).join(', ')}]\n` : ''}
 [control]
 socket = "${panel.#socket}"
 
@@ -132,6 +134,28 @@ level = "info,callbox=debug"
   /** Ends the call, or gives it up. */
   hangup() {
     return this.press('hangup');
+  }
+
+  /** Whether there is a door at the other end that may be opened from here. */
+  async mayUnlock() {
+    return (await this.status()).view.call?.door === true;
+  }
+
+  /** Opens it; what became of it is told by `unlocked`. */
+  async unlock() {
+    this.#unlocked = null;
+    this.#unlocked = await this.press('unlock').then(() => 'open', () => 'failed');
+  }
+
+  /** What became of the last attempt to open a door: `open` or `failed`. */
+  async unlocked() {
+    return this.#unlocked;
+  }
+
+  /** Who tried to open its door in the last call, and the outcome. */
+  async tries() {
+    const news = (await this.status()).record?.door ?? [];
+    return news.filter(({ event }) => event === 'unlock').map(({ by, outcome }) => `${by} ${outcome}`);
   }
 
   /** Waits for a state of its station. */
