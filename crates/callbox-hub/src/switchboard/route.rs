@@ -61,7 +61,13 @@ impl Tenant {
             _ => {}
         }
         let itself = envelope.from.as_ref().is_some_and(|from| Target::from(from.clone()) == *to);
-        let device = to.device.clone().filter(|_| !itself).map(|device| Address { user: to.user.clone(), device });
+        // What is asked for now is not wanted any more in a while.
+        let now_or_never = matches!(envelope.message, Message::Command { .. } | Message::Challenge { .. });
+        let device = to
+            .device
+            .clone()
+            .filter(|_| !itself && !now_or_never)
+            .map(|device| Address { user: to.user.clone(), device });
         let held = device.is_some_and(|device| self.held.hold(now, device, envelope));
         let (code, text) =
             if held { (ResultCode::Queued, "waits 10 s for it") } else { (ResultCode::Offline, "not kept") };
