@@ -48,6 +48,8 @@ pub struct Connection {
     instance: Instance,
     /// The login went on before: what our presence topic says now tells whether another one has taken its place.
     resumed: bool,
+    /// Our presence topic has told it.
+    seen: bool,
     look_until: Option<Instant>,
     /// The broker that is used or tried now, by its number.
     at: usize,
@@ -87,6 +89,7 @@ impl Connection {
             clean_start,
             instance: Instance { here: ids.envelope(), gone: ids.envelope() },
             resumed: false,
+            seen: false,
             look_until: None,
             at: 0,
             link: None,
@@ -284,16 +287,15 @@ impl Connection {
         if other {
             return Err(End::TakenOver);
         }
-        self.resumed = false;
-        if self.look_until.is_some() {
-            self.come_up();
+        match self.look_until {
+            Some(_) => self.come_up(),
+            None => self.seen = true,
         }
         Ok(())
     }
 
     fn come_up(&mut self) {
-        self.look_until = None;
-        if let Some(link) = &self.link {
+        if let (Some(link), true) = (&self.link, self.look_until.take().is_some()) {
             link.unsubscribe(self.login.presence_topic());
         }
         self.say_present();
@@ -309,13 +311,15 @@ impl Connection {
             self.ready.push_back(Event::Watching);
             return Ok(());
         }
-        if let Some(reason) = refused {
+        // The inbox comes first; without a look at our own presence there is no telling who else is logged in.
+        if let Some(reason) = refused.filter(|_| !matches!(answer.return_codes[0], SubscribeReasonCode::Success(_))) {
             let inbox = topic::inbox(&self.me);
             return Err(End::Refused(format!("the broker does not let us read {inbox}: {reason:?}")));
         }
         if self.resumed {
             self.look_until = Some(Instant::now() + LOOK);
-        } else {
+        }
+        if !self.resumed || self.seen || refused.is_some() {
             self.come_up();
         }
         Ok(())

@@ -258,7 +258,10 @@ fn may_subscribe(me: &Party, filter: &str, apps: &[AppId]) -> bool {
         return apps.len() == 1;
     }
     let of = filter.strip_prefix("callbox/1/presence/").and_then(|rest| rest.strip_suffix("/+"));
-    filter == topic::inbox(me) || of.and_then(|of| of.parse::<Party>().ok()).is_some_and(|of| of.app == me.app)
+    let is_one = matches!(Topic::read(filter.as_bytes()), Some(Topic::Presence { of, .. }) if of.app == me.app);
+    filter == topic::inbox(me)
+        || is_one
+        || of.and_then(|of| of.parse::<Party>().ok()).is_some_and(|of| of.app == me.app)
 }
 
 fn answer(kind: Kind, verdict: Verdict) -> Response {
@@ -312,6 +315,7 @@ mod tests {
         let (one, two) = ([AppId(7)], [AppId(7), AppId(8)]);
         assert!(may_subscribe(&me, "callbox/1/to/anna@7/from/+", &two));
         assert!(may_subscribe(&me, "callbox/1/presence/door@7/+", &two));
+        assert!(may_subscribe(&me, "callbox/1/presence/anna@7/phone", &two));
         assert!(
             may_subscribe(&me, "callbox/1/presence/+/+", &one) && !may_subscribe(&me, "callbox/1/presence/+/+", &two)
         );
