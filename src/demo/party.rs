@@ -55,6 +55,10 @@ kind = "test"
 size = "640x360"
 fps = 25
 
+[door]
+relay = "test"
+allow = ["*"]
+
 [control]
 socket = "{user}.sock"
 
