@@ -92,11 +92,11 @@ mod tests {
 
     #[test]
     fn what_is_no_plan_is_refused() {
-        let many = vec!["a"; MAX_CALLEES + 1].join(",");
-        let long = vec!["a"; MOST_STEPS + 1].join(" then ");
+        let many = ["a"; MAX_CALLEES + 1].join(",");
+        let long = ["a"; MOST_STEPS + 1].join(" then ");
         for bad in ["", "then", "a then", "then a", "a then then b", "a b", "a,,b", ",a", "a,", "tür", &many, &long] {
             assert!(bad.parse::<Plan>().is_err(), "{bad}");
         }
-        assert!(vec!["a"; MOST_STEPS].join(" then ").parse::<Plan>().is_ok());
+        assert!(["a"; MOST_STEPS].join(" then ").parse::<Plan>().is_ok());
     }
 }
