@@ -8,11 +8,10 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_utils::StreamProducer;
-use gstreamer_utils::streamproducer::ProducerSettings;
 
 use super::duplex;
 use super::inbox::Inbox;
-use super::join::{count_buffers, prepare_slot};
+use super::join::{count_buffers, prepare_slot, producer};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::playout;
 use super::settings::{Echo, Microphone, Settings, Speaker};
@@ -45,7 +44,7 @@ impl Audio {
         let pipeline = Pipeline::parse_mixer("audio", &describe(settings), inbox)?;
         configure_devices(&pipeline, settings)?;
         let sink: AppSink = pipeline.typed("opus")?;
-        let opus = StreamProducer::with(&sink, ProducerSettings { sync: false });
+        let opus = producer(&sink);
         let captured = Arc::default();
         if let Some(pad) = sink.static_pad("sink") {
             count_buffers(&pad, &captured);

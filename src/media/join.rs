@@ -23,9 +23,12 @@ pub(crate) fn prepare_slot(slot: &AppSrc) {
     StreamProducer::configure_consumer_with(slot, consumer_settings());
 }
 
-/// Makes a sink the giving end of joints. It never waits for the clock: who takes does.
+/// Makes a sink the giving end of joints. It never waits for the clock: who takes does. Its end is its own: a camera that goes
+/// away must not end what is encoded.
 pub(crate) fn producer(sink: &AppSink) -> StreamProducer {
-    StreamProducer::with(sink, ProducerSettings { sync: false })
+    let producer = StreamProducer::with(sink, ProducerSettings { sync: false });
+    producer.set_forward_events([]);
+    producer
 }
 
 /// Attaches a source with its gate shut. [`ConsumptionLink::set_discard`] is the gate.
