@@ -12,7 +12,7 @@ import { rows } from './scenarios/rows.mjs';
 import { Street } from './street.mjs';
 import { Table } from './table.mjs';
 
-const TRANSPORTS = ['websocket', 'mqtt'];
+const TRANSPORTS = ['websocket', 'mqtt', 'gateway'];
 /** Servers are often not on a user's own path. */
 const SERVERS = '/usr/sbin:/usr/local/sbin';
 
