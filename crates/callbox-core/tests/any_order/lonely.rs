@@ -156,6 +156,8 @@ impl Watched {
         self.may_pulse = self.may_pulse_by(&mut input);
         let (before, ticked) = (self.station.phase(), input == Input::Tick);
         let quiet = self.station.view(self.now).quiet.is_some();
+        // Picking up silences it.
+        let warned = self.warned;
         self.station.handle(self.now, input);
         let mut effects = 0;
         while let Some(effect) = self.station.poll_effect() {
@@ -165,7 +167,7 @@ impl Watched {
         }
         let after = self.station.phase();
         if before == Phase::Ringing && after == Phase::Accepting && ticked {
-            let warned = self.warned.expect("nobody is picked up without a warning");
+            let warned = warned.expect("nobody is picked up without a warning");
             assert!(self.now >= warned + ms(2000), "the warning was too short");
         }
         if before != Phase::Ringing && after == Phase::Ringing {
