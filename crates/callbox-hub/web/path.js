@@ -13,7 +13,7 @@ export const PATIENCE = {
   /** The same for a peer whose device went offline when its media ended: its process is gone. */
   died: 5_000,
   /** How much sooner, or later, than the break is noticed here such a device is told to be offline. */
-  wentBefore: 7_000, wentAfter: 4_000,
+  wentBefore: 12_000, wentAfter: 4_000,
   /** The old link goes so long after the new one stands, picture or not. */
   swap: 2_000,
 };
