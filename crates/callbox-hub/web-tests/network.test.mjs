@@ -11,6 +11,8 @@ const LIVENESS_MS = 4_000;
 /** Two pages that talk over links which stand as long as both ends do and neither has lost its network. */
 class Talk {
   street = new Street();
+  /** How late a media edge notices that nothing comes any more. */
+  liveness = LIVENESS_MS;
   #dead = new Set();
   #offline = new Set();
   #kept = [];
@@ -95,7 +97,7 @@ class Talk {
       }
       if (!end.stands) continue;
       end.silentSince = flows ? null : end.silentSince ?? this.street.now;
-      if (flows || this.street.now < end.silentSince + LIVENESS_MS) continue;
+      if (flows || this.street.now < end.silentSince + this.liveness) continue;
       end.stands = false;
       this.street.feed(name, { type: 'link', link: end.link, event: 'disconnected' });
     }
@@ -158,6 +160,17 @@ test('a killed peer is missed nine seconds later, whenever presence says so', ()
     talk.pass(300);
     assert.equal(talk.last('anna/phone').reason, 'network_lost');
   }
+});
+
+test('a killed peer is missed eleven seconds later, also where the browser notices the silence late', () => {
+  const talk = new Talk();
+  talk.liveness = 7_600;
+  talk.isKilled('ben/phone');
+  talk.presence('ben/phone', false);
+  talk.pass(10_900);
+  assert.equal(talk.view('anna/phone').state, 'talking');
+  talk.pass(300);
+  assert.equal(talk.last('anna/phone').reason, 'network_lost');
 });
 
 test('a killed peer that comes up again ends the talk at once', () => {

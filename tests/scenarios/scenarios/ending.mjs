@@ -74,6 +74,6 @@ export default [
   { name: 'hung up at the door', run: doorHangsUp },
   { name: 'anna starts again in a call', run: annaStartsAgain },
   { name: 'transport killed in a call', run: transportKilled, quick: true },
-  { name: 'panel killed in a call', notOver: { websocket: 'a page misses a killed panel only after 75 s: known fault' }, run: doorKilled, seconds: 45 },
+  { name: 'panel killed in a call', run: doorKilled, seconds: 45 },
   { name: 'anna gone in a call', run: annaGone },
 ];
