@@ -1,21 +1,13 @@
 //! A daemon with a door: opened by the control socket and from afar, refused to strangers, all of it in the record.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use callbox_core::protocol::{Message, ResultCode};
 
 use crate::fake_hub::{FakeHub, Session};
-use crate::shell::{Daemon, callbox, text};
+use crate::shell::{Daemon, HOUSE, callbox, daemon, text};
 
-const CONFIG: &str = r#"
-[user]
-app = 7
-user = "door"
-key_file = "key"
-[control]
-socket = "s"
+const DOOR: &str = r#"
 [records]
 path = "calls"
 [door]
@@ -23,15 +15,6 @@ relay = "test"
 pulse_ms = 100
 allow = ["anna"]
 "#;
-
-fn start(dir: &Path, url: &str) -> Daemon {
-    let config = format!("{CONFIG}[signaling.websocket]\nurl = \"{url}\"\n");
-    std::fs::write(dir.join("c.toml"), config).unwrap();
-    std::fs::write(dir.join("key"), "secret").unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
-    command.args(["run", "--config", dir.join("c.toml").to_str().unwrap()]).stderr(Stdio::null());
-    Daemon(command.spawn().unwrap())
-}
 
 /// Says that a device wants the door opened, and gives the answer.
 async fn wants(session: &mut Session, from: &str, challenge: &str) -> Message {
@@ -50,7 +33,7 @@ async fn wants(session: &mut Session, from: &str, challenge: &str) -> Message {
 async fn a_door_is_opened_by_who_may_and_by_nobody_else() {
     let dir = tempfile::tempdir().unwrap();
     let hub = FakeHub::new().await;
-    let _daemon = start(dir.path(), &hub.url());
+    let _daemon = Daemon(daemon(dir.path(), &format!("{HOUSE}{DOOR}"), &hub.url()).spawn().unwrap());
     let mut session = hub.connection_within(Duration::from_secs(30)).await;
     session.hear().await;
     session.say(r#""type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":60000"#).await;

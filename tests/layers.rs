@@ -152,7 +152,7 @@ const LADDER: &[Crate] = &[
             ("delivery", &["core::protocol"]),
             ("renewal", &["core::ids", "core::ticket"]),
             ("opened", &["core::ids", "core::protocol", "topic"]),
-            ("burst", &["core::ids", "core::protocol", "opened"]),
+            ("burst", &["core::ids", "core::protocol", "opened", "delivery"]),
             ("end", &["topic"]),
             ("event", &["core::ids", "core::protocol", "broker", "opened"]),
             ("events", &[]),

@@ -1,21 +1,14 @@
 //! A daemon that is not to be disturbed: by the clock, and by hand.
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use callbox_core::protocol::{EndReason, Message};
 
 use crate::fake_hub::{FakeHub, Session};
-use crate::shell::{Daemon, callbox, text};
+use crate::shell::{Daemon, HOUSE, callbox, daemon, text};
 
 /// Quiet all day long.
-const CONFIG: &str = r#"
-[user]
-app = 7
-user = "door"
-key_file = "key"
-[control]
-socket = "s"
+const HOLIDAY: &str = r#"
 [do_not_disturb]
 time_zone = "Europe/Berlin"
 [[do_not_disturb.times]]
@@ -43,12 +36,7 @@ async fn invited(session: &mut Session, call: &str) -> Message {
 async fn nobody_rings_on_holidays_unless_somebody_here_wants_it() {
     let dir = tempfile::tempdir().unwrap();
     let hub = FakeHub::new().await;
-    let config = format!("{CONFIG}[signaling.websocket]\nurl = \"{}\"\n", hub.url());
-    std::fs::write(dir.path().join("c.toml"), config).unwrap();
-    std::fs::write(dir.path().join("key"), "secret").unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
-    command.args(["run", "--config", dir.path().join("c.toml").to_str().unwrap()]).stderr(Stdio::null());
-    let _daemon = Daemon(command.spawn().unwrap());
+    let _daemon = Daemon(daemon(dir.path(), &format!("{HOUSE}{HOLIDAY}"), &hub.url()).spawn().unwrap());
     let mut session = hub.connection_within(Duration::from_secs(30)).await;
     session.hear().await;
     session.say(r#""type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":60000"#).await;

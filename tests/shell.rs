@@ -71,22 +71,16 @@ impl Drop for Daemon {
     }
 }
 
-/// A daemon, its configuration, and the socket on which it tells systemd how it fares.
-fn start(dir: &Path, hub: &str) -> (Daemon, String, UnixDatagram) {
-    let config = format!(
-        "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[signaling.websocket]\nurl = \"{hub}\"\n[control]\nsocket = \"s\"\n[records]\npath = \"calls\"\n",
-    );
-    std::fs::write(dir.join("c.toml"), &config).unwrap();
+/// The user whose key lies beside the configuration, and the control socket, as `daemon` puts them there.
+pub(crate) const HOUSE: &str = "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[control]\nsocket = \"s\"\n";
+
+/// A daemon that is not started yet; `config` stands in `dir` as `c.toml`, with this hub.
+pub(crate) fn daemon(dir: &Path, config: &str, hub: &str) -> Command {
+    std::fs::write(dir.join("c.toml"), format!("{config}[signaling.websocket]\nurl = \"{hub}\"\n")).unwrap();
     std::fs::write(dir.join("key"), "secret").unwrap();
-    let notify = UnixDatagram::bind(dir.join("notify")).unwrap();
-    notify.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let daemon = Command::new(env!("CARGO_BIN_EXE_callbox"))
-        .args(["run", "--config", dir.join("c.toml").to_str().unwrap()])
-        .env("NOTIFY_SOCKET", dir.join("notify"))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    (Daemon(daemon), config, notify)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+    command.args(["run", "--config", dir.join("c.toml").to_str().unwrap()]).stderr(Stdio::null());
+    command
 }
 
 /// Readiness, an invite that rings, the control socket, and the end: one start of the whole daemon.
@@ -95,7 +89,10 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
     let dir = tempfile::tempdir().unwrap();
     let hub = FakeHub::new().await;
     let socket = dir.path().join("s");
-    let (mut daemon, config, notify) = start(dir.path(), &hub.url().to_string());
+    let notify = UnixDatagram::bind(dir.path().join("notify")).unwrap();
+    notify.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut command = daemon(dir.path(), &format!("{HOUSE}[records]\npath = \"calls\"\n"), &hub.url());
+    let mut daemon = Daemon(command.env("NOTIFY_SOCKET", dir.path().join("notify")).spawn().unwrap());
 
     let mut session = hub.connection_within(Duration::from_secs(30)).await;
     let login = session.hear().await;
@@ -149,6 +146,7 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
     }
     let pid = rustix::process::Pid::from_raw(i32::try_from(daemon.0.id()).unwrap()).unwrap();
     // Records go elsewhere from now on; another user would need a new start.
+    let config = std::fs::read_to_string(dir.path().join("c.toml")).unwrap();
     let changed = config.replace("\"calls\"", "\"other\"").replace("\"door\"", "\"gate\"");
     std::fs::write(dir.path().join("c.toml"), changed).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();

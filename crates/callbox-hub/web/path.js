@@ -6,7 +6,7 @@ export const PATIENCE = {
   setup: 15_000,
   /** A new link must flow within this, or another one is tried; after `often` attempts in vain, within `later`. */
   next: 4_000, later: 12_000, often: 3,
-  /** A link that was begun no longer ago is not given up for what is heard meanwhile. */
+  /** A link that was begun no longer ago is not given up for what is heard meanwhile; it is looked at again then. */
   young: 1_000,
   /** A peer whose media is gone is waited for this long: a minute without network, and then time to come back. */
   lost: 75_000,
@@ -31,6 +31,8 @@ export class Path {
   #lost = null; #next = null; #tries = 0;
   /** When the newest link was begun, or asked for, and whether something flows on it yet. */
   #tried; #awaited = false;
+  /** The newest link was too young to be given up when there was reason to: it must stand by then. */
+  #doubted = null;
   #cutOff = false;
   #went = null;
   #swap = null;
@@ -54,7 +56,7 @@ export class Path {
   /** When the next tick is due, or null. */
   get deadline() {
     const mends = this.lost && this.#mayWork ? this.#next : null;
-    return first(this.#until, this.#swap, this.lost ? this.#overAt : null, mends);
+    return first(this.#until, this.#swap, this.lost ? this.#overAt : null, mends, this.#doubted);
   }
 
   /** Time has passed. Says why the talk must end, or null. */
@@ -64,6 +66,7 @@ export class Path {
     if (this.lost && past(this.#overAt)) return 'network_lost';
     if (past(this.#swap)) this.#dropOld(out);
     if (this.lost && this.#mayWork && past(this.#next)) this.#renew(now, out);
+    if (past(this.#doubted)) this.#lookAgain(now, out);
     return null;
   }
 
@@ -129,8 +132,16 @@ export class Path {
   }
 
   #tryAgain(now, out) {
-    if (this.#awaited && now < this.#tried + PATIENCE.young) this.#schedule(this.#tried);
-    else this.#renew(now, out);
+    const young = this.#tried + PATIENCE.young;
+    if (!this.#awaited || now >= young) return this.#renew(now, out);
+    this.#schedule(this.#tried);
+    if (this.#until == null) this.#doubted = young;
+  }
+
+  /** What was said about a young link may have gone where the old connection went. */
+  #lookAgain(now, out) {
+    this.#doubted = null;
+    if (this.#awaited && this.#mayWork) this.#renew(now, out);
   }
 
   /** The next link: ours to offer, or to ask for. One that is on its way is given up for it. */
@@ -143,6 +154,7 @@ export class Path {
   #begun(now) {
     this.#tried = now;
     this.#awaited = true;
+    this.#doubted = null;
     this.#schedule(now);
   }
 

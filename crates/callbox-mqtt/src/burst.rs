@@ -70,9 +70,10 @@ impl Burst {
 
 #[cfg(test)]
 mod tests {
-    use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Kind, Media};
+    use callbox_core::protocol::{EndReason, Kind};
 
     use super::*;
+    use crate::delivery;
 
     fn opened(message: Message) -> Opened {
         let from = callbox_core::ids::Address { user: "anna".parse().unwrap(), device: "desk".parse().unwrap() };
@@ -81,15 +82,7 @@ mod tests {
     }
 
     fn invite(remaining_ms: u32) -> Opened {
-        opened(Message::Invite {
-            call: "c".parse().unwrap(),
-            kind: Kind::Single,
-            media: Media::Video,
-            callees: vec!["door".parse().unwrap()],
-            remaining_ms,
-            agent: Agent::Panel,
-            early: EarlyMedia::Off,
-        })
+        opened(delivery::tests::invite(Kind::Single, remaining_ms))
     }
 
     #[test]

@@ -38,12 +38,12 @@ pub(crate) fn arrived(message: &mut Message, expiry: Option<u32>) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Media};
 
     use super::*;
 
-    fn invite(kind: Kind, remaining_ms: u32) -> Message {
+    pub(crate) fn invite(kind: Kind, remaining_ms: u32) -> Message {
         Message::Invite {
             call: "c".parse().unwrap(),
             kind,

@@ -1,5 +1,6 @@
 //! The one thread that owns all media of a station: it reads the inbox, keeps the deadlines and waits for nothing else.
 
+mod links;
 mod settle;
 mod upkeep;
 
@@ -7,21 +8,18 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::LinkId;
-use callbox_core::protocol::{IceServer, Media};
-use callbox_core::station::{Flow, MediaOrder, Tone};
+use callbox_core::protocol::IceServer;
+use callbox_core::station::{MediaOrder, Tone};
 use gstreamer as gst;
 use tokio::sync::oneshot;
 
-use crate::media::audio::SLOTS;
 use crate::media::board::{Heard, Seen, Status};
 use crate::media::devices::Devices;
 use crate::media::heart::Heart;
-use crate::media::inbox::{BusNote, Inbox, LinkKey, LinkNote, Note, Picture, PipelineId};
-use crate::media::link::{Link, Parts};
+use crate::media::inbox::{BusNote, Inbox, Note, Picture, PipelineId};
+use crate::media::link::Link;
 use crate::media::outbox::{Event, Outbox};
 use crate::media::probe;
-use crate::media::sdp::Remote;
 use crate::media::settings::Settings;
 use crate::media::snapshot::{self, SnapshotError};
 use crate::media::tone;
@@ -162,117 +160,11 @@ impl Owner {
         }
     }
 
-    fn open(&mut self, id: LinkId, media: Media, offerer: bool) {
-        if self.find(&id).is_some() {
-            return;
-        }
-        self.releasing = false;
-        self.devices.start(media, &mut self.outbox);
-        self.settle_volume();
-        let failed = callbox_core::station::LinkFailure::Pipeline;
-        let Some(slot) = (0..SLOTS).find(|slot| self.links.iter().all(|link| link.slot != *slot)) else {
-            tracing::warn!(link = %id, "no room for another link");
-            return self.outbox.link(&id, callbox_core::station::LinkEvent::Failed(failed));
-        };
-        let key = LinkKey(self.next_key);
-        self.next_key += 1;
-        let parts = Parts { settings: &self.settings, servers: &self.servers, inbox: &self.inbox };
-        match Link::new(&parts, key, id.clone(), media, slot) {
-            Ok(link) => self.links.push(link),
-            Err(error) => {
-                tracing::error!(link = %id, %error, "link not made");
-                return self.outbox.link(&id, callbox_core::station::LinkEvent::Failed(failed));
-            }
-        }
-        if offerer {
-            self.offer(self.links.len() - 1);
-        }
-    }
-
-    fn offer(&mut self, at: usize) {
-        let link = &mut self.links[at];
-        let Some(audio) = &self.devices.audio else { return link.broke(&mut self.outbox) };
-        let opus = audio.opus.clone();
-        let video = match link.media {
-            Media::Audio => None,
-            Media::Video => self.devices.encode(self.settings.codec).map(|encode| encode.video.clone()).ok(),
-        };
-        if let Err(error) = link.offer(&opus, video.as_ref()) {
-            return link.refuse(&error, &mut self.outbox);
-        }
-        self.attach(at);
-    }
-
-    fn remote_offer(&mut self, id: &LinkId, sdp: &str) {
-        let Some(at) = self.find(id) else { return };
-        let link = &mut self.links[at];
-        if link.has_remote() {
-            return;
-        }
-        let remote = match Remote::read(sdp) {
-            Ok(remote) => remote,
-            Err(error) => return link.refuse(&error, &mut self.outbox),
-        };
-        let Some(audio) = &self.devices.audio else { return link.broke(&mut self.outbox) };
-        let opus = audio.opus.clone();
-        let video = Link::codec_for(&remote, self.settings.codec)
-            .filter(|_| link.media == Media::Video)
-            .and_then(|codec| self.devices.encode(codec).ok().map(|encode| (codec, encode.video.clone())));
-        let video = video.as_ref().map(|(codec, producer)| (*codec, producer));
-        if let Err(error) = link.answer(remote, &opus, video) {
-            return link.refuse(&error, &mut self.outbox);
-        }
-        self.attach(at);
-    }
-
-    fn remote_answer(&mut self, id: &LinkId, sdp: &str) {
-        let Some(at) = self.find(id) else { return };
-        let link = &mut self.links[at];
-        if link.has_remote() {
-            return;
-        }
-        let taken = Remote::read(sdp).map_err(|error| error.to_string());
-        let taken = taken.and_then(|remote| link.take_answer(remote).map_err(|error| error.to_string()));
-        if let Err(error) = taken {
-            link.refuse(&error, &mut self.outbox);
-        }
-    }
-
-    fn gate(&mut self, at: usize, flow: Flow) {
-        self.links[at].flow = flow;
-        self.settle(at);
-    }
-
-    fn close(&mut self, id: &LinkId) {
-        if let Some(at) = self.find(id) {
-            self.links.remove(at);
-            self.settle_screen();
-            self.settle_encoders();
-        }
-    }
-
     fn play(&mut self, tone: Tone) {
         self.tone = tone;
         self.tone_ends = tone::length(tone).map(|length| Instant::now() + length);
         if let Some(audio) = &self.devices.audio {
             audio.tones.play(tone);
-        }
-    }
-
-    fn on_link(&mut self, key: LinkKey, note: LinkNote) {
-        let Some(at) = self.links.iter().position(|link| link.key == key) else { return };
-        let was_secured = self.links[at].is_secured();
-        let estimated = matches!(note, LinkNote::Estimate(_));
-        let decoded = matches!(note, LinkNote::FirstFrameDecoded);
-        self.links[at].on(Instant::now(), note, &mut self.outbox);
-        if self.links[at].is_secured() != was_secured {
-            self.settle(at);
-        }
-        if estimated {
-            self.settle_bitrate();
-        }
-        if decoded {
-            self.settle_screen();
         }
     }
 
@@ -320,10 +212,6 @@ impl Owner {
             Picture::Screen => self.devices.display.as_ref().and_then(|display| display.picture()),
         };
         snapshot::make(sample, reply);
-    }
-
-    fn find(&self, id: &LinkId) -> Option<usize> {
-        self.links.iter().position(|link| link.id == *id)
     }
 
     fn settle_latency(&self, id: PipelineId) {

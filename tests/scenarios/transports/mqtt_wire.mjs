@@ -3,16 +3,15 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 
+import { Wire } from './wire.mjs';
+
 const PUBLISH = 3;
 /** The longest a remaining length can be (MQTT 5, 1.5.5). */
 const LENGTH_BYTES = 4;
 
 /** A TCP server that hands everything on to a broker. */
-export class MqttWire {
-  #server;
+export class MqttWire extends Wire {
   #target;
-  #edit = null;
-  #open = new Set();
 
   /** Opens one on a free port; `target` is the broker's port. */
   static async open(target) {
@@ -23,27 +22,11 @@ export class MqttWire {
   }
 
   constructor(server, target) {
-    this.#server = server;
+    super(server, (socket) => socket.destroy());
     this.#target = target;
-    this.port = server.address().port;
-    server.on('connection', (near) => this.#join(near));
   }
 
-  /**
-   * From now on every envelope goes through `edit(envelope, way)`, `way` being `out` (from the party) or `in`: it may change the
-   * envelope, and what it returns is awaited before the envelope goes on.
-   */
-  edit(edit) {
-    this.#edit = edit;
-  }
-
-  /** Cuts every connection, and refuses new ones. */
-  async close() {
-    for (const socket of this.#open) socket.destroy();
-    await new Promise((done) => this.#server.close(done));
-  }
-
-  #join(near) {
+  join(near) {
     const far = connect({ port: this.#target, host: '127.0.0.1', noDelay: true });
     this.#pass(near, far, 'out');
     this.#pass(far, near, 'in');
@@ -51,7 +34,7 @@ export class MqttWire {
 
   /** One way of one connection: strictly in order, so that a delayed packet holds back those behind it. */
   #pass(from, to, way) {
-    this.#open.add(from);
+    this.tie(from, to);
     let last = Promise.resolve();
     let rest = Buffer.alloc(0);
     from.on('data', (data) => {
@@ -63,20 +46,15 @@ export class MqttWire {
         last.catch(() => from.destroy());
       }
     });
-    from.on('error', () => from.destroy());
-    from.on('close', () => {
-      this.#open.delete(from);
-      to.destroy();
-    });
   }
 
   async #edited(packet, way) {
-    if (packet[0] >> 4 !== PUBLISH || !this.#edit) return packet;
+    if (packet[0] >> 4 !== PUBLISH || !this.editor) return packet;
     const { head, payload } = publish(packet);
     // An empty one takes a retained message back.
     if (!payload.length) return packet;
     const envelope = JSON.parse(payload.toString());
-    await this.#edit(envelope, way);
+    await this.editor(envelope, way);
     const body = Buffer.concat([head, Buffer.from(JSON.stringify(envelope))]);
     return Buffer.concat([packet.subarray(0, 1), length(body.length), body]);
   }

@@ -4,12 +4,11 @@ import { once } from 'node:events';
 
 import { WebSocket, WebSocketServer } from 'ws';
 
+import { Wire } from './wire.mjs';
+
 /** A WebSocket server that hands everything on to another one. */
-export class WebSocketWire {
-  #server;
+export class WebSocketWire extends Wire {
   #target;
-  #edit = null;
-  #open = new Set();
 
   /** Opens one on a free port. */
   static async open(target) {
@@ -19,27 +18,11 @@ export class WebSocketWire {
   }
 
   constructor(server, target) {
-    this.#server = server;
+    super(server, (socket) => socket.terminate());
     this.#target = target;
-    this.port = server.address().port;
-    server.on('connection', (near) => this.#join(near));
   }
 
-  /**
-   * From now on every envelope goes through `edit(envelope, way)`, `way` being `out` (from the party) or `in`: it may change the
-   * envelope, and what it returns is awaited before the envelope goes on.
-   */
-  edit(edit) {
-    this.#edit = edit;
-  }
-
-  /** Cuts every connection, and refuses new ones. */
-  async close() {
-    for (const socket of this.#open) socket.terminate();
-    await new Promise((done) => this.#server.close(done));
-  }
-
-  #join(near) {
+  join(near) {
     const far = new WebSocket(this.#target, { handshakeTimeout: 5_000 });
     const opened = once(far, 'open');
     // Who hangs on one end learns that the other is gone by its own end closing.
@@ -50,7 +33,7 @@ export class WebSocketWire {
 
   /** One way of one connection: strictly in order, so that a delayed envelope holds back those behind it. */
   #pass(from, to, way, opened) {
-    this.#open.add(from);
+    this.tie(from, to);
     let last = opened;
     from.on('message', (data, isBinary) => {
       last = last.then(async () => {
@@ -59,17 +42,12 @@ export class WebSocketWire {
       });
       last.catch(() => from.terminate());
     });
-    from.on('error', () => from.terminate());
-    from.on('close', () => {
-      this.#open.delete(from);
-      to.terminate();
-    });
   }
 
   async #edited(data, isBinary, way) {
-    if (isBinary || !this.#edit) return data;
+    if (isBinary || !this.editor) return data;
     const envelope = JSON.parse(data.toString());
-    await this.#edit(envelope, way);
+    await this.editor(envelope, way);
     return JSON.stringify(envelope);
   }
 }

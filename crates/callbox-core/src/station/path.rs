@@ -20,7 +20,8 @@ const NEXT_WITHIN: Duration = Duration::from_secs(4);
 /// The same after [`OFTEN`] attempts in vain.
 const LATER: Duration = Duration::from_secs(12);
 const OFTEN: u8 = 3;
-/// A link that was begun no longer ago than this is not given up for what is heard or seen meanwhile.
+/// A link that was begun no longer ago than this is not given up for what is heard or seen meanwhile. It is looked at again then:
+/// what was said about it may have gone where the old connection went.
 const YOUNG: Duration = Duration::from_secs(1);
 /// A peer whose media is gone is waited for this long: a minute without network, and then time to come back.
 const LOST_AFTER: Duration = Duration::from_secs(75);
@@ -40,6 +41,8 @@ pub(super) struct Path {
     tried: Instant,
     /// A new link was begun, or asked for, and nothing flows on it yet.
     awaited: bool,
+    /// The newest link was too young to be given up when there was reason to: it must stand by then.
+    doubted: Option<Instant>,
     /// Our own signalling is down.
     cut_off: bool,
     /// The peer's device went offline then, and did not come back.
@@ -73,7 +76,7 @@ impl Path {
     pub(super) fn new(now: Instant, line: Line) -> Self {
         let until = now + CONNECT_WITHIN;
         let stand = if line.is_up() { Stand::Up } else { Stand::Connecting { until, next_try: now } };
-        Self { line, stand, tried: now, awaited: false, cut_off: false, peer_went: None }
+        Self { line, stand, tried: now, awaited: false, doubted: None, cut_off: false, peer_went: None }
     }
 
     pub(super) fn peer(&self) -> &Address {
@@ -103,13 +106,14 @@ impl Path {
 
     /// When to call [`Path::tick`].
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.stand {
+        let stand = match self.stand {
             Stand::Connecting { until, next_try } if self.wants_first() => Some(next_try.min(until)),
             Stand::Connecting { until, .. } => Some(until),
             Stand::Up => None,
             Stand::Broken { since, next_try, .. } if self.may_work() => Some(next_try.min(self.over_at(since))),
             Stand::Broken { since, .. } => Some(self.over_at(since)),
-        }
+        };
+        stand.into_iter().chain(self.doubted).min()
     }
 
     pub(super) fn tick(&mut self, now: Instant, out: &mut Outbox) -> Outlook {
@@ -119,6 +123,9 @@ impl Path {
             Stand::Broken { since, .. } if now >= self.over_at(since) => return Outlook::Over(EndReason::NetworkLost),
             Stand::Broken { next_try, .. } if now >= next_try && self.may_work() => self.renew(now, out),
             Stand::Up | Stand::Broken { .. } => {}
+        }
+        if self.doubted.take_if(|due| now >= *due).is_some() && self.awaited && self.may_work() {
+            self.renew(now, out);
         }
         Outlook::Same
     }
@@ -216,6 +223,8 @@ impl Path {
         }
         if self.awaited && now < self.tried + YOUNG {
             self.schedule(self.tried);
+            let connecting = matches!(self.stand, Stand::Connecting { .. });
+            self.doubted = (!connecting).then(|| self.tried + YOUNG);
         } else {
             self.renew(now, out);
         }
@@ -235,6 +244,7 @@ impl Path {
     fn begun(&mut self, now: Instant) {
         self.tried = now;
         self.awaited = true;
+        self.doubted = None;
         self.schedule(now);
     }
 

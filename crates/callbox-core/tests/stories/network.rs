@@ -154,6 +154,21 @@ fn another_address_and_the_next_link_flows_long_before_silence_is_noticed() {
 }
 
 #[test]
+fn an_offer_that_was_lost_just_before_the_network_came_back_is_followed_by_another() {
+    let mut street = the_door_talks_with_anna();
+    street.loses_network("anna/phone");
+    // Silence after 6 s, another link after 4 s more: its offer goes where nobody is, and the old link comes back by itself.
+    street.pass(secs(10) + ms(100));
+    let opened = links_opened(&street, "door/panel");
+    street.has_network_again("anna/phone");
+    street.pass(secs(2));
+    assert_eq!(links_opened(&street, "door/panel"), opened + 1);
+    assert_eq!(street.newest_secured("anna/phone"), Some(u32::try_from(opened).unwrap() + 1));
+    assert!(BOTH.iter().all(|name| !is_lost(&street, name) && street.links_held(name) == 1));
+    street.assert_talk("door/panel", "anna/phone");
+}
+
+#[test]
 fn a_link_that_still_stands_goes_when_its_successor_is_seen() {
     for name in BOTH {
         let mut street = the_door_talks_with_anna();
