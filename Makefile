@@ -51,7 +51,7 @@ scenarios: setup-test binaries ## The scenario table: TRANSPORT=websocket (a hub
 	cd tests/scenarios && node run.mjs --transport $(TRANSPORT) --bin ../../target/release --json ../../$(JSON)
 
 brief: setup-test binaries ## A few rows of the table over each other transport
-	for transport in mqtt; do \
+	for transport in mqtt gateway; do \
 	  (cd tests/scenarios && node run.mjs --quick --transport $$transport --bin ../../target/release) || exit 1; done
 
 network-test: setup-test binaries ## CUT=60: the network goes for so many seconds, comes back, changes; a panel is killed (needs root)

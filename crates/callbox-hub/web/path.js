@@ -10,10 +10,9 @@ export const PATIENCE = {
   young: 1_000,
   /** A peer whose media is gone is waited for this long: a minute without network, and then time to come back. */
   lost: 75_000,
-  /** The same for a peer whose device went offline when its media ended: its process is gone. */
-  died: 5_000,
-  /** And at the latest so long after it went: Chromium takes up to 8 s to notice that media is gone, a panel 6 s. */
-  went: 11_000,
+  /** The same for a peer whose device went offline when its media ended: its process is gone. Chromium takes 4 to 8 s to notice
+   *  that media is gone, so it is missed 11 s later at most, as a panel misses it. */
+  died: 3_000,
   /** How much sooner, or later, than the break is noticed here such a device is told to be offline. */
   wentBefore: 12_000, wentAfter: 4_000,
   /** The old link goes so long after the new one stands, picture or not. */
@@ -168,7 +167,6 @@ export class Path {
 
   get #overAt() {
     const died = this.#went != null && this.#went + PATIENCE.wentBefore >= this.#lost && this.#went <= this.#lost + PATIENCE.wentAfter;
-    if (!died) return this.#lost + PATIENCE.lost;
-    return Math.max(this.#lost, Math.min(this.#lost + PATIENCE.died, this.#went + PATIENCE.went));
+    return this.#lost + (died ? PATIENCE.died : PATIENCE.lost);
   }
 }

@@ -115,6 +115,7 @@ ${turn}
 [[app]]
 id = ${APP}
 key_file = "${this.keyFile}"
+users = ${JSON.stringify(Object.keys(this.tickets))}
 `);
     return new Hub(this.bin, config, port);
   }
