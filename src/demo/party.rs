@@ -10,8 +10,6 @@ use crate::control::{Client, ClientError, Request};
 
 /// How far a measured tone may be off: the spectrum's resolution is 10 Hz.
 const OFF_HZ: f64 = 15.0;
-/// What was seen or heard longer ago than this is not what is there now.
-const FRESH_MS: u64 = 1500;
 
 /// A part to play.
 #[derive(Clone, Debug)]
@@ -124,18 +122,24 @@ impl Party {
     }
 }
 
-/// The number of the frame of this party's picture that is shown now.
-pub(super) fn sees(status: &Value, other: &Cast) -> Option<u64> {
-    let seen = &status["media"]["seen"];
-    let is_other = seen["name"].as_str() == Some(other.user);
-    if is_other && is_fresh(status, seen) { seen["frame"].as_u64() } else { None }
+/// What the clock of media shows: what is seen or heard carries its time.
+pub(super) fn clock(status: &Value) -> Option<u64> {
+    status["media"]["at_ms"].as_u64()
 }
 
-/// Whether this party's tone is heard now.
-pub(super) fn hears(status: &Value, other: &Cast) -> bool {
+/// The number of the frame of this party's picture that was shown last, if it was shown after `since`: the last frame of the call
+/// before this one is none.
+pub(super) fn sees(status: &Value, other: &Cast, since: u64) -> Option<u64> {
+    let seen = &status["media"]["seen"];
+    let is_other = seen["name"].as_str() == Some(other.user);
+    if is_other && is_after(seen, since) { seen["frame"].as_u64() } else { None }
+}
+
+/// Whether this party's tone was heard after `since`.
+pub(super) fn hears(status: &Value, other: &Cast, since: u64) -> bool {
     let heard = &status["media"]["heard"];
     let off = heard["hz"].as_f64().map(|hz| (hz - f64::from(other.hz)).abs());
-    is_fresh(status, heard) && off.is_some_and(|off| off <= OFF_HZ)
+    is_after(heard, since) && off.is_some_and(|off| off <= OFF_HZ)
 }
 
 /// The station's state.
@@ -143,9 +147,8 @@ pub(super) fn phase(status: &Value) -> &str {
     status["view"]["phase"].as_str().unwrap_or_default()
 }
 
-fn is_fresh(status: &Value, sense: &Value) -> bool {
-    let (now, at) = (status["media"]["at_ms"].as_u64(), sense["at_ms"].as_u64());
-    now.zip(at).is_some_and(|(now, at)| now.saturating_sub(at) <= FRESH_MS)
+fn is_after(sense: &Value, since: u64) -> bool {
+    sense["at_ms"].as_u64().is_some_and(|at| at > since)
 }
 
 #[cfg(test)]
@@ -157,13 +160,14 @@ mod tests {
     const DOOR: Cast = Cast { user: "door", hz: 440 };
 
     #[test]
-    fn what_is_seen_and_heard_has_to_be_the_other_and_now() {
-        let status = |name: &str, at: u64, hz: f64| json!({ "media": { "at_ms": 10_000, "seen": { "name": name, "frame": 7, "at_ms": at }, "heard": { "hz": hz, "at_ms": at } } });
-        assert_eq!(sees(&status("door", 9_500, 440.0), &DOOR), Some(7));
-        assert_eq!(sees(&status("anna", 9_500, 440.0), &DOOR), None);
-        assert_eq!(sees(&status("door", 5_000, 440.0), &DOOR), None);
-        assert!(hears(&status("door", 9_500, 445.0), &DOOR));
-        assert!(!hears(&status("door", 9_500, 700.0), &DOOR));
-        assert!(!hears(&status("door", 5_000, 440.0), &DOOR));
+    fn what_is_seen_and_heard_has_to_be_the_other_and_of_this_call() {
+        let status = |name: &str, hz: f64| json!({ "media": { "at_ms": 10_000, "seen": { "name": name, "frame": 7, "at_ms": 9_500 }, "heard": { "hz": hz, "at_ms": 9_500 } } });
+        assert_eq!(clock(&status("door", 440.0)), Some(10_000));
+        assert_eq!(sees(&status("door", 440.0), &DOOR, 9_000), Some(7));
+        assert_eq!(sees(&status("anna", 440.0), &DOOR, 9_000), None);
+        assert_eq!(sees(&status("door", 440.0), &DOOR, 9_500), None);
+        assert!(hears(&status("door", 445.0), &DOOR, 9_000));
+        assert!(!hears(&status("door", 700.0), &DOOR, 9_000));
+        assert!(!hears(&status("door", 440.0), &DOOR, 9_500));
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::figures::{self, Timing, Use};
-use super::party::{Cast, Party, hears, phase, sees};
+use super::party::{Cast, Party, clock, hears, phase, sees};
 use super::stage::Stage;
 use super::{DemoArgs, Early, Failure, report};
 use crate::control::Request;
@@ -115,21 +115,25 @@ fn any_phase() -> Result<Duration, String> {
 
 /// The picture is the other's, and it moves.
 async fn see(party: &Party, other: &Cast) -> Result<(), String> {
-    let mut first = None;
-    let moves = |status: &Value| match (first, sees(status, other)) {
-        (Some(first), Some(frame)) => frame > first,
-        (None, frame) => {
-            first = frame;
-            false
-        }
-        (Some(_), None) => false,
+    let (mut since, mut first) = (None, None);
+    let moves = |status: &Value| {
+        since = since.or(clock(status));
+        let frame = since.and_then(|since| sees(status, other, since));
+        let moved = first.is_some() && frame.is_some() && frame != first;
+        first = first.or(frame);
+        moved
     };
     party.wait(&format!("sees {} move", other.user), MEDIA, moves).await.map(drop)
 }
 
 async fn hear(party: &Party, other: &Cast) -> Result<(), String> {
     let what = format!("hears {}'s tone of {} Hz", other.user, other.hz);
-    party.wait(&what, MEDIA, |status| hears(status, other)).await.map(drop)
+    let mut since = None;
+    let sounds = |status: &Value| {
+        since = since.or(clock(status));
+        since.is_some_and(|since| hears(status, other, since))
+    };
+    party.wait(&what, MEDIA, sounds).await.map(drop)
 }
 
 /// The call is over at this side, as it should be; gives its timing record. Media is at rest too: the next call begins afresh.

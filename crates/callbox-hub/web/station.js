@@ -53,6 +53,8 @@ export class Station {
     if (input.type === 'link') return this.#linked(s, input);
     // A link that was set up while it rang may stand on an address that is gone.
     if (input.type === 'network' && s.name !== 'talking') return { ...s, moved: true };
+    // … and what was said of it while signalling was away may be lost.
+    if (input.type === 'signaling' && input.up && s.name !== 'talking') s = { ...s, interrupted: true };
     switch (s.name) {
       case 'inviting': return this.#inviting(s, input);
       case 'ringing': return this.#ringing(s, input);
@@ -272,7 +274,8 @@ export class Station {
 
   // ---- talking ----
 
-  #talk({ facts, lines, mic, camera, captured, moved }, peer, { inviter, offerer }) {
+  #talk({ facts, lines, mic, camera, captured, moved, interrupted }, peer, { inviter, offerer }) {
+    moved ||= interrupted && !lines.connected;
     return this.#tell({
       name: 'talking', facts, lines, peer, inviter, since: this.#now, mic, camera, captured, said: null,
       remote: { audio: true, video: facts.media === 'video' }, path: new Path(this.#now, this.#out, { lines, peer, offerer, facts, moved }),

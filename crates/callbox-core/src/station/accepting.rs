@@ -54,6 +54,7 @@ impl Accepting {
                 State::Accepting(self)
             }
             Input::SignalingUp => {
+                self.call.interrupted = true;
                 self.tell(desk);
                 State::Accepting(self)
             }

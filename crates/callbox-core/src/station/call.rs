@@ -20,6 +20,8 @@ pub(super) struct Call {
     pub(super) timing: Timing,
     /// Our addresses changed while it rang: a link that was set up early may stand on one that is gone.
     pub(super) moved: bool,
+    /// Signalling was away while it rang: what was said of a link that was set up early may be lost.
+    pub(super) interrupted: bool,
 }
 
 impl Call {

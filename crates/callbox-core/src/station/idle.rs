@@ -60,6 +60,7 @@ pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> S
         started: now,
         timing: Timing::default(),
         moved: false,
+        interrupted: false,
     };
     State::Inviting(Inviting::begin(now, call, then, desk))
 }
@@ -96,6 +97,7 @@ pub(super) fn incoming(
         started: now,
         timing: Timing { ringing_ms: Some(0), ..Timing::default() },
         moved: false,
+        interrupted: false,
     };
     let until = now + Duration::from_millis(u64::from(*remaining_ms));
     let early = desk.policy.early_with(&from.user).min(*early);

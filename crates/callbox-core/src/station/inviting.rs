@@ -74,6 +74,7 @@ impl Inviting {
                 State::Inviting(self)
             }
             Input::SignalingUp => {
+                self.call.interrupted = true;
                 self.invite(now, desk);
                 State::Inviting(self)
             }

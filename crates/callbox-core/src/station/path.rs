@@ -83,6 +83,11 @@ impl Path {
         self.line.peer()
     }
 
+    /// Nothing has flowed yet.
+    pub(super) fn is_connecting(&self) -> bool {
+        matches!(self.stand, Stand::Connecting { .. })
+    }
+
     /// What may pass from now on.
     pub(super) fn gate(&mut self, flow: Flow, out: &mut Outbox) {
         self.line.gate(flow, out);
@@ -217,14 +222,13 @@ impl Path {
 
     /// Tries a new link, unless one was begun a moment ago.
     fn try_again(&mut self, now: Instant, out: &mut Outbox) {
-        let nothing_yet = matches!(self.stand, Stand::Connecting { .. }) && self.line.newest() == 0;
+        let nothing_yet = self.is_connecting() && self.line.newest() == 0;
         if nothing_yet {
             return;
         }
         if self.awaited && now < self.tried + YOUNG {
             self.schedule(self.tried);
-            let connecting = matches!(self.stand, Stand::Connecting { .. });
-            self.doubted = (!connecting).then(|| self.tried + YOUNG);
+            self.doubted = (!self.is_connecting()).then(|| self.tried + YOUNG);
         } else {
             self.renew(now, out);
         }

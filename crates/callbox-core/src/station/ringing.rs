@@ -73,6 +73,7 @@ impl Ringing {
                 State::Ringing(self)
             }
             Input::SignalingUp => {
+                self.call.interrupted = true;
                 self.tell(desk);
                 State::Ringing(self)
             }

@@ -37,10 +37,10 @@ impl Talking {
         let mut talking = Self { call, path, since: now, end_at, microphone: true, camera };
         desk.out.tone(Tone::Silence);
         talking.open_gates(desk);
-        talking.path.ensure_first(now, &mut desk.out);
-        if talking.call.moved {
+        if talking.call.moved || talking.call.interrupted && talking.path.is_connecting() {
             talking.path.network_changed(now, &mut desk.out);
         }
+        talking.path.ensure_first(now, &mut desk.out);
         talking.tell_mute(desk);
         desk.show_door(&talking.call.id, talking.path.peer());
         talking

@@ -222,6 +222,27 @@ fn a_network_that_changed_while_it_rang_does_not_delay_the_first_sound() {
 }
 
 #[test]
+fn an_answer_that_was_lost_with_the_hub_while_it_rang_does_not_delay_the_first_sound() {
+    // The door offers, the phone answers.
+    for name in BOTH {
+        let mut street = Street::calm();
+        street.panel("door/panel");
+        street.phone("anna/phone");
+        street.lose("answer", "anna/phone", "door/panel");
+        street.calls("door/panel", &["anna"]);
+        street.pass(secs(1));
+        street.lose_nothing();
+        street.goes_offline(name);
+        street.comes_online(name);
+        street.pass(secs(1));
+        assert_eq!(street.newest_secured("door/panel"), None);
+        street.accepts("anna/phone");
+        street.pass(secs(1));
+        street.assert_talk("door/panel", "anna/phone");
+    }
+}
+
+#[test]
 fn a_call_of_which_nobody_knows_any_more_ends_by_every_question_about_it() {
     let mut street = the_door_talks_with_anna();
     let call = street.call_of("door/panel");
