@@ -89,6 +89,13 @@ class Machine:
         self._qmp.ask("screendump", filename=str(path))
         return Picture.read(path)
 
+    def power_cycle(self):
+        """Power goes and comes back: memory is lost, the disk is as it was left."""
+        self._hang_up()
+        # It was told to leave at a reset, for a watchdog's sake.
+        self._qmp.ask("set-action", reboot="reset")
+        self._qmp.ask("system_reset")
+
     def ended(self, patience):
         """Whether it goes down by itself in this time: a reset ends it."""
         try:
