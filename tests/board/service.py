@@ -28,7 +28,7 @@ def now():
     return time.monotonic(), ticks, switches, resident
 
 before = now()
-time.sleep(60)
+time.sleep(40)
 after = now()
 print(json.dumps([b - a for a, b in zip(before[:3], after)] + [after[3]]))
 """
@@ -64,7 +64,7 @@ def boot(board):
 def idle(board):
     with Street() as street:
         connect(board, street)
-        time.sleep(20)
+        time.sleep(10)
         seconds, ticks, switches, resident = json.loads(board.run("python3 - $(systemctl show -P MainPID callbox)", 120, IDLE.encode()))
         woken, cpu = switches / seconds, ticks / seconds
         told = f"{woken:.1f} wake-ups a second, {cpu:.1f} % of one emulated core, {resident / 1024:.0f} MiB resident, over {seconds:.0f} s"

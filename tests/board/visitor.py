@@ -36,7 +36,7 @@ class Visitor:
         self._input.close()
         self._socket.close()
 
-    def say(self, kind, **fields):
+    def say(self, kind, /, **fields):
         """Sends one message."""
         message = {"v": 1, "id": secrets.token_hex(16), "type": kind, **fields}
         self._send(TEXT, json.dumps(message).encode())
