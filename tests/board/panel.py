@@ -8,9 +8,8 @@ from pathlib import Path
 
 import image
 import install
-from network import HOST
 from rows import expect, row, until
-from street import APP, CALLER, HUB_PORT, Street
+from street import CALLER, Street
 from visitor import Visitor
 
 PATIENCE = 60
@@ -20,8 +19,8 @@ LAMPS = ["idle", "ringing", "talking", "offline", "fault"]
 def panel():
     """The saved state in which a daemon runs that has a whole panel, and no camera, sound or screen."""
     package = install.package()
-    ingredients = [package, Path(install.__file__).resolve(), Path(__file__).resolve()]
-    return image.prepared("panel", ingredients, lambda board: install.install(board, package, PANEL_TOML))
+    ingredients = [package, Path(install.__file__).resolve()]
+    return image.prepared("panel", ingredients, lambda board: install.install(board, package, install.PANEL_TOML))
 
 
 @row("a press, a long press and a double press are told apart", panel)
@@ -67,7 +66,7 @@ def two_at_once(board):
 @row("a keypad dials what was typed", panel)
 def dial(board):
     board.keypad("tap KEY_1", "tap KEY_BACKSPACE", "tap KEY_2", "tap KEY_3", "tap KEY_ENTER", "tap KEY_9", "tap KEY_ENTER")
-    _wanted_become(board, ['Call([UserId("flat-23")])', 'Call([UserId("janitor")])'])
+    _wanted_become(board, [f'Call(Plan {{ first: [UserId("{user}")], then: [] }})' for user in ("flat-23", "janitor")])
 
 
 @row("a keypad that is pulled out is missed, and heard again when it is back", panel)
@@ -119,7 +118,7 @@ def led(board):
     board.write("/tmp/led.py", LED)
     holder = board.begin("python3 /tmp/led.py")
     try:
-        name = until("an LED", lambda: board.run("ls /sys/class/leds | grep capslock || true"), PATIENCE)
+        name = until("an LED", lambda: board.run("ls /sys/devices/virtual/input/*/ | grep capslock || true"), PATIENCE)
         board.run(f"printf '[[lamps]]\\nled = \"{name}\"\\noffline = \"on\"\\n' >> /etc/callbox/callbox.toml; systemctl restart callbox", patience=120)
         until("it shines", lambda: board.run(f"cat /sys/class/leds/{name}/brightness") == "1", PATIENCE)
         expect("no fault of it", not _faults(board, name))
@@ -314,85 +313,8 @@ def _pulses(board):
 
 LED = """
 import time
+from pathlib import Path
 from evdev import UInput, ecodes
 device = UInput({ecodes.EV_KEY: [ecodes.KEY_CAPSLOCK], ecodes.EV_LED: [ecodes.LED_CAPSL]}, name="board-leds")
 time.sleep(600)
-"""
-
-PANEL_TOML = f"""
-[user]
-app = {APP}
-user = "door"
-device = "panel"
-key_file = "/run/credentials/callbox.service/key"
-
-[signaling.websocket]
-url = "ws://{HOST}:{HUB_PORT}/ws"
-
-[call]
-ring_seconds = 120
-
-[video]
-size = "320x180"
-fps = 5
-bitrate = {{ min = 100, start = 300, max = 500 }}
-
-[panel]
-stuck_s = 5
-
-[[buttons]]
-device = "board-key*"
-key = "KEY_A"
-action = "mute"
-long = "camera"
-double = "hangup"
-
-[[buttons]]
-device = "board-key*"
-key = "KEY_B"
-action = "accept"
-
-[[buttons]]
-line = "button-bell active-low pull-up"
-action = "reject"
-long = "unlock"
-
-[keypad]
-device = "board-key*"
-user = "flat-{{number}}"
-
-[keypad.directory]
-9 = "janitor"
-
-[[lamps]]
-line = "lamp-idle"
-idle = "on"
-
-[[lamps]]
-line = "lamp-ringing"
-ringing = "on"
-
-[[lamps]]
-line = "lamp-talking"
-talking = "on"
-
-[[lamps]]
-line = "lamp-offline"
-offline = "on"
-
-[[lamps]]
-line = "lamp-fault"
-fault = "on"
-
-[door]
-relay = "door-relay pull-down"
-pulse_ms = 3000
-limit_ms = 5000
-contact = "door-contact"
-tamper = "tamper"
-open_too_long_s = 2
-allow = ["{CALLER}"]
-
-[log]
-level = "info,callbox=debug"
 """
