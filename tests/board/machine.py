@@ -50,11 +50,11 @@ class Machine:
                     raise
                 time.sleep(0.2)
 
-    def run(self, command, patience=30, given=None):
+    def run(self, command, patience=60, given=None):
         """Runs a shell command on the board; gives what it printed, as text."""
         return self.bytes(command, patience, given).decode(errors="replace").strip()
 
-    def bytes(self, command, patience=30, given=None):
+    def bytes(self, command, patience=60, given=None):
         """Runs a shell command on the board; gives what it printed."""
         done = subprocess.run([*self._ssh(), command], input=given or b"", capture_output=True, timeout=patience)
         if done.returncode:
