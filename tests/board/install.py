@@ -107,3 +107,82 @@ path = "/var/lib/callbox/calls.jsonl"
 [log]
 level = "info,callbox=debug"
 """
+
+# A whole panel, and no camera, sound or screen.
+PANEL_TOML = f"""
+[user]
+app = {APP}
+user = "door"
+device = "panel"
+key_file = "/run/credentials/callbox.service/key"
+
+[signaling.websocket]
+url = "ws://{HOST}:{HUB_PORT}/ws"
+
+[call]
+ring_seconds = 120
+
+[video]
+size = "320x180"
+fps = 5
+bitrate = {{ min = 100, start = 300, max = 500 }}
+
+[panel]
+stuck_s = 5
+
+[[buttons]]
+device = "board-key*"
+key = "KEY_A"
+action = "mute"
+long = "camera"
+double = "hangup"
+
+[[buttons]]
+device = "board-key*"
+key = "KEY_B"
+action = "accept"
+
+[[buttons]]
+line = "button-bell active-low pull-up"
+action = "reject"
+long = "unlock"
+
+[keypad]
+device = "board-key*"
+user = "flat-{{number}}"
+
+[keypad.directory]
+9 = "janitor"
+
+[[lamps]]
+line = "lamp-idle"
+idle = "on"
+
+[[lamps]]
+line = "lamp-ringing"
+ringing = "on"
+
+[[lamps]]
+line = "lamp-talking"
+talking = "on"
+
+[[lamps]]
+line = "lamp-offline"
+offline = "on"
+
+[[lamps]]
+line = "lamp-fault"
+fault = "on"
+
+[door]
+relay = "door-relay pull-down"
+pulse_ms = 3000
+limit_ms = 5000
+contact = "door-contact"
+tamper = "tamper"
+open_too_long_s = 2
+allow = ["{CALLER}"]
+
+[log]
+level = "info,callbox=debug"
+"""

@@ -50,11 +50,11 @@ class Machine:
                     raise
                 time.sleep(0.2)
 
-    def run(self, command, patience=30, given=None):
+    def run(self, command, patience=60, given=None):
         """Runs a shell command on the board; gives what it printed, as text."""
         return self.bytes(command, patience, given).decode(errors="replace").strip()
 
-    def bytes(self, command, patience=30, given=None):
+    def bytes(self, command, patience=60, given=None):
         """Runs a shell command on the board; gives what it printed."""
         done = subprocess.run([*self._ssh(), command], input=given or b"", capture_output=True, timeout=patience)
         if done.returncode:
@@ -88,6 +88,13 @@ class Machine:
         path = self._place / "screen.ppm"
         self._qmp.ask("screendump", filename=str(path))
         return Picture.read(path)
+
+    def power_cycle(self):
+        """Power goes and comes back: memory is lost, the disk is as it was left."""
+        self._hang_up()
+        # It was told to leave at a reset, for a watchdog's sake.
+        self._qmp.ask("set-action", reboot="reset")
+        self._qmp.ask("system_reset")
 
     def ended(self, patience):
         """Whether it goes down by itself in this time: a reset ends it."""

@@ -19,7 +19,8 @@ TABLE = []
 
 
 def row(title, state=image.booted):
-    """Puts a function of one machine into the table. `state` gives the saved state it starts from, or raises `Skip`."""
+    """Puts a function of one machine into the table. `state` gives the saved state it starts from, or raises `Skip`.
+    What the function gives is told beside its outcome: the figures it took."""
     def put(test):
         TABLE.append((title, state, test))
         return test
@@ -51,10 +52,10 @@ def go_through(wanted, logs):
         if wanted and not any(word in title for word in wanted):
             continue
         began = time.monotonic()
-        outcome, reason = _try(title, state, test, logs)
+        outcome, note = _try(title, state, test, logs)
         counts[outcome] += 1
         mark = {"passed": "ok", "failed": "FAILED", "skipped": "skipped"}[outcome]
-        print(f"{mark:8} {title}  ({time.monotonic() - began:.1f} s)" + (f"\n         {reason}" if reason else ""), flush=True)
+        print(f"{mark:8} {title}  ({time.monotonic() - began:.1f} s)" + (f"\n         {note}" if note else ""), flush=True)
     return counts
 
 
@@ -62,8 +63,7 @@ def _try(title, state, test, logs):
     machine = None
     try:
         machine = image.resume(state())
-        test(machine)
-        return "passed", None
+        return "passed", test(machine)
     except Skip as reason:
         return "skipped", str(reason)
     except Exception as error:

@@ -1,7 +1,9 @@
 """The daemon on the board: from its package, as a service, with a second daemon on the street."""
 
 import json
+import time
 
+import image
 from install import running
 from machine import CommandFailed
 from rows import expect, row, until
@@ -13,13 +15,61 @@ CALL_PATIENCE = 90
 BARS = {"yellow", "cyan", "green", "magenta", "red", "blue"}
 
 
+# Ticks of 10 ms: as many as the percents of a core when divided by seconds.
+IDLE = """
+import json, pathlib, sys, time
+
+def now():
+    place = pathlib.Path("/proc", sys.argv[1])
+    ticks = sum(map(int, (place / "stat").read_text().rsplit(")", 1)[1].split()[11:13]))
+    lines = [line for task in (place / "task").iterdir() for line in (task / "status").read_text().splitlines()]
+    switches = sum(int(line.split()[1]) for line in lines if line.startswith("voluntary_ctxt_switches"))
+    resident = int(next(line for line in (place / "status").read_text().splitlines() if line.startswith("VmRSS")).split()[1])
+    return time.monotonic(), ticks, switches, resident
+
+before = now()
+time.sleep(40)
+after = now()
+print(json.dumps([b - a for a, b in zip(before[:3], after)] + [after[3]]))
+"""
+
+
 @row("the unit is exposed no more than 1.5", running)
 def exposure(board):
     said = board.run("systemd-analyze security --no-pager callbox.service", patience=120)
     line = next(line for line in said.splitlines() if "Overall exposure" in line)
     level = float(line.split(":")[1].split()[0])
     expect(f"at most 1.5, not {level}", level <= 1.5)
-    expect("it does not run as root", board.run("ps -o user= -p $(systemctl show -P MainPID callbox)") == "callbox")
+    users = set(board.run("ps -o user= -p $(paste -sd, /sys/fs/cgroup/system.slice/callbox.service/cgroup.procs)").split())
+    expect(f"nothing of it runs as {users - {'callbox'}}", users == {"callbox"})
+    return f"exposure {level}"
+
+
+@row("it is ready after a power cut, by itself", running)
+def boot(board):
+    with Street() as street:
+        street.hub()
+        street.caller()
+        board.power_cycle()
+        board.wait(image.BOOT_PATIENCE)
+        until("it is connected", lambda: is_up(board), CALL_PATIENCE)
+        expect("without a second try", board.run("systemctl show -P NRestarts callbox") == "0")
+        started, ready = (
+            int(board.run(f"systemctl show -P {name}TimestampMonotonic callbox")) / 1e6 for name in ("InactiveExit", "ActiveEnter"))
+        pick_up(board, street)
+        return f"ready {ready:.1f} s after the kernel began, {ready - started:.1f} s after its own start (every instruction emulated)"
+
+
+@row("idle it hardly does anything", running)
+def idle(board):
+    with Street() as street:
+        connect(board, street)
+        time.sleep(10)
+        seconds, ticks, switches, resident = json.loads(board.run("python3 - $(systemctl show -P MainPID callbox)", 120, IDLE.encode()))
+        woken, cpu = switches / seconds, ticks / seconds
+        told = f"{woken:.1f} wake-ups a second, {cpu:.1f} % of one emulated core, {resident / 1024:.0f} MiB resident, over {seconds:.0f} s"
+        expect(f"at most 60 wake-ups a second: {told}", woken <= 60)
+        return told
 
 
 @row("the board calls, both see and hear, and the board hangs up", running)
@@ -33,32 +83,24 @@ def outgoing(board):
         _both_talk(board, street)
         _both_see_and_hear(board, street)
         board.keypad("tap KEY_ENTER")
-        _both_are_idle(board, street, "hangup")
+        both_are_idle(board, street, "hangup")
 
 
 @row("a key of the board accepts, both see and hear, and a key hangs up", running)
 def incoming(board):
     with Street() as street:
         connect(board, street)
-        street.ctl("call", "door")
-        until("it rings on the board", lambda: _phase(board) == "ringing", CALL_PATIENCE)
-        _link_is_secured(board)
-        board.keypad("tap KEY_ENTER")
-        _both_talk(board, street)
+        pick_up(board, street)
         _both_see_and_hear(board, street)
         board.keypad("tap KEY_ENTER")
-        _both_are_idle(board, street, "hangup")
+        both_are_idle(board, street, "hangup")
 
 
 @row("the daemon that is killed is back, and the other side is told", running)
 def killed(board):
     with Street() as street:
         connect(board, street)
-        street.ctl("call", "door")
-        until("it rings on the board", lambda: _phase(board) == "ringing", CALL_PATIENCE)
-        _link_is_secured(board)
-        board.keypad("tap KEY_ENTER")
-        _both_talk(board, street)
+        pick_up(board, street)
         board.run("systemctl kill -s KILL callbox")
         until("the street is idle again", lambda: street.phase() == "idle", CALL_PATIENCE)
         until("the board can be called again", lambda: is_up(board), CALL_PATIENCE)
@@ -86,60 +128,74 @@ def connect(board, street):
     until("the board is connected", lambda: is_up(board), CALL_PATIENCE)
 
 
-def _status(board):
+def status(board):
     return json.loads(board.run("callbox ctl --json status"))
+
+
+def pick_up(board, street):
+    """The street calls, a key of the board accepts, and both talk; gives the call's id."""
+    street.ctl("call", "door")
+    until("it rings on the board", lambda: _phase(board) == "ringing", CALL_PATIENCE)
+    _link_is_secured(board)
+    board.keypad("tap KEY_ENTER")
+    _both_talk(board, street)
+    return status(board)["view"]["call"]["call"]
 
 
 def is_up(board):
     try:
-        return _status(board)["signaling"]["state"] == "up"
+        return status(board)["signaling"]["state"] == "up"
     except CommandFailed:  # it is just starting
         return False
 
 
+def board_talks(board):
+    return _phase(board) == "talking"
+
+
 def _phase(board):
-    return _status(board)["view"]["phase"]
+    return status(board)["view"]["phase"]
 
 
 def _link_is_secured(board):
     """While it rings the link comes up; an emulated board takes seconds for what a real one does at once."""
-    until("the link is secured", lambda: any(link["stage"] == "secured" for link in _status(board)["media"]["links"]), CALL_PATIENCE)
+    until("the link is secured", lambda: any(link["stage"] == "secured" for link in status(board)["media"]["links"]), CALL_PATIENCE)
 
 
 def _both_talk(board, street):
     until("the street talks", lambda: street.phase() == "talking", CALL_PATIENCE)
-    until("the board talks", lambda: _phase(board) == "talking", CALL_PATIENCE)
+    until("the board talks", lambda: board_talks(board), CALL_PATIENCE)
 
 
-def _both_are_idle(board, street, reason):
+def both_are_idle(board, street, reason):
     until("the street is idle", lambda: street.phase() == "idle", CALL_PATIENCE)
     until("the board is idle", lambda: _phase(board) == "idle", CALL_PATIENCE)
-    told = street.ctl("status")["view"]["last"]["reason"], _status(board)["view"]["last"]["reason"]
+    told = street.ctl("status")["view"]["last"]["reason"], status(board)["view"]["last"]["reason"]
     expect(f"both tell {reason}, not {told}", told == (reason, reason))
 
 
 def _both_see_and_hear(board, street):
-    until("the street sees the board's camera", lambda: _is_bars(street.sees()), CALL_PATIENCE)
+    until("the street sees the board's camera", lambda: is_bars(street.sees()), CALL_PATIENCE)
     first = street.sees()
     until("and its picture moves", lambda: street.sees().difference(first) > 5, CALL_PATIENCE)
-    _board_hears(board)
-    _street_hears(board, street)
+    board_hears(board)
+    street_hears(board, street)
     first = until("the board shows the caller's picture", lambda: street.read_code(board.screen()), CALL_PATIENCE)
     until("and it moves", lambda: street.read_code(board.screen()) not in (None, first), CALL_PATIENCE)
 
 
-def _is_bars(picture):
+def is_bars(picture):
     return picture is not None and len(BARS & set(picture.hues(0.9))) >= 5
 
 
-def _board_hears(board):
+def board_hears(board):
     def near():
         hz, _ = loudest(board.bytes("arecord -q -D plughw:Speaker,1 -f S16_LE -r 48000 -c 1 -t raw -d 1"))
         return hz is not None and abs(hz - CALLER_HZ) < 30
     until(f"the board's speaker plays {CALLER_HZ} Hz", near, CALL_PATIENCE)
 
 
-def _street_hears(board, street):
+def street_hears(board, street):
     player = board.begin(
         f"gst-launch-1.0 -q audiotestsrc freq={BOARD_HZ} volume=0.3 ! audio/x-raw,format=S16LE,rate=48000,channels=1 "
         "! alsasink device=plughw:Microphone,0 buffer-time=400000")

@@ -31,7 +31,8 @@ class Street:
     def __init__(self):
         self._place = Path(tempfile.mkdtemp(prefix="street-"))
         self._children = []
-        (self._place / "key").write_text(KEY)
+        self.key = self._place / "key"
+        self.key.write_text(KEY)
 
     def __enter__(self):
         return self
