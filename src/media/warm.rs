@@ -59,8 +59,8 @@ pub(crate) const NEEDED: &[(&str, &str)] = &[
     ("capssetter", "gstreamer1.0-plugins-good"),
 ];
 
-/// How long the first offer of a process may take: a key is made and plugins are read from disk.
-const FIRST_OFFER: Duration = Duration::from_secs(10);
+/// How long the first offer of a process may take: a key is made and plugins are read from disk. A cold, busy board took more than 10 s.
+const FIRST_OFFER: Duration = Duration::from_secs(30);
 
 /// The process's clock. Warms the process up when it is not yet: GStreamer, what is linked in, the GLib main loop and
 /// the DTLS identity, once. The first offer of a process costs up to 600 ms, later ones some 5 ms.
@@ -135,6 +135,6 @@ fn first_offer() -> Result<(), WarmUpError> {
     match made {
         Ok(true) => Ok(()),
         Ok(false) => Err(failed("it refuses")),
-        Err(_) => Err(failed("no answer within 10 s")),
+        Err(_) => Err(failed(&format!("no answer within {} s", FIRST_OFFER.as_secs()))),
     }
 }
