@@ -313,7 +313,6 @@ def _pulses(board):
 
 LED = """
 import time
-from pathlib import Path
 from evdev import UInput, ecodes
 device = UInput({ecodes.EV_KEY: [ecodes.KEY_CAPSLOCK], ecodes.EV_LED: [ecodes.LED_CAPSL]}, name="board-leds")
 time.sleep(600)
