@@ -134,3 +134,14 @@ fn a_machine_without_anything_is_told_how_to_begin() {
     assert!(said.starts_with("fail  configuration  ") && said.contains("→ callbox defaults | sudo tee"), "{said}");
     assert!(said.contains("ok    GStreamer") && !said.contains('\u{1b}'), "no colours in a pipe: {said}");
 }
+
+#[test]
+fn an_echo_is_measured_of_real_devices_only() {
+    let dir = board("ws://127.0.0.1:1/ws", now());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+    let output =
+        command.args(["doctor", "echo", "--json", "--config"]).arg(dir.path().join("c.toml")).output().unwrap();
+    let (verdict, text, fix) = one(&output, "echo");
+    assert_eq!((output.status.code(), verdict.as_str()), (Some(1), "fail"));
+    assert!(text.contains("microphone.kind") && fix.contains("callbox doctor"), "{text} {fix}");
+}

@@ -13,12 +13,6 @@ const FORMATS: &[(&str, CameraFormat)] = &[
     ("mjpeg", CameraFormat::Mjpeg),
     ("h264", CameraFormat::H264),
 ];
-const ECHO: &[(&str, Echo)] = &[
-    ("hardware", Echo::Hardware),
-    ("webrtcdsp", Echo::Webrtcdsp),
-    ("half-duplex", Echo::HalfDuplex),
-    ("off", Echo::Off),
-];
 const ALSA: &str = "an ALSA device, such as \"default\" or \"plughw:CARD=Device\" (`aplay -L`, `arecord -L`)";
 
 /// Reads the four devices.
@@ -29,7 +23,7 @@ pub(super) fn devices(check: &mut Check<'_>, raw: &raw::File, media: &mut Settin
     media.speaker = speaker(check, &raw.speaker);
     media.screen = screen(check, &raw.screen, media);
     media.idle_picture = raw.screen.idle.as_ref().and_then(|path| check.path("screen.idle", path));
-    media.echo = check.word("microphone.echo", raw.microphone.echo.as_ref(), ECHO, media.echo);
+    media.echo = check.word("microphone.echo", raw.microphone.echo.as_ref(), Echo::WORDS, media.echo);
     media.volume = check.number("speaker.volume", raw.speaker.volume.as_ref(), 0..=100, media.volume);
 }
 

@@ -8,6 +8,7 @@ mod clock;
 mod daemon;
 mod devices;
 mod display;
+mod echo;
 mod faults;
 mod finding;
 mod gstreamer;
@@ -24,7 +25,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use crate::config::{self, Settings};
 
@@ -35,14 +36,23 @@ use finding::{Finding, Verdict};
 #[derive(Clone, Debug, Args)]
 pub struct DoctorArgs {
     /// The configuration
-    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    #[arg(long, global = true, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
+    #[command(subcommand)]
+    only: Option<Only>,
     /// One examination that may hang or crash, for the process that waits for it
     #[arg(long, hide = true, value_name = "WHAT")]
     probe: Option<String>,
+}
+
+/// What is not examined unasked, because people hear it.
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Only {
+    /// Play three chirps, measure their echo in the microphone, and say which `microphone.echo` fits
+    Echo,
 }
 
 /// What the examinations look at.
@@ -75,7 +85,11 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     if let Some(what) = &args.probe {
         return probe::serve(what, &args.config);
     }
-    match examine(args) {
+    let examined = match args.only {
+        None => examine(args),
+        Some(Only::Echo) => listen(args),
+    };
+    match examined {
         Ok(Verdict::Fail) => 1,
         Ok(Verdict::Ok | Verdict::Warn) => 0,
         // A reader that went away, as `| head` does, has seen enough.
@@ -83,41 +97,74 @@ pub fn doctor(args: &DoctorArgs) -> u8 {
     }
 }
 
-/// Prints each finding as soon as it is there: some take seconds.
+/// Everything there is to examine.
 fn examine(args: &DoctorArgs) -> io::Result<Verdict> {
-    let mut out = io::stdout().lock();
-    let colours = out.is_terminal();
-    let mut findings = Vec::new();
-    let mut tell = |found: Vec<Finding>| -> io::Result<()> {
-        for finding in found {
-            if !args.json {
-                out.write_all(print::line(&finding, colours).as_bytes())?;
-                out.flush()?;
-            }
-            findings.push(finding);
-        }
-        Ok(())
-    };
+    let mut report = Report::new(args.json);
     let (settings, found) = configuration(&args.config);
-    tell(vec![found])?;
+    report.tell(vec![found])?;
     let daemon = Daemon::ask(settings.as_ref());
-    tell(vec![daemon.finding()])?;
+    report.tell(vec![daemon.finding()])?;
     match &settings {
         Some(settings) => {
             let board = Board { config: &args.config, settings, daemon: &daemon };
             for examination in EXAMINATIONS {
-                tell(examination(&board))?;
+                report.tell(examination(&board))?;
             }
         }
         // What is the same for every configuration.
         None => {
-            tell(vec![clock::system()])?;
-            tell(gstreamer::installed(&args.config, &crate::media::Settings::default(), None))?;
+            report.tell(vec![clock::system()])?;
+            report.tell(gstreamer::installed(&args.config, &crate::media::Settings::default(), None))?;
         }
     }
-    let text = if args.json { print::json(&findings) } else { print::summary(&findings, colours) };
-    out.write_all(text.as_bytes())?;
-    Ok(findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok))
+    report.end()
+}
+
+/// The echo of the speaker in the microphone, and nothing else.
+fn listen(args: &DoctorArgs) -> io::Result<Verdict> {
+    let mut report = Report::new(args.json);
+    let (settings, found) = configuration(&args.config);
+    match &settings {
+        Some(settings) => {
+            let daemon = Daemon::ask(Some(settings));
+            report.tell(vec![echo::examine(&Board { config: &args.config, settings, daemon: &daemon })])?;
+        }
+        None => report.tell(vec![found])?,
+    }
+    report.end()
+}
+
+/// What was found so far, and where it is told.
+struct Report {
+    out: io::StdoutLock<'static>,
+    colours: bool,
+    json: bool,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    fn new(json: bool) -> Self {
+        let out = io::stdout().lock();
+        Self { colours: out.is_terminal(), out, json, findings: Vec::new() }
+    }
+
+    /// Prints each finding as soon as it is there: some take seconds.
+    fn tell(&mut self, found: Vec<Finding>) -> io::Result<()> {
+        for finding in found {
+            if !self.json {
+                self.out.write_all(print::line(&finding, self.colours).as_bytes())?;
+                self.out.flush()?;
+            }
+            self.findings.push(finding);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> io::Result<Verdict> {
+        let text = if self.json { print::json(&self.findings) } else { print::summary(&self.findings, self.colours) };
+        self.out.write_all(text.as_bytes())?;
+        Ok(self.findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok))
+    }
 }
 
 /// The configuration, as far as it can be read; the ticket it names is another matter.

@@ -22,6 +22,8 @@ pub(super) enum Probe<'a> {
     Encoder(&'a str),
     Camera,
     Sound,
+    /// What of the speaker comes back to the microphone.
+    Echo,
     Screen,
 }
 
@@ -36,6 +38,7 @@ impl<'a> Probe<'a> {
             Self::Encoder(factory) => format!("encoder:{factory}"),
             Self::Camera => "camera".to_owned(),
             Self::Sound => "sound".to_owned(),
+            Self::Echo => "echo".to_owned(),
             Self::Screen => "screen".to_owned(),
         }
     }
@@ -45,6 +48,7 @@ impl<'a> Probe<'a> {
             "inventory" => Self::Inventory,
             "camera" => Self::Camera,
             "sound" => Self::Sound,
+            "echo" => Self::Echo,
             "screen" => Self::Screen,
             other => Self::Encoder(other.strip_prefix("encoder:")?),
         })
@@ -99,6 +103,7 @@ fn answer(what: &str, config: &Path) -> String {
         Some(Probe::Encoder(factory)) => as_json(checkup::encoder(factory)),
         Some(Probe::Camera) => as_json(checkup::camera(&settings)),
         Some(Probe::Sound) => as_json(checkup::sound(&settings)),
+        Some(Probe::Echo) => as_json(media::measure_echo(&settings)),
         Some(Probe::Screen) => as_json(checkup::screen(&settings)),
         None => as_json(Err::<(), _>(format!("nothing is called `{what}`"))),
     };
@@ -115,7 +120,9 @@ mod tests {
 
     #[test]
     fn a_probe_is_read_as_it_is_written() {
-        for probe in [Probe::Inventory, Probe::Encoder("vp8enc"), Probe::Camera, Probe::Sound, Probe::Screen] {
+        for probe in
+            [Probe::Inventory, Probe::Encoder("vp8enc"), Probe::Camera, Probe::Sound, Probe::Echo, Probe::Screen]
+        {
             assert_eq!(Probe::parse(&probe.name()), Some(probe));
         }
         assert_eq!(Probe::parse("weather"), None);

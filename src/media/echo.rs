@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gstreamer as gst;
 use gstreamer_app::{AppSink, AppSrc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::audio;
 use super::chirp::{self, CHIRPS, PERIOD, RATE};
@@ -21,7 +21,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 const SLICE: usize = RATE / 50;
 
 /// What came back of the chirps, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EchoReport {
     /// From the speaker's buffer to the microphone's, in milliseconds. None: no echo was heard.
     pub delay_ms: Option<f64>,
@@ -30,7 +30,7 @@ pub struct EchoReport {
     /// How far the delays of the chirps lie apart, in milliseconds.
     pub spread_ms: Option<f64>,
     /// What `microphone.echo` should be.
-    pub proposal: &'static str,
+    pub proposal: Echo,
     /// Why.
     pub reason: String,
 }
@@ -55,13 +55,7 @@ fn report(heard: &[i16]) -> Result<EchoReport, String> {
         return Err("the microphone gives nothing but zeros: is it muted (`alsamixer`), or the wrong device?".into());
     }
     let found = chirp::find(heard);
-    let (echo, reason) = chirp::propose(found, gst::version() < (1, 24, 0, 0));
-    let proposal = match echo {
-        Echo::Hardware => "hardware",
-        Echo::Webrtcdsp => "webrtcdsp",
-        Echo::HalfDuplex => "half-duplex",
-        Echo::Off => "off",
-    };
+    let (proposal, reason) = chirp::propose(found, gst::version() < (1, 24, 0, 0));
     Ok(EchoReport {
         delay_ms: found.map(|found| found.delay_ms),
         return_loss_db: found.map(|found| found.loss_db),
@@ -191,10 +185,10 @@ mod tests {
         let near = through_air(40, 10);
         assert!((near.delay_ms.unwrap() - 40.0).abs() < 2.0, "{near:?}");
         assert!((near.return_loss_db.unwrap() - 20.0).abs() < 1.0, "{near:?}");
-        assert_eq!(near.proposal, "webrtcdsp");
+        assert_eq!(near.proposal, Echo::Webrtcdsp);
         let late = through_air(300, 10);
         assert!((late.delay_ms.unwrap() - 300.0).abs() < 2.0, "{late:?}");
-        assert_eq!(late.proposal, "half-duplex");
+        assert_eq!(late.proposal, Echo::HalfDuplex);
     }
 
     #[test]

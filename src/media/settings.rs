@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use callbox_core::protocol::IceServer;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Where the picture comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,8 @@ impl Screen {
 }
 
 /// How the echo of our speaker is kept out of our microphone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Echo {
     /// The device does it: a speakerphone, or a sound chip with a signal processor. Samples pass untouched.
     Hardware,
@@ -129,6 +130,21 @@ pub enum Echo {
     HalfDuplex,
     /// It is not: headphones, a handset, a speaker far away.
     Off,
+}
+
+impl Echo {
+    /// Each with its word in the configuration.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("hardware", Self::Hardware),
+        ("webrtcdsp", Self::Webrtcdsp),
+        ("half-duplex", Self::HalfDuplex),
+        ("off", Self::Off),
+    ];
+
+    /// Its word in the configuration.
+    pub(crate) fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, echo)| *echo == self).map_or("off", |(word, _)| word)
+    }
 }
 
 /// A video codec.

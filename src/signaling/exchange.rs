@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use callbox_core::client::{Outbox, Presence, Seen};
 use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target, UserId};
@@ -15,6 +15,10 @@ use super::{Event, Order, Settings};
 
 /// How many sent messages are remembered, so that a `result` can be told by what it speaks of.
 const SENT: usize = 64;
+
+/// How often a connection proves that it moves, while it is there and while it is sought. A board that idles sleeps in between.
+const BEAT: Duration = Duration::from_secs(10);
+const SEEKING_BEAT: Duration = Duration::from_secs(2);
 
 /// What a frame means for the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,7 @@ pub(super) struct Exchange {
     watch_due: bool,
     sent: VecDeque<(EnvelopeId, &'static str, Option<Target>)>,
     events: mpsc::Sender<Event>,
+    beat_at: Instant,
     up: bool,
 }
 
@@ -64,6 +69,7 @@ impl Exchange {
             watch_due: false,
             sent: VecDeque::new(),
             events,
+            beat_at: Instant::now(),
             up: false,
         }
     }
@@ -96,6 +102,7 @@ impl Exchange {
         if let Some(lost) = self.outbox.push(now, envelope) {
             tracing::warn!(message = lost.message.type_name(), "outbox is full: message dropped");
         }
+        self.board.moved(self.outbox.waiting());
     }
 
     /// The first frame of a connection.
@@ -190,8 +197,17 @@ impl Exchange {
         }
     }
 
-    /// To be called every few seconds: notices who is gone, and proves that this task moves.
+    /// When [`beat`](Self::beat) is to be called.
+    pub(super) fn beat_due(&self) -> Instant {
+        match self.presence.deadline() {
+            Some(at) if self.up => at.min(self.beat_at),
+            _ => self.beat_at,
+        }
+    }
+
+    /// Notices who is gone, and proves that this task moves.
     pub(super) async fn beat(&mut self, now: Instant) {
+        self.beat_at = now + if self.up { BEAT } else { SEEKING_BEAT };
         self.board.moved(self.outbox.waiting());
         if self.up {
             for (peer, online) in self.presence.settle(now) {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use callbox_core::client::Backoff;
 use callbox_core::protocol::Bye;
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep_until};
+use tokio::time::sleep_until;
 
 use super::Order;
 use super::exchange::Exchange;
@@ -20,8 +20,6 @@ const GOOD: Duration = Duration::from_secs(10);
 const LEAST: Duration = Duration::from_millis(250);
 const AFTER_REPLACED: Duration = Duration::from_secs(30);
 const AFTER_REFUSED: Duration = Duration::from_secs(60);
-/// How often a session looks after itself.
-pub(super) const BEAT: Duration = Duration::from_secs(2);
 
 /// One way to carry messages.
 pub(super) trait Transport: Send {
@@ -165,7 +163,6 @@ enum Rest {
 /// Waits while orders come in.
 async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> Rest {
     let until = tokio::time::Instant::now() + wait;
-    let mut beat = interval(BEAT);
     loop {
         tokio::select! {
             () = sleep_until(until) => return Rest::Over,
@@ -173,7 +170,7 @@ async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiv
                 Some(order) => exchange.take(Instant::now(), order),
                 None => return Rest::Stop,
             },
-            _ = beat.tick() => exchange.beat(Instant::now()).await,
+            () = sleep_until(exchange.beat_due().into()) => exchange.beat(Instant::now()).await,
         }
         if exchange.stopping.is_some() {
             return Rest::Stop;

@@ -8,10 +8,10 @@ use callbox_core::client::Backoff;
 use callbox_core::ids::Address;
 use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Instance, Login, Renewal, Tls};
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep_until};
+use tokio::time::sleep_until;
 
 use super::exchange::Exchange;
-use super::keep::{BEAT, End, Transport};
+use super::keep::{End, Transport};
 use super::reach::way_out;
 use super::status::State;
 use super::{Order, Settings};
@@ -106,8 +106,8 @@ impl Session<'_> {
     /// Carries messages both ways until the connection ends.
     async fn carry(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
         let mut stop_at = None;
-        let mut beat = interval(BEAT);
         loop {
+            let beat = self.beat_due(exchange);
             tokio::select! {
                 event = self.connection.next() => match event {
                     Ok(event) => self.on(event, exchange).await,
@@ -120,7 +120,7 @@ impl Session<'_> {
                 () = sleep_until(stop_at.unwrap_or_else(Instant::now).into()), if stop_at.is_some() => {
                     return End::Stopped;
                 }
-                _ = beat.tick() => if let Err(end) = self.beat(exchange).await {
+                () = sleep_until(beat.into()) => if let Err(end) = self.beat(exchange).await {
                     return end;
                 },
             }
@@ -165,6 +165,12 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// A ticket is renewed when nothing is under way.
+    fn beat_due(&self, exchange: &Exchange) -> Instant {
+        let renewal = self.renewal.due().filter(|_| self.up && exchange.outbox.is_settled());
+        renewal.map_or(exchange.beat_due(), |at| at.min(exchange.beat_due()))
     }
 
     async fn beat(&mut self, exchange: &mut Exchange) -> Result<(), End> {

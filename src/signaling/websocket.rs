@@ -10,13 +10,13 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{interval, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::exchange::{Exchange, Verdict};
-use super::keep::{BEAT, End, Transport};
+use super::keep::{End, Transport};
 use super::status::State;
 use super::{HubUrl, Order, Settings};
 
@@ -116,7 +116,6 @@ impl Wire {
         let (mut up, mut allowed_silence) = (false, SETUP);
         let mut heard_at = tokio::time::Instant::now();
         let mut stop_at = None;
-        let mut beat = interval(BEAT);
         loop {
             tokio::select! {
                 frame = self.stream.next() => {
@@ -140,7 +139,7 @@ impl Wire {
                     return End::Lost(format!("no sign of the hub for {} ms", allowed_silence.as_millis()));
                 }
                 () = sleep_until(stop_at.unwrap_or(heard_at)), if stop_at.is_some() => return self.close().await,
-                _ = beat.tick() => exchange.beat(Instant::now()).await,
+                () = sleep_until(exchange.beat_due().into()) => exchange.beat(Instant::now()).await,
             }
             if let Some(end) = exchange.reach.leave(&self.own) {
                 return end;

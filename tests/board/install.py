@@ -51,11 +51,13 @@ WatchdogSec=120
 Environment=GST_DEBUG=2,v4l2*:1,rtp*:1,alsa:1 GST_DEBUG_NO_COLOR=1
 """
 
-BOARD_TOML = f"""
+def _head(device):
+    """Who a board is, and where its hub is."""
+    return f"""
 [user]
 app = {APP}
 user = "door"
-device = "board"
+device = "{device}"
 key_file = "credential:key"
 
 [signaling.websocket]
@@ -63,7 +65,11 @@ url = "ws://{HOST}:{HUB_PORT}/ws"
 
 [call]
 ring_seconds = 120
+"""
 
+
+BOARD_TOML = f"""
+{_head("board")}
 [camera]
 kind = "v4l2"
 device = "/dev/video0"
@@ -110,18 +116,7 @@ level = "info,callbox=debug"
 
 # A whole panel, and no camera, sound or screen.
 PANEL_TOML = f"""
-[user]
-app = {APP}
-user = "door"
-device = "panel"
-key_file = "/run/credentials/callbox.service/key"
-
-[signaling.websocket]
-url = "ws://{HOST}:{HUB_PORT}/ws"
-
-[call]
-ring_seconds = 120
-
+{_head("panel")}
 [video]
 size = "320x180"
 fps = 5

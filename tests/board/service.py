@@ -175,11 +175,15 @@ def both_are_idle(board, street, reason):
 
 
 def _both_see_and_hear(board, street):
-    until("the street sees the board's camera", lambda: is_bars(street.sees()), CALL_PATIENCE)
-    first = street.sees()
-    until("and its picture moves", lambda: street.sees().difference(first) > 5, CALL_PATIENCE)
+    both_see(board, street)
     board_hears(board)
     street_hears(board, street)
+
+
+def both_see(board, street):
+    """Each side shows the other's camera, and the pictures move."""
+    first = until("the street sees the board's camera", lambda: seen if is_bars(seen := street.sees()) else None, CALL_PATIENCE)
+    until("and its picture moves", lambda: street.sees().difference(first) > 5, CALL_PATIENCE)
     first = until("the board shows the caller's picture", lambda: street.read_code(board.screen()), CALL_PATIENCE)
     until("and it moves", lambda: street.read_code(board.screen()) not in (None, first), CALL_PATIENCE)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from install import running
 from rows import expect, row, until
-from service import CALL_PATIENCE, board_hears, board_talks, both_are_idle, connect, is_bars, is_up, pick_up, status, street_hears
+from service import CALL_PATIENCE, board_hears, board_talks, both_are_idle, both_see, connect, is_bars, is_up, pick_up, status, street_hears
 from street import Street
 
 DAY = 24 * 60 * 60
@@ -109,10 +109,7 @@ def _talk(board):
 
 def _goes_on(board, street):
     """Both talk, and new pictures arrive on both sides."""
-    first = until("the street sees the camera", lambda: seen if is_bars(seen := street.sees()) else None, CALL_PATIENCE)
-    until("the street's picture moves", lambda: street.sees().difference(first) > 5, CALL_PATIENCE)
-    shown = until("the board shows the caller's picture", lambda: street.read_code(board.screen()), CALL_PATIENCE)
-    until("and it moves", lambda: street.read_code(board.screen()) not in (None, shown), CALL_PATIENCE)
+    both_see(board, street)
     expect("both talk", board_talks(board) and street.phase() == "talking")
 
 

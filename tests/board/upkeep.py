@@ -4,7 +4,7 @@ import json
 
 from install import running
 from rows import expect, row, until
-from service import CALL_PATIENCE, connect, is_up
+from service import CALL_PATIENCE, connect, is_up, pick_up
 from street import Street
 
 # What emulates every instruction may miss a deadline; what is broken stays so.
@@ -42,17 +42,20 @@ def reload(board):
         expect("and still connected", is_up(board))
 
 
-@row("a loop that hangs is ended by the watchdog and comes back", running)
+@row("a loop that hangs in a call is ended by the watchdog, the other side is told, and the board can be called again", running)
 def frozen(board):
     with Street() as street:
         connect(board, street)
+        pick_up(board, street)
         board.write("/tmp/freeze.py", FREEZE)
         pid = board.run("systemctl show -P MainPID callbox")
         board.run(f"systemd-run --unit=freeze python3 /tmp/freeze.py {pid}")
         until("systemd starts it again", lambda: board.run("systemctl show -P NRestarts callbox") != "0", 3 * WATCHDOG, 2)
-        said = board.run("journalctl -u callbox -o cat --no-pager -n 200")
+        said = board.run("journalctl -u callbox -o cat --no-pager -n 400")
         expect("because of the watchdog", "atchdog timeout" in said)
-        until("and can be called again", lambda: is_up(board), CALL_PATIENCE)
+        until("the street is idle again", lambda: street.phase() == "idle", CALL_PATIENCE)
+        until("it is connected", lambda: is_up(board), CALL_PATIENCE)
+        pick_up(board, street)
 
 
 @row("a stop tells the other side and takes less than three seconds", running)

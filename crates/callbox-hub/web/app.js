@@ -3,7 +3,9 @@
 import { Capture, WakeLock } from './media.js';
 import { Door } from './door.js';
 import { Links } from './links.js';
+import { noticesOf } from './notices.js';
 import { Notifier } from './notify.js';
+import { Rung } from './rung.js';
 import { makeId, Signaling } from './signaling.js';
 import { Station } from './station.js';
 import { Store } from './store.js';
@@ -26,6 +28,7 @@ const view = new View((name, detail) => wish(name, detail));
 const tones = new Tones();
 const wakeLock = new WakeLock();
 const notifier = new Notifier();
+const rung = new Rung(store);
 const links = new Links({ settings: SETTINGS, tell: (link, event, more) => feed({ type: 'link', link, event, ...more }) });
 const capture = new Capture((tracks) => captured(tracks));
 
@@ -128,17 +131,28 @@ function told(event) {
     case 'up':
       links.iceServers = event.iceServers;
       model.line = 'up';
-      return feed({ type: 'signaling', up: true });
+      feed({ type: 'signaling', up: true });
+      return ringOn(rung.back(model.me));
     case 'down':
       model.line = 'down';
       return feed({ type: 'signaling', up: false });
-    case 'heard': return feed({ type: 'heard', from: event.from, message: event.message });
+    case 'heard': return heard(event.from, event.message);
     case 'presence': return present(event);
     case 'missed': return missed(event);
     case 'result': return feed(event);
     case 'refused': return refused(event);
     default: return undefined;
   }
+}
+
+function heard(from, message) {
+  rung.heard(from, message);
+  feed({ type: 'heard', from, message });
+}
+
+/** What rang when this page went. */
+function ringOn(invite) {
+  if (invite) heard(invite.from, invite.message);
 }
 
 function present({ user, device, online }) {
@@ -234,13 +248,7 @@ async function allow() {
 }
 
 async function askState() {
-  try {
-    const states = await Promise.all(['microphone', 'camera'].map((name) => navigator.permissions.query({ name })));
-    model.mayAsk = Capture.possible && states.some(({ state }) => state === 'prompt');
-  } catch (error) {
-    // Browsers that cannot tell ask when the first call is accepted.
-    console.info('callbox: permissions unknown', error.name);
-  }
+  model.mayAsk = await Capture.mayAsk();
   paint();
 }
 
@@ -305,19 +313,10 @@ function paintNow() {
   notifier.ringing(shown.state === 'ringing' ? { call: shown.call, text: `${nameOf(shown.caller.user)} is calling` } : null);
   announce(shown);
   view.paint({
-    ...model, view: shown, door: door.view(), clock: now, now: EPOCH + now, notices: notices(), own: model.capture?.video ?? null,
+    ...model, view: shown, door: door.view(), clock: now, now: EPOCH + now, notices: noticesOf(model, { audible: tones.audible, possible: Capture.possible }), own: model.capture?.video ?? null,
     contacts: [...model.presence].filter(([user]) => user !== model.me).map(([user, devices]) => ({ user, online: devices.size > 0 }))
       .sort((a, b) => b.online - a.online || a.user.localeCompare(b.user, undefined, { numeric: true })),
   });
-}
-
-function notices() {
-  const all = [];
-  if (model.blocked) all.push(model.blocked);
-  if (!Capture.possible) all.push({ icon: 'video-off', text: 'This browser gives out microphone and camera on https pages only. You can see and hear, but not be seen or heard.' });
-  if (model.mayAsk) all.push({ icon: 'mic', text: 'Let this page use your microphone and camera, so that you can answer at once.', button: 'Allow', wish: 'allow' });
-  if (!tones.audible) all.push({ icon: 'bell', text: 'This page may ring once you have touched it.', button: 'Turn the ring on', wish: 'sound' });
-  return all;
 }
 
 let announced = '';
@@ -345,7 +344,10 @@ navigator.connection?.addEventListener('change', () => {
   if (type !== network && type !== 'none') moved();
   network = type;
 });
-addEventListener('pagehide', () => leave());
+addEventListener('pagehide', () => {
+  if (station) rung.goes(model.me, station.view());
+  leave();
+});
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
 addEventListener('hashchange', () => boot());
 document.addEventListener('visibilitychange', () => document.hidden || signaling?.probe());

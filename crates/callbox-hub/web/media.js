@@ -51,6 +51,18 @@ export class Capture {
     return this.#facing;
   }
 
+  /** Whether asking would show the person a question. */
+  static async mayAsk() {
+    try {
+      const states = await Promise.all(['microphone', 'camera'].map((name) => navigator.permissions.query({ name })));
+      return Capture.possible && states.some(({ state }) => state === 'prompt');
+    } catch (error) {
+      // Browsers that cannot tell ask when the first call is accepted.
+      console.info('callbox: permissions unknown', error.name);
+      return false;
+    }
+  }
+
   /** Asks once for both, gives them back, and so lets the person decide before it rings. */
   static async ask() {
     if (!Capture.possible) return false;

@@ -61,6 +61,16 @@ export class Store {
     return ask({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user }) });
   }
 
+  /** Keeps an invite for when the page is back, or with `null` forgets it. */
+  keepInvite(user, invite) {
+    write(localStorage, `callbox.rung.${user}`, invite);
+  }
+
+  /** The invite that was kept, or null. */
+  keptInvite(user) {
+    return read(localStorage, `callbox.rung.${user}`);
+  }
+
   /** The last calls of a user, newest first. */
   recent(user) {
     const list = read(localStorage, `callbox.recent.${user}`);

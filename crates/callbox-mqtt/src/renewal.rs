@@ -31,6 +31,11 @@ impl Renewal {
         }
     }
 
+    /// When to look for a newer ticket.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
     /// Whether it is time to look for a newer ticket.
     pub fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| now >= due)

@@ -49,6 +49,18 @@ async function backTooLate(street) {
   await stays(door, 'idle', 1_500);
 }
 
+/** The page is loaded again while it rings: it rings on, for the time that is left. */
+async function startsAgainWhileItRings(street) {
+  const [anna, door] = await street.both();
+  await door.call('anna');
+  await anna.phase('ringing');
+  await anna.restart();
+  await anna.phase('ringing');
+  await stays(door, 'inviting', 200);
+  await anna.accept();
+  await talking(anna, door);
+}
+
 /** Both press at the same moment, and neither invite has arrived by then: one call, no busy. */
 async function glare(street) {
   const wire = await street.wire();
@@ -61,9 +73,12 @@ async function glare(street) {
   assert.equal(await anna.missed(), 0, 'nothing was missed');
 }
 
+const acknowledged = 'a broker gives a panel once what it has acknowledged';
+
 export default [
   { name: 'answered elsewhere', run: answeredElsewhere },
   { name: 'panel back before the deadline', run: backInTime, quick: true },
   { name: 'panel back after the deadline', run: backTooLate },
+  { name: 'anna starts again while it rings', run: startsAgainWhileItRings, quick: true, notOver: { mqtt: acknowledged } },
   { name: 'both call at once', run: glare, quick: true },
 ];

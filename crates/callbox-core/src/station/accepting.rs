@@ -49,12 +49,7 @@ impl Accepting {
             // A second press of the one button is a nervous finger, not a wish to leave.
             Input::Pressed(Action::Hangup | Action::Reject) => self.leave(now, EndReason::Hangup, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
-            Input::NetworkChanged => {
-                self.call.moved = true;
-                State::Accepting(self)
-            }
             Input::SignalingUp => {
-                self.call.interrupted = true;
                 self.tell(desk);
                 State::Accepting(self)
             }
@@ -62,6 +57,7 @@ impl Accepting {
             Input::Pressed(_)
             | Input::Link { .. }
             | Input::SignalingDown
+            | Input::NetworkChanged
             | Input::Presence { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Accepting(self),

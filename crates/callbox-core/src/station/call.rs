@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::effect::{Direction, Timing};
+use super::input::Input;
 use super::view::CallView;
 use crate::ids::{Address, CallId, UserId};
 use crate::protocol::Media;
@@ -25,6 +26,15 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// What happens while it rings, and matters to the link of the talk that follows.
+    pub(super) fn note(&mut self, input: &Input) {
+        match input {
+            Input::NetworkChanged => self.moved = true,
+            Input::SignalingUp => self.interrupted = true,
+            _ => {}
+        }
+    }
+
     /// Milliseconds since the call started.
     pub(super) fn at(&self, now: Instant) -> u32 {
         u32::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u32::MAX)

@@ -59,7 +59,7 @@ impl Inviting {
         inviting
     }
 
-    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, from, message, desk)
@@ -69,12 +69,7 @@ impl Inviting {
                 self.give_up(now, EndReason::Cancelled, desk)
             }
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
-            Input::NetworkChanged => {
-                self.call.moved = true;
-                State::Inviting(self)
-            }
             Input::SignalingUp => {
-                self.call.interrupted = true;
                 self.invite(now, desk);
                 State::Inviting(self)
             }
@@ -82,6 +77,7 @@ impl Inviting {
             Input::Pressed(_)
             | Input::Link { .. }
             | Input::SignalingDown
+            | Input::NetworkChanged
             | Input::Presence { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Inviting(self),

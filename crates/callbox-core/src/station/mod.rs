@@ -29,6 +29,7 @@ use crate::ids::Address;
 use crate::protocol::Agent;
 
 use accepting::Accepting;
+use call::Call;
 use desk::Desk;
 use idle::Idle;
 use inviting::Inviting;
@@ -133,13 +134,26 @@ impl State {
     }
 
     /// What is about the call itself.
-    fn on_call(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    fn on_call(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
+        if let Some(call) = self.rung() {
+            call.note(&input);
+        }
         match self {
             State::Idle(state) => state.on(now, input, desk),
             State::Inviting(state) => state.on(now, input, desk),
             State::Ringing(state) => state.on(now, input, desk),
             State::Accepting(state) => state.on(now, input, desk),
             State::Talking(state) => state.on(now, input, desk),
+        }
+    }
+
+    /// The call in which nobody talks yet.
+    fn rung(&mut self) -> Option<&mut Call> {
+        match self {
+            State::Inviting(state) => Some(&mut state.call),
+            State::Ringing(state) => Some(&mut state.call),
+            State::Accepting(state) => Some(&mut state.call),
+            State::Idle(_) | State::Talking(_) => None,
         }
     }
 }

@@ -68,12 +68,7 @@ impl Ringing {
             Input::Pressed(Action::Accept | Action::Toggle) => State::Accepting(self.pick_up(now, desk)),
             Input::Pressed(Action::Reject | Action::Hangup) => self.refuse(now, EndReason::Rejected, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
-            Input::NetworkChanged => {
-                self.call.moved = true;
-                State::Ringing(self)
-            }
             Input::SignalingUp => {
-                self.call.interrupted = true;
                 self.tell(desk);
                 State::Ringing(self)
             }
@@ -83,6 +78,7 @@ impl Ringing {
             | Input::Pressed(_)
             | Input::Link { .. }
             | Input::SignalingDown
+            | Input::NetworkChanged
             | Input::Presence { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Ringing(self),
