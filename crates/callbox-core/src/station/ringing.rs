@@ -59,7 +59,7 @@ impl Ringing {
         ringing
     }
 
-    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, &from, message, desk)
