@@ -141,7 +141,7 @@ impl Display {
                 (composer.composed.clone(), composer.shift())
             }
         };
-        let slots = shown.iter().fold(0, |slots, (slot, _)| slots | 1 << slot);
+        let slots = shown.iter().fold(0, |slots, (slot, _)| slots | (1 << slot));
         let is_fed = self.feed.as_ref().is_some_and(|(fed, _)| *fed == from);
         if is_fed && self.shown.slots.load(Ordering::Acquire) == slots {
             return Ok(());

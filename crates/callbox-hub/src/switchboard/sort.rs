@@ -7,6 +7,7 @@ use super::{Foreign, Frame, HUB_DEVICE};
 
 /// What becomes of a frame.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "made for one frame and taken apart at once")]
 pub enum Sorted {
     /// Nothing.
     Nothing,
