@@ -32,7 +32,7 @@ use crate::signaling;
 const READY: Duration = Duration::from_secs(20);
 /// A transport task that has not moved for so long is stuck.
 const STUCK: Duration = Duration::from_secs(40);
-const BEAT: Duration = Duration::from_secs(10);
+const BEAT: Duration = Duration::from_secs(20);
 
 /// The station and its edges.
 pub(super) struct Shell {

@@ -17,7 +17,7 @@ use super::{Event, Order, Settings};
 const SENT: usize = 64;
 
 /// How often a connection proves that it moves, while it is there and while it is sought. A board that idles sleeps in between.
-const BEAT: Duration = Duration::from_secs(10);
+const BEAT: Duration = Duration::from_secs(20);
 const SEEKING_BEAT: Duration = Duration::from_secs(2);
 
 /// What a frame means for the connection.

@@ -28,7 +28,7 @@ use crate::media::warm::world;
 
 /// How often deadlines are looked at while a call runs, and while none does.
 const BUSY_TICK: Duration = Duration::from_millis(100);
-const IDLE_TICK: Duration = Duration::from_secs(5);
+const IDLE_TICK: Duration = Duration::from_secs(10);
 /// How often links are asked for statistics.
 const STATS_EVERY: Duration = Duration::from_secs(2);
 /// How often the status is brought up to date.
