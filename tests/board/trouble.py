@@ -82,6 +82,8 @@ def clock(board):
         expect(f"the record counts minutes, not {talked} s", 0 < talked < 10 * 60)
         expect("it is still connected", is_up(board))
         pick_up(board, street)
+        board.keypad("tap KEY_ENTER")
+        both_are_idle(board, street, "hangup")
         expect("nothing was started again", board.run("systemctl show -P NRestarts callbox") == "0")
 
 

@@ -1,5 +1,6 @@
 // A party at a panel: one daemon with its own configuration, and the control socket through which a scenario sees and presses.
 
+import { once } from 'node:events';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -9,6 +10,8 @@ import { Child, run, Settled, until } from './process.mjs';
 
 /** A sense that has not been renewed for so long is not of this moment. */
 const FRESH_MS = 1_000;
+/** How long a daemon may take to let somebody listen. */
+const LISTEN_MS = 5_000;
 
 /** One panel. */
 export class Panel {
@@ -90,7 +93,7 @@ level = "info,callbox=debug"
       if (!this.#child.alive) throw new Settled(`the daemon has ended: ${this.#child.output}`);
       return this.connected();
     });
-    this.#listen();
+    await this.#listen();
   }
 
   /** What `callbox ctl status` tells, asked without starting a program each time. */
@@ -305,8 +308,8 @@ level = "info,callbox=debug"
     return this.#child?.tail(count) ?? [];
   }
 
-  /** Counts how often it begins to ring, and notes the steps of its links, for as long as this daemon runs. */
-  #listen() {
+  /** From now on, for as long as this daemon runs, counts how often it begins to ring, and notes the steps of its links. */
+  async #listen() {
     this.#rang = 0;
     this.#steps = [];
     let before = null;
@@ -315,6 +318,7 @@ level = "info,callbox=debug"
     socket.on('error', () => {});
     const lines = createInterface({ input: socket });
     lines.on('error', () => {});
+    const listening = once(lines, 'line', { signal: AbortSignal.timeout(LISTEN_MS) });
     lines.on('line', (line) => {
       const { view, event, link, step, at_ms } = JSON.parse(line);
       if (event === 'link') this.#steps.push({ number: Number(/#(\d+)/.exec(link)[1]), step, at_ms });
@@ -323,6 +327,7 @@ level = "info,callbox=debug"
       before = view.phase === 'ringing' ? view.call?.call : null;
     });
     socket.write('{"do":"monitor"}\n');
+    await listening;
   }
 }
 
