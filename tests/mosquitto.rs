@@ -27,14 +27,14 @@ fn find(program: &str) -> Option<PathBuf> {
     path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]).map(|dir| Path::new(dir).join(program)).find(|p| p.exists())
 }
 
-/// The listeners of config/mosquitto: plain, TLS, TLS with client certificates, for gateways, for a gateway on the same machine.
-const PORTS: [u16; 5] = [1883, 8883, 8884, 8885, 1884];
+/// The listeners of config/mosquitto: plain, TLS, TLS with client certificates.
+const PORTS: [u16; 3] = [1883, 8883, 8884];
 
 /// The broker. Ends with the test.
 pub(crate) struct Mosquitto {
     dir: TempDir,
     /// One for each of `PORTS`.
-    ports: [u16; 5],
+    ports: [u16; 3],
     process: Option<Child>,
 }
 
@@ -49,9 +49,11 @@ impl Mosquitto {
         Self::with(&["plain.conf", "tls.conf", "tls-certificates.conf"], users)
     }
 
-    /// Starts a broker with the plain listener and those for gateways.
+    /// Starts a broker with all listeners and a gateway, known by `certs/hub.crt` and by the password `token-of-gateway`.
     pub(crate) fn for_gateways(users: &[&str]) -> Self {
-        Self::with(&["plain.conf", "gateway.conf", "gateway-local.conf"], users)
+        let broker = Self::secure(&[users, &["gateway"]].concat());
+        broker.certificate("hub", "gateway", None);
+        broker
     }
 
     fn with(listeners: &[&str], users: &[&str]) -> Self {
@@ -77,7 +79,6 @@ impl Mosquitto {
         }
         if listeners.len() > 1 {
             broker.certificate("server", "localhost", Some("subjectAltName=DNS:localhost,IP:127.0.0.1"));
-            broker.signed_by("gateways", "hub", "hub-1", None);
         }
         broker.go();
         broker
@@ -169,34 +170,18 @@ impl Mosquitto {
         format!("mqtts://localhost:{}", self.ports[2])
     }
 
-    /// The address of the listener for gateways.
-    pub(crate) fn gateway_url(&self) -> String {
-        format!("mqtts://localhost:{}", self.ports[3])
-    }
-
-    /// The address of the listener for a gateway on the same machine.
-    pub(crate) fn local_gateway_url(&self) -> String {
-        format!("mqtt://127.0.0.1:{}", self.ports[4])
-    }
-
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Makes `certs/NAME.crt` and `.key`, and the authority `certs/ca.crt` before the first of them.
     pub(crate) fn certificate(&self, name: &str, common_name: &str, extension: Option<&str>) {
-        self.signed_by("ca", name, common_name, extension);
-    }
-
-    /// The same with another authority.
-    pub(crate) fn signed_by(&self, authority: &str, name: &str, common_name: &str, extension: Option<&str>) {
         let at = |file: String| self.path(&format!("certs/{file}")).to_str().unwrap().to_owned();
-        let (ca, ca_key) = (at(format!("{authority}.crt")), at(format!("{authority}.key")));
+        let (ca, ca_key) = (at("ca.crt".into()), at("ca.key".into()));
         let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
         if !Path::new(&ca).exists() {
-            let subject = format!("/CN={authority}");
             let request =
-                [&["req", "-x509", "-days", "2", "-subj", &subject, "-keyout", &ca_key, "-out", &ca], &ec[..]];
+                [&["req", "-x509", "-days", "2", "-subj", "/CN=ca", "-keyout", &ca_key, "-out", &ca], &ec[..]];
             openssl(&request.concat());
         }
         let (key, request, certificate) =
@@ -231,31 +216,6 @@ impl Mosquitto {
         let port = self.ports[0].to_string();
         let password = format!("token-of-{}", user.split('@').next().unwrap());
         let common = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-u", user, "-P", &password];
-        let mut command = Command::new(find(program).unwrap());
-        command.args(common).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Client(command.spawn().unwrap())
-    }
-}
-
-impl Mosquitto {
-    /// `mosquitto_pub` or `mosquitto_sub` as a gateway that names this user.
-    pub(crate) fn gateway_client(&self, program: &str, user: &str, arguments: &[&str]) -> Client {
-        let file = |name: &str| self.path(&format!("certs/{name}")).to_str().unwrap().to_owned();
-        let (certificate, key) = (file("hub.crt"), file("hub.key"));
-        self.at_the_gateways(program, user, &[&["--cert", &certificate, "--key", &key], arguments].concat())
-    }
-
-    /// Somebody without a certificate of the gateways' authority: the broker's own is of another one.
-    pub(crate) fn stranger_at_the_gateways(&self, user: &str) -> Client {
-        let file = |name: &str| self.path(&format!("certs/{name}")).to_str().unwrap().to_owned();
-        let (certificate, key) = (file("server.crt"), file("server.key"));
-        let everything = ["--cert", &certificate, "--key", &key, "-t", "callbox/1/presence/+/+", "-W", "2"];
-        self.at_the_gateways("mosquitto_sub", user, &everything)
-    }
-
-    fn at_the_gateways(&self, program: &str, user: &str, arguments: &[&str]) -> Client {
-        let (port, ca) = (self.ports[3].to_string(), self.path("certs/ca.crt"));
-        let common = ["-h", "localhost", "-p", &port, "-V", "5", "-u", user, "--cafile", ca.to_str().unwrap()];
         let mut command = Command::new(find(program).unwrap());
         command.args(common).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Client(command.spawn().unwrap())

@@ -47,7 +47,7 @@ impl Transport for Mqtt {
             Err(error) => return End::Lost(format!("TLS: {error}")),
         };
         let renewal = Renewal::new(Instant::now(), &ticket);
-        let login = Login { app: self.settings.app, address: self.address() };
+        let login = Login { app: self.settings.app, address: self.address(), speaker: None };
         let connection = match Connection::open(login, self.brokers.clone(), tls, ticket, self.clean_start) {
             Ok(connection) => connection,
             Err(end) => return end.into(),

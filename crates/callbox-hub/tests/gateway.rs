@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use callbox_hub::config::Settings;
-use callbox_hub::gateway::{self, LoginBy};
+use callbox_hub::gateway::{self, Credentials, LoginBy};
 use callbox_mqtt::{Brokers, Identity};
 use serde_json::{Value, json};
 
@@ -20,9 +20,14 @@ fn behind(brokers: Brokers, login: LoginBy) -> Settings {
     Settings { gateway: Some(gateway::Settings { brokers, login }), ..settings() }
 }
 
+/// A gateway that is known by its password, or by its certificate where there is none.
+fn gateway(password: &str) -> LoginBy {
+    LoginBy::Gateway(Credentials { user: "gateway".into(), password: password.into() })
+}
+
 /// A gateway on the broker's own machine.
 async fn local(broker: &Mosquitto) -> Hub {
-    Hub::with(behind(brokers(&broker.local_gateway_url()), LoginBy::Gateway)).await
+    Hub::with(behind(brokers(&broker.url()), gateway("token-of-gateway"))).await
 }
 
 async fn street() -> Option<(Mosquitto, Hub, Hub)> {
@@ -174,7 +179,9 @@ async fn a_gateway_that_is_killed_in_a_ringing_call_is_replaced_by_another() {
     }
     let broker = Mosquitto::for_gateways(&[]);
     let folder = tempfile::tempdir().unwrap();
-    let table = format!("[broker]\nurls = [\"{}\"]\nlogin = \"gateway\"\n", broker.local_gateway_url());
+    std::fs::write(folder.path().join("password"), "token-of-gateway\n").unwrap();
+    let login = "login = \"gateway\"\npassword_file = \"password\"\n";
+    let table = format!("[broker]\nurls = [\"{}\"]\n{login}", broker.url());
     let (north, south) = (Process::with(folder.path(), &table), Process::with(folder.path(), &table));
     let (mut door, mut anna) = (south.device("door", "panel").await, north.device("anna", "phone").await);
     door.say(json!({ "type": "watch", "users": ["anna"] })).await;
@@ -230,13 +237,17 @@ async fn nobody_speaks_as_somebody_else_through_a_gateway() {
     assert_eq!((&heard["type"], &heard["from"]), (&json!("dance"), &json!({ "user": "mallory", "device": "x" })));
     mallory.say(json!({ "to": { "user": "anna" }, "type": "bye", "reason": "shutdown" })).await;
     assert_eq!(mallory.hear().await["code"], "forbidden");
-    // Nor does a gateway itself: the access list holds it to the user it has named.
-    let forged = ["-t", "callbox/1/to/anna@1400000000/from/door@1400000000", "-m", "x", "-q", "1", "-d"];
-    let said = broker.gateway_client("mosquitto_pub", "mallory@1400000000", &forged).ended().1;
+    // And nobody is a gateway who cannot show it.
+    let broker_hears = |user: &str, password: &str| {
+        let forged = ["-t", "callbox/1/to/anna@1400000000/from/door@1400000000", "-m", "x", "-q", "1", "-d"];
+        broker.client("mosquitto_pub", user, &[&["-P", password], &forged[..]].concat()).ended().1
+    };
+    assert!(broker_hears("gateway", "guessed").contains("Not authorized"));
+    broker.add("mallory@1400000000", "token-of-mallory");
+    broker.reload();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let said = broker_hears("mallory@1400000000", "token-of-mallory");
     assert!(said.contains("RC:135"), "{said}");
-    // And without a certificate of the gateways' authority nobody is one.
-    let said = broker.stranger_at_the_gateways("anna@1400000000").ended().1;
-    assert!(said.contains("Error") && !said.contains("Timed out"), "let in: {said}");
     anna.hears_nothing().await;
     north.stop().await;
     south.stop().await;
@@ -324,8 +335,8 @@ async fn a_gateway_shows_its_certificate_or_the_users_own_ticket() {
     broker.go();
     let file = |name: &str| broker.path(&format!("certs/{name}"));
     let identity = Some(Identity { certificate: file("hub.crt"), key: file("hub.key") });
-    let secure = Brokers { ca_file: Some(file("ca.crt")), identity, ..brokers(&broker.gateway_url()) };
-    let by_certificate = Hub::with(behind(secure, LoginBy::Gateway)).await;
+    let secure = Brokers { ca_file: Some(file("ca.crt")), identity, ..brokers(&broker.certificates_url()) };
+    let by_certificate = Hub::with(behind(secure, gateway(""))).await;
     let by_ticket = Hub::with(behind(brokers(&broker.url()), LoginBy::Ticket)).await;
     let mut door = by_certificate.device("door", "panel").await;
     let mut anna = by_ticket.socket().await;

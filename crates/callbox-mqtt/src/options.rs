@@ -32,12 +32,18 @@ pub struct Login {
     pub app: AppId,
     /// The user and its device; stable over restarts.
     pub address: Address,
+    /// The MQTT user name where it is not the user's own: that of a gateway, which the broker lets speak for everybody.
+    pub speaker: Option<String>,
 }
 
 impl Login {
     /// The user as MQTT names it.
     pub fn party(&self) -> Party {
         Party { user: self.address.user.clone(), app: self.app }
+    }
+
+    fn name(&self) -> String {
+        self.speaker.clone().unwrap_or_else(|| self.party().to_string())
     }
 
     pub(crate) fn presence_topic(&self) -> String {
@@ -66,7 +72,7 @@ pub(crate) fn of(
     };
     options
         .set_keep_alive(keep_alive)
-        .set_credentials(login.party().to_string(), password)
+        .set_credentials(login.name(), password)
         .set_clean_start(clean_start)
         .set_outgoing_inflight_upper_limit(WINDOW as u16 + 4)
         .set_last_will(LastWill::new(login.presence_topic(), gone, QoS::AtLeastOnce, true, Some(will)))

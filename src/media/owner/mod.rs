@@ -26,9 +26,12 @@ use crate::media::tone;
 use crate::media::volume::Volume;
 use crate::media::warm::world;
 
-/// How often deadlines are looked at while a call runs, and while none does.
+/// How often deadlines are looked at while a call runs, soon after something happened, and while nothing does.
 const BUSY_TICK: Duration = Duration::from_millis(100);
+const QUIET_TICK: Duration = Duration::from_secs(1);
 const IDLE_TICK: Duration = Duration::from_secs(10);
+/// So long after the last event threads have ended, and the status tells so.
+const SETTLED: Duration = Duration::from_secs(15);
 /// How often links are asked for statistics.
 const STATS_EVERY: Duration = Duration::from_secs(2);
 /// How often the status is brought up to date.
@@ -94,15 +97,28 @@ impl Owner {
     pub(crate) fn run(mut self, notes: &Receiver<Note>) {
         probe::warm(self.settings.program.as_deref());
         self.devices.begin(&mut self.outbox);
+        let mut last_event = Instant::now();
         loop {
-            let idle = self.links.is_empty() && !self.devices.are_running() && !self.outbox.is_behind();
-            match notes.recv_timeout(if idle { IDLE_TICK } else { BUSY_TICK }) {
+            match notes.recv_timeout(self.patience(last_event.elapsed())) {
                 Ok(Note::Stop(done)) => return self.stop(notes, done),
-                Ok(note) => self.on(note),
+                Ok(note) => {
+                    last_event = Instant::now();
+                    self.on(note);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.tick(Instant::now());
+        }
+    }
+
+    /// How long to wait for the next event, so long after the last one.
+    fn patience(&self, quiet: Duration) -> Duration {
+        let is_busy = !self.links.is_empty() || self.devices.are_running() || self.outbox.is_behind();
+        match (is_busy, quiet < SETTLED) {
+            (true, _) => BUSY_TICK,
+            (false, true) => QUIET_TICK,
+            (false, false) => IDLE_TICK,
         }
     }
 

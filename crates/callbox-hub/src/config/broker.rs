@@ -8,13 +8,14 @@ use toml::Spanned;
 use super::error::{ConfigError, Source};
 use super::raw;
 use super::settings::{number, read, text};
-use crate::gateway::{LoginBy, Settings};
+use crate::gateway::{Credentials, LoginBy, Settings};
 use crate::server::{BrokerAuth, Kind, Network};
 
 type Checked<T> = Result<T, ConfigError>;
 
 const URL: &str = "mqtt://HOST[:PORT], or mqtts://HOST[:PORT] with a name or an IPv4 address";
-const LOGIN: &str = "`ticket` (the broker checks tickets) or `gateway` (the broker knows this gateway)";
+const LOGIN: &str =
+    "`ticket` (the broker checks tickets) or `gateway` (the broker lets this gateway speak for everybody)";
 
 /// Reads the table.
 pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>) -> Checked<Settings> {
@@ -52,26 +53,46 @@ pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>) -> Checked<
                 ));
             }
         };
-    let login = match &table.login {
-        None => LoginBy::Ticket,
-        Some(login) => {
-            let named = text(source, "broker.login", login, LOGIN, |t| match t {
-                "ticket" => Some(LoginBy::Ticket),
-                "gateway" => Some(LoginBy::Gateway),
-                _ => None,
-            })?;
-            let is_safe = identity.is_some() || urls.iter().all(BrokerUrl::is_loopback);
-            if named == LoginBy::Gateway && !is_safe {
-                let text = "a broker that takes a gateway's word for who speaks must know the gateway: add `client_cert` and \
-                            `client_key` (mqtts://), or use a loopback address";
-                return Err(source.error(login.span(), "broker.login", text));
-            }
-            named
-        }
+    let is_gateway = match &table.login {
+        None => false,
+        Some(login) => text(source, "broker.login", login, LOGIN, |t| match t {
+            "ticket" => Some(false),
+            "gateway" => Some(true),
+            _ => None,
+        })?,
+    };
+    let login = match (is_gateway, &table.login) {
+        (true, Some(login)) => LoginBy::Gateway(credentials(source, table, login, identity.is_some(), &urls)?),
+        _ => LoginBy::Ticket,
     };
     let keep_alive = number(source, "broker.keep_alive_s", table.keep_alive_s.as_ref(), 15, 5..=300)?;
     let brokers = Brokers { urls, ca_file, identity, keep_alive: Duration::from_secs(keep_alive.into()) };
     Ok(Settings { brokers, login })
+}
+
+/// What the broker knows a gateway by. A password crosses no network readable.
+fn credentials(
+    source: &Source<'_>,
+    table: &raw::Broker,
+    login: &Spanned<String>,
+    has_certificate: bool,
+    urls: &[BrokerUrl],
+) -> Checked<Credentials> {
+    let user = table.user.as_ref().map_or("gateway", |user| user.get_ref()).to_owned();
+    let Some(file) = &table.password_file else {
+        if has_certificate {
+            return Ok(Credentials { user, password: String::new() });
+        }
+        let text = "a broker that takes a gateway's word for who speaks must know the gateway: add `client_cert` and \
+                    `client_key`, or `password_file`";
+        return Err(source.error(login.span(), "broker.login", text));
+    };
+    let bad = |text: &str| source.error(file.span(), "broker.password_file", text);
+    if !urls.iter().all(|url| url.is_secure() || url.is_loopback()) {
+        return Err(bad("would cross the network readable: use mqtts://, or a broker on this machine"));
+    }
+    let password = read(&source.path(file.get_ref())).map_err(|error| bad(&error))?.trim().to_owned();
+    if password.is_empty() { Err(bad("the file is empty")) } else { Ok(Credentials { user, password }) }
 }
 
 const KIND: &str = "`emqx` or `mosquitto-go-auth`";

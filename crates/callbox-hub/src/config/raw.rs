@@ -35,6 +35,8 @@ pub(super) struct Store {
 pub(super) struct Broker {
     pub(super) urls: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) login: Option<Spanned<String>>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) password_file: Option<Spanned<String>>,
     pub(super) ca_file: Option<Spanned<String>>,
     pub(super) client_cert: Option<Spanned<String>>,
     pub(super) client_key: Option<Spanned<String>>,

@@ -113,12 +113,25 @@ fn flags_alone_need_an_app_and_its_key() {
 }
 
 #[test]
-fn a_gateway_is_known_by_its_certificate_or_stays_on_the_machine() {
+fn a_gateway_is_known_by_its_certificate_or_its_password() {
     let secure = "[broker]\nurls = [\"mqtts://x\"]\nlogin = \"gateway\"\nclient_cert = \"c\"\nclient_key = \"k\"\n";
     let gateway = parse(&format!("{secure}{APP}")).unwrap().gateway.unwrap();
     assert_eq!(gateway.brokers.identity.unwrap().key, Path::new("/etc/k"));
-    let local = "[broker]\nurls = [\"mqtt://127.0.0.1:1884\"]\nlogin = \"gateway\"\n";
-    assert_eq!(parse(&format!("{local}{APP}")).unwrap().gateway.unwrap().login, gateway::LoginBy::Gateway);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "pass word\n").unwrap();
+    let with = |url: &str| {
+        let keys = format!("login = \"gateway\"\nuser = \"hub-1\"\npassword_file = {:?}\n", file.path());
+        parse(&format!("[broker]\nurls = [\"{url}\"]\n{keys}{APP}"))
+    };
+    for url in ["mqtt://127.0.0.1", "mqtts://x"] {
+        let own = gateway::Credentials { user: "hub-1".into(), password: "pass word".into() };
+        let login = with(url).unwrap().gateway.unwrap().login;
+        assert_eq!(format!("{login:?}"), "Gateway(hub-1)", "no password in a log");
+        assert_eq!(login, gateway::LoginBy::Gateway(own));
+    }
+    assert!(with("mqtt://x").unwrap_err().contains(":5: broker.password_file: would cross the network readable"));
+    std::fs::write(file.path(), "\n").unwrap();
+    assert!(with("mqtts://x").unwrap_err().contains("the file is empty"));
     let ticket = parse(&format!("[broker]\nurls = [\"mqtt://x\"]\n{APP}")).unwrap().gateway.unwrap();
     assert_eq!(ticket.login, gateway::LoginBy::Ticket);
 }

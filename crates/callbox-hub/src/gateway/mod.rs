@@ -10,6 +10,7 @@ mod tests;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -45,12 +46,27 @@ pub struct Settings {
 }
 
 /// How a gateway logs a user in at the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginBy {
     /// With the user's own ticket as password: the broker checks tickets.
     Ticket,
-    /// With the user's name alone: the broker knows gateways by their certificates, or trusts this machine.
-    Gateway,
+    /// As the gateway, whom the broker lets speak for everybody.
+    Gateway(Credentials),
+}
+
+/// What a gateway shows the broker of itself, beside a certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Its MQTT user name. A broker may take the name in the certificate instead.
+    pub user: String,
+    /// Its password; empty where the certificate is enough.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.user)
+    }
 }
 
 /// What every session shares.
@@ -190,13 +206,13 @@ impl Gateway {
         self.devices.entry((app, address.user.clone())).or_default().insert(address.device.clone(), session);
         let (orders, inbox) = mpsc::channel(FRAMES);
         self.seats.insert(session, Seat { app, address: address.clone(), orders, outbox: outbox.clone() });
-        let password = match self.login {
-            LoginBy::Ticket => ticket.0,
-            LoginBy::Gateway => String::new(),
+        let (speaker, password) = match &self.login {
+            LoginBy::Ticket => (None, ticket.0),
+            LoginBy::Gateway(own) => (Some(own.user.clone()), own.password.clone()),
         };
         let desk = Desk::new(address.clone(), users, IdSource::new(self.shared.seed()));
         let now = Instant::now();
-        let login = Login { app, address };
+        let login = Login { app, address, speaker };
         let shared = self.shared.clone();
         let ticket_until = now + ticket_left;
         let session = Session { id: session, login, password, outbox, desk, ticket_until, renew_every, shared };

@@ -60,7 +60,7 @@ impl Transport for Mqtt {
 
     async fn connect(&self, login: &Login) -> Result<Session, Lost> {
         let me = Address { user: login.user.clone(), device: login.device.clone() };
-        let who = callbox_mqtt::Login { app: login.app, address: me.clone() };
+        let who = callbox_mqtt::Login { app: login.app, address: me.clone(), speaker: None };
         let connection = Connection::open(who, self.brokers.clone(), None, login.ticket.as_str(), false)
             .map_err(|end| Lost::Connect(end.to_string()))?;
         let ids = IdSource::new(std::array::from_fn(|_| fastrand::u8(..)));
