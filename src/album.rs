@@ -34,6 +34,8 @@ pub struct Settings {
     pub path: Option<PathBuf>,
     /// The oldest calls' pictures go when there are more than these.
     pub max_calls: usize,
+    /// Those who are rung get one too.
+    pub send: bool,
 }
 
 /// The pictures.
@@ -46,7 +48,7 @@ pub struct Album {
 impl Album {
     /// Opens it, if there shall be one.
     pub fn open(settings: Settings) -> Option<Self> {
-        let Settings { path, max_calls } = settings;
+        let Settings { path, max_calls, .. } = settings;
         path.map(|path| Self { path, max_calls })
     }
 
@@ -101,7 +103,7 @@ mod tests {
     fn the_oldest_go_and_foreign_files_stay() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("album");
-        let album = Album::open(Settings { path: Some(path.clone()), max_calls: 2 }).unwrap();
+        let album = Album::open(Settings { path: Some(path.clone()), max_calls: 2, send: false }).unwrap();
         fs::create_dir(&path).unwrap();
         fs::write(path.join("notes.txt"), "ours to keep").unwrap();
         for call in ["first", "second", "third"] {
@@ -122,7 +124,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "").unwrap();
-        let album = Album::open(Settings { path: Some(file), max_calls: 2 }).unwrap();
+        let album = Album::open(Settings { path: Some(file), max_calls: 2, send: false }).unwrap();
         assert!(album.keep("call", Moment::At, b"picture").is_err());
         assert_eq!(album.of("call"), Vec::<PathBuf>::new());
     }

@@ -76,7 +76,7 @@ pub(super) fn snapshots(check: &mut Check<'_>, raw: &raw::Snapshots, media: &mut
     let path = raw.path.as_ref().and_then(|text| check.path("snapshots.path", text));
     let max_calls = check.number("snapshots.max_calls", raw.max_calls.as_ref(), 1..=100_000, 100);
     media.camera_always = path.is_some() && raw.before.unwrap_or(false);
-    album::Settings { path, max_calls }
+    album::Settings { path, max_calls, send: raw.send.unwrap_or(true) }
 }
 
 /// Reads `[records]`.

@@ -285,6 +285,7 @@ pub(super) struct Snapshots {
     pub(super) path: Option<Text>,
     pub(super) max_calls: Option<Number>,
     pub(super) before: Option<bool>,
+    pub(super) send: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

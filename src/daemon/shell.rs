@@ -10,7 +10,6 @@ use callbox_core::protocol::{EndReason, IceServer, Message, ResultCode};
 use callbox_core::station::{Action, DoorNews, Effect, Input, LinkEvent, Opener, Phase, Station};
 use serde_json::json;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 use tokio::time::{interval, sleep_until};
 
 use super::answer;
@@ -20,7 +19,8 @@ use super::edges::{Edges, Inbox};
 use super::journal::Journal;
 use super::names::{Steps, name_of, step_of};
 use super::scene::Outlook;
-use super::{process, systemd, visitor};
+use super::visitor::Pictures;
+use super::{process, systemd};
 use crate::config::Settings;
 use crate::control::{Answer, Asked, Request};
 use crate::media;
@@ -48,7 +48,7 @@ pub(super) struct Shell {
     pub(super) edges: Edges,
     journal: Journal,
     outlook: Outlook,
-    snapshots: JoinSet<()>,
+    pictures: Pictures,
     /// Who asked by the control socket to have a door opened, and waits for what becomes of it.
     unlocks: Vec<oneshot::Sender<Answer>>,
     started: Instant,
@@ -69,7 +69,7 @@ impl Shell {
             journal: Journal::new(edges.monitors.clone()),
             edges,
             outlook: Outlook::default(),
-            snapshots: JoinSet::new(),
+            pictures: Pictures::default(),
             unlocks: Vec::new(),
             started: Instant::now(),
             is_ready: false,
@@ -94,7 +94,7 @@ impl Shell {
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(event) = inbox.network.recv() => self.network(&event),
                 Some(read) = inbox.configurations.recv() => self.reload(read),
-                Some(_) = self.snapshots.join_next(), if !self.snapshots.is_empty() => {}
+                input = self.pictures.next() => drop(self.handle(input)),
                 () = minute, if look.is_some() => self.look_at_clock(),
                 () = tick, if deadline.is_some() => drop(self.handle(Input::Tick)),
                 _ = beat.tick() => self.beat(),
@@ -109,7 +109,7 @@ impl Shell {
     /// Hangs up and ends every edge.
     pub(super) async fn stop(mut self) {
         self.handle(Input::Pressed(Action::Hangup));
-        self.snapshots.shutdown().await;
+        self.pictures.stop().await;
         self.edges.stop().await;
     }
 
@@ -124,8 +124,9 @@ impl Shell {
             self.carry_out(effect, &name, &mut call);
         }
         let view = self.station.view(Instant::now());
-        if let (Phase::Idle, Some(call), Some(album)) = (before, &view.call, &self.edges.album) {
-            self.snapshots.spawn(visitor::remember(self.edges.media.clone(), album.clone(), call.call.clone()));
+        if let Some(call) = &view.call {
+            let (media, album) = (&self.edges.media, self.edges.album.as_ref());
+            self.pictures.begin(call, media, album, self.settings.album.send);
         }
         let phase = view.phase.as_str();
         let call = view.call.map(|view| view.call).or(call).map(|call| call.to_string()).unwrap_or_default();
@@ -297,7 +298,7 @@ impl Shell {
                 answer::outcome(&action, changed, &self.station.view(Instant::now()))
             }
             (None, Request::Snapshot { picture }) => {
-                self.snapshots.spawn(answer::snapshot(self.edges.media.clone(), picture, reply));
+                self.pictures.take(answer::snapshot(self.edges.media.clone(), picture, reply));
                 return;
             }
             (None, Request::Volume { change }) => self.change_volume(answer::volume(change)),

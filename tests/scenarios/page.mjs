@@ -8,6 +8,7 @@ import { chromium } from 'playwright-core';
 import { until } from './process.mjs';
 
 const REMOTE = '[data-testid=remote-video]';
+const STILL = '[data-testid=still]:not([hidden])';
 /** A small window costs little to paint in software. */
 const VIEWPORT = { width: 480, height: 640 };
 const KEPT_LINES = 200;
@@ -172,6 +173,12 @@ export class Page {
     const text = await this.#page.evaluate((at) => window.probe.read(at), REMOTE);
     const code = text ? JSON.parse(text) : null;
     return code?.NAME === name ? code.BUFFERCOUNT : null;
+  }
+
+  /** Whose name is in the picture that it shows of who rings, or null. */
+  async pictured() {
+    const text = await this.#page.evaluate((at) => window.probe.read(at), STILL);
+    return text ? JSON.parse(text).NAME : null;
   }
 
   /** The loudest frequency it plays now, in Hz, or null. */

@@ -24,14 +24,15 @@
   const canvas = document.createElement('canvas');
   const ears = new WeakMap();
 
-  /** The text of the code in a video element's picture. */
+  /** The text of the code in what a video or image element shows. */
   function read(selector) {
-    const video = document.querySelector(selector);
-    if (!video?.videoWidth) return null;
-    canvas.width = video.videoWidth;
-    canvas.height = video.videoHeight;
+    const element = document.querySelector(selector);
+    const [across, down] = [element?.videoWidth ?? element?.naturalWidth, element?.videoHeight ?? element?.naturalHeight];
+    if (!across) return null;
+    canvas.width = across;
+    canvas.height = down;
     const paint = canvas.getContext('2d', { willReadFrequently: true });
-    paint.drawImage(video, 0, 0);
+    paint.drawImage(element, 0, 0);
     const { data, width, height } = paint.getImageData(0, 0, canvas.width, canvas.height);
     return window.jsQR(data, width, height, { inversionAttempts: 'dontInvert' })?.data ?? null;
   }

@@ -448,3 +448,25 @@ test('when everybody has refused, the devices that come later are told not to ri
   assert.deepEqual(sent(s, 'anna/phone', 'cancel').map(({ reason }) => reason), ['busy']);
   assert.equal(last(s, 'anna/phone').reason, 'busy');
 });
+
+test('a picture of who rings is seen while it rings, if it is one and comes from there', () => {
+  const s = street('anna/phone');
+  const still = () => s.at('anna/phone').station.view().still ?? null;
+  const picture = (jpeg, call = 'c1') => door(s, { type: 'picture', call, jpeg });
+  picture('/9j/AAAA');
+  assert.equal(still(), null, 'nobody rings');
+  door(s, invite('c1'));
+  s.feed('anna/phone', { type: 'heard', from: { user: 'mallory', device: 'x' }, message: { type: 'picture', call: 'c1', jpeg: '/9j/AAAA' } });
+  picture('/9j/AAAA', 'c2');
+  assert.equal(still(), null, 'neither of somebody else nor of another call');
+  for (const wrong of [undefined, 7, 'iVBORw0KGgo=', '/9j/" onload="x', `/9j/${'A'.repeat(40_000)}`]) {
+    picture(wrong);
+    assert.equal(still(), null);
+  }
+  picture('/9j/AAAA');
+  assert.equal(still(), 'data:image/jpeg;base64,/9j/AAAA');
+  s.press('anna/phone', 'accept', { media: 'video' });
+  assert.equal(still(), 'data:image/jpeg;base64,/9j/AAAA', 'until there is one that moves');
+  door(s, { type: 'confirm', call: 'c1' });
+  assert.equal(still(), null);
+});

@@ -16,12 +16,21 @@ export function deadlineOf({ name, until, callees, resend, path }) {
   }
 }
 
+/** The most characters of a picture. */
+const MOST_OF_A_PICTURE = 32 * 1024;
+
+/** Who rings, as an address of a JPEG; null when it is none. */
+export function stillOf({ jpeg }) {
+  const isOne = typeof jpeg === 'string' && jpeg.length <= MOST_OF_A_PICTURE && /^\/9j\/[A-Za-z0-9+/]*={0,2}$/.test(jpeg);
+  return isOne ? `data:image/jpeg;base64,${jpeg}` : null;
+}
+
 /** What a person, or a test, may see of it. */
-export function viewOf({ name, facts, lines, until, early, peer, mic, camera, remote, path, since, callees }) {
+export function viewOf({ name, facts, lines, until, early, peer, mic, camera, remote, path, since, callees, still }) {
   if (name === 'idle') return { state: 'idle', call: null, links: [], timing: {} };
   return {
     state: name, ...facts, until, early, mic, camera, remote, since, lost: path?.lost ?? false, peer: peer ?? null,
-    links: lines.view, waiting: callees?.waiting ?? [], rings: callees?.rings ?? true,
+    links: lines.view, waiting: callees?.waiting ?? [], rings: callees?.rings ?? true, still: still ?? null,
   };
 }
 

@@ -9,7 +9,7 @@
 import { Callees } from './callees.js';
 import { Decided } from './decided.js';
 import { factsOf, least, mark, recordOf, same, target, told } from './facts.js';
-import { LIMITS, closingTone, deadlineOf, flowOf, sentOf, toneOf, viewOf } from './follow.js';
+import { LIMITS, closingTone, deadlineOf, flowOf, sentOf, stillOf, toneOf, viewOf } from './follow.js';
 import { Lines } from './lines.js';
 import { Path } from './path.js';
 
@@ -77,7 +77,7 @@ export class Station {
     }
     switch (s.name) {
       case 'inviting': return s.callees.has(from.user) ? this.#invitingHeard(s, from, m) : s;
-      case 'ringing': return same(from, s.facts.caller) && ['cancel', 'hangup'].includes(m.type) ? this.#end(s, m.reason, m.by) : s;
+      case 'ringing': return same(from, s.facts.caller) ? this.#ringingHeard(s, m) : s;
       case 'accepting': return same(from, s.facts.caller) ? this.#acceptingHeard(s, m) : s;
       default: return same(from, s.peer) ? this.#talkingHeard(s, m) : this.#late(s, from, m);
     }
@@ -217,6 +217,11 @@ export class Station {
 
   #rings(s) {
     this.#send(s.facts.caller, { type: 'ringing', call: s.facts.call, agent: 'browser', early: s.early, link: s.lines.newest?.number ?? 0 });
+  }
+
+  #ringingHeard(s, m) {
+    if (m.type === 'picture') return { ...s, still: stillOf(m) };
+    return m.type === 'cancel' || m.type === 'hangup' ? this.#end(s, m.reason, m.by) : s;
   }
 
   #ringing(s, input) {

@@ -168,6 +168,15 @@ export class View {
     this.#text('call-name', names(who));
     this.#text('call-avatar', initials(who[0]));
     $('call').style.setProperty('--hue', hue(who[0]));
+    this.#paintStill(view);
+  }
+
+  /** Who rings, until there is a picture that moves. */
+  #paintStill({ still }) {
+    const element = $('still');
+    if (still && element.src !== still) element.src = still;
+    element.hidden = !still;
+    $('call-avatar').hidden = Boolean(still);
   }
 
   /** A state is entered: what is to be touched next gets the focus. */

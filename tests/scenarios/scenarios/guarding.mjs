@@ -79,6 +79,20 @@ async function preview(street) {
   await endedAt(door, 'rejected');
 }
 
+/** Without any early media: a small picture of the visitor comes with the ring. */
+async function pictured(street) {
+  const door = await street.ownDoor({ early: 'off' });
+  const anna = await street.other();
+  await door.call('anna');
+  await anna.phase('ringing');
+  await until('anna is shown who rings', async () => (await anna.pictured()) === CONTENT.door.name);
+  await saysNothing(anna);
+  assert.equal((await anna.carried()).received.video, 0, 'no link carries it');
+  await anna.accept();
+  await talking(anna, door);
+  assert.equal(await anna.pictured(), null, 'the picture that moves is in its place');
+}
+
 /** For so long a party shows no picture of this content and plays no tone of it. */
 async function nothingComes(party, content, ms) {
   const end = performance.now() + ms;
@@ -106,4 +120,5 @@ export default [
   { name: 'the door not heard before accept', run: doorNotHeardBeforeAccept },
   { name: 'anna not heard before accept', run: annaNotHeardBeforeAccept },
   { name: 'visitor previewed before accept', run: preview },
+  { name: 'visitor pictured while it rings', run: pictured, quick: true, notOver: { mqtt: 'a panel shows who rings by its link alone' } },
 ];

@@ -200,6 +200,13 @@ pub enum Message {
         /// The camera is sent.
         video: bool,
     },
+    /// Who rings, as the inviter's camera sees it. From the inviter to each device that rings; again when there is a newer one.
+    Picture {
+        /// The call.
+        call: CallId,
+        /// A JPEG in base64 (RFC 4648, section 4), at most [`super::MAX_PICTURE`] characters.
+        jpeg: String,
+    },
     /// There is a door here, and you may open it. From a panel to each device of a call that may; again when it changes.
     Door {
         /// The call.
@@ -331,6 +338,7 @@ impl Message {
             | Self::Answer { call, .. }
             | Self::Candidate { call, .. }
             | Self::Media { call, .. }
+            | Self::Picture { call, .. }
             | Self::Door { call, .. }
             | Self::Command { call, .. }
             | Self::Challenge { call, .. }
@@ -361,6 +369,7 @@ impl Message {
             Self::Answer { .. } => "answer",
             Self::Candidate { .. } => "candidate",
             Self::Media { .. } => "media",
+            Self::Picture { .. } => "picture",
             Self::Door { .. } => "door",
             Self::Command { .. } => "command",
             Self::Challenge { .. } => "challenge",

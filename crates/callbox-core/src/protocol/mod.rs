@@ -11,3 +11,6 @@ pub use envelope::{DecodeError, Envelope, MAX_BYTES, MAX_CALLEES, VERSION};
 pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, Media, Message};
 pub use reason::EndReason;
 pub use result::ResultCode;
+
+/// The most characters of a [`Message::Picture`].
+pub const MAX_PICTURE: usize = 32 * 1024;

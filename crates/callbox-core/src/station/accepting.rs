@@ -59,6 +59,7 @@ impl Accepting {
             | Input::SignalingDown
             | Input::NetworkChanged
             | Input::Presence { .. }
+            | Input::Picture { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Accepting(self),
         }

@@ -3,7 +3,7 @@
 use super::door::{DoorEvent, Opener};
 use super::plan::Plan;
 use super::policy::LocalTime;
-use crate::ids::{Address, LinkId, UserId};
+use crate::ids::{Address, CallId, LinkId, UserId};
 use crate::protocol::{Media, Message};
 
 /// One thing that happened.
@@ -37,6 +37,13 @@ pub enum Input {
         link: LinkId,
         /// What happened.
         event: LinkEvent,
+    },
+    /// Our camera's picture for those who are rung in this call: a JPEG in base64.
+    Picture {
+        /// The call.
+        call: CallId,
+        /// At most [`crate::protocol::MAX_PICTURE`] characters.
+        jpeg: String,
     },
     /// The panel tells something of the door.
     Door(DoorEvent),

@@ -34,6 +34,8 @@ pub(super) struct Inviting {
     left: BTreeSet<Address>,
     /// Whom to ring when none of these answers.
     then: Option<Plan>,
+    /// Who rings, as our camera sees it.
+    picture: Option<String>,
 }
 
 /// How one callee stands.
@@ -54,7 +56,8 @@ impl Inviting {
         desk.out.tone(Tone::Silence);
         let callees = call.callees.iter().map(|user| (user.clone(), Callee::Open)).collect();
         let until = now + desk.policy.ring;
-        let inviting = Self { call, until, callees, devices: BTreeMap::new(), left: BTreeSet::new(), then };
+        let inviting =
+            Self { call, until, callees, devices: BTreeMap::new(), left: BTreeSet::new(), then, picture: None };
         inviting.invite(now, desk);
         inviting
     }
@@ -73,12 +76,14 @@ impl Inviting {
                 self.invite(now, desk);
                 State::Inviting(self)
             }
+            Input::Picture { call, jpeg } if call == self.call.id => self.pictured(jpeg, desk),
             Input::Tick => self.tick(now, desk),
             Input::Pressed(_)
             | Input::Link { .. }
             | Input::SignalingDown
             | Input::NetworkChanged
             | Input::Presence { .. }
+            | Input::Picture { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Inviting(self),
         }
@@ -164,6 +169,7 @@ impl Inviting {
                 line.start_over(&mut desk.out);
             }
             desk.show_door(&self.call.id, &from);
+            self.show_picture(&from, desk);
             return;
         }
         if self.devices.len() >= MOST_DEVICES {
@@ -181,8 +187,24 @@ impl Inviting {
             line.offer_next(&mut desk.out);
         }
         desk.show_door(&self.call.id, &from);
+        self.show_picture(&from, desk);
         self.devices.insert(from, line);
         desk.out.push(super::Effect::Show);
+    }
+
+    /// Those who ring see it now, those who come later when they do.
+    fn pictured(mut self, jpeg: String, desk: &mut Desk) -> State {
+        self.picture = Some(jpeg);
+        for device in self.devices.keys() {
+            self.show_picture(device, desk);
+        }
+        State::Inviting(self)
+    }
+
+    fn show_picture(&self, to: &Address, desk: &mut Desk) {
+        if let Some(jpeg) = &self.picture {
+            desk.out.send(to.clone(), Message::Picture { call: self.call.id.clone(), jpeg: jpeg.clone() });
+        }
     }
 
     /// The first accept wins; everybody else is told who won.

@@ -80,6 +80,7 @@ impl Ringing {
             | Input::SignalingDown
             | Input::NetworkChanged
             | Input::Presence { .. }
+            | Input::Picture { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Ringing(self),
         }

@@ -90,6 +90,7 @@ impl Talking {
             }
             Input::Pressed(Action::Call { .. } | Action::CallInTurn { .. } | Action::Accept)
             | Input::Pressed(Action::Unlock { .. } | Action::DoNotDisturb { .. })
+            | Input::Picture { .. }
             | Input::Door(_)
             | Input::LocalTime(_)
             | Input::Link { .. }

@@ -24,6 +24,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
         4 => (call(), peer(), 1..4u32, event()).prop_map(|(call, peer, number, event)| {
             Input::Link { link: LinkId { call, peer, number }, event }
         }),
+        1 => call().prop_map(|call| Input::Picture { call, jpeg: "/9j/".to_owned() }),
         2 => door_event().prop_map(Input::Door),
         1 => (prop::sample::select(Weekday::ALL.to_vec()), 0..1440u16).prop_map(|(day, minute)| {
             Input::LocalTime(LocalTime { day, minute })
@@ -159,6 +160,7 @@ fn door_message() -> impl Strategy<Value = Message> {
             Message::Command { call, name, nonce, challenge }
         }),
         1 => (call(), state, any::<bool>()).prop_map(|(call, state, tamper)| Message::Door { call, state, tamper }),
+        1 => call().prop_map(|call| Message::Picture { call, jpeg: "/9j/".to_owned() }),
         1 => (call(), id(&["n1"]), id(&["c1"])).prop_map(|(call, nonce, challenge)| {
             Message::Challenge { call, nonce, challenge, remaining_ms: 5000 }
         }),
@@ -229,13 +231,14 @@ fn name(input: &Input) -> String {
             DoorEvent::Tamper(_) => "tamper",
         }
         .to_owned(),
+        Input::Picture { .. } => "picture taken".to_owned(),
         Input::LocalTime(_) => "local time".to_owned(),
         Input::Tick => "tick".to_owned(),
     }
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 55;
+const NAMES: usize = 57;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {
@@ -248,6 +251,7 @@ pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input 
             let peer = peer.cloned().unwrap_or(link.peer);
             Input::Link { link: LinkId { call: call.clone(), peer, number: link.number }, event }
         }
+        Input::Picture { jpeg, .. } => Input::Picture { call: call.clone(), jpeg },
         Input::Presence { peer: drawn, online } => Input::Presence { peer: peer.cloned().unwrap_or(drawn), online },
         other => other,
     }
@@ -266,6 +270,7 @@ fn set_call(message: &mut Message, to: &CallId) {
         | Message::Answer { call, .. }
         | Message::Candidate { call, .. }
         | Message::Media { call, .. }
+        | Message::Picture { call, .. }
         | Message::Door { call, .. }
         | Message::Command { call, .. }
         | Message::Challenge { call, .. }

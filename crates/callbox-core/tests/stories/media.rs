@@ -1,10 +1,10 @@
 //! Links: who is heard and seen, when, and what happens when one breaks.
 
-use callbox_core::protocol::{Agent, EarlyMedia, EndReason};
-use callbox_core::station::{Action, Flow, LinkEvent, LinkFailure, MediaOrder, Phase, Policy};
+use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Message};
+use callbox_core::station::{Action, Flow, Input, LinkEvent, LinkFailure, MediaOrder, Phase, Policy};
 
 use super::{the_door_rings_anna, the_door_talks_with_anna};
-use crate::street::{Street, ms, secs};
+use crate::street::{Street, address, ms, secs};
 
 const CLOSED: Flow = Flow { send_audio: false, send_video: false, play_audio: false, play_video: false };
 const OPEN: Flow = Flow { send_audio: true, send_video: true, play_audio: true, play_video: true };
@@ -258,4 +258,44 @@ fn a_preview_that_fell_silent_while_it_rang_does_not_count_as_a_link() {
     for name in ["door/panel", "anna/phone"] {
         assert_eq!(street.phase(name), Phase::Idle, "{name}");
     }
+}
+
+fn shows_who_rings(street: &mut Street, name: &str) {
+    let call = street.call_of(name);
+    street.give(&address(name), Input::Picture { call, jpeg: "/9j/".to_owned() });
+    street.pass(secs(1));
+}
+
+fn pictures_of(street: &Street, name: &str) -> usize {
+    street.sent(name).iter().filter(|message| matches!(message, Message::Picture { .. })).count()
+}
+
+#[test]
+fn who_rings_is_shown_to_every_device_that_rings_and_to_nobody_once_it_is_answered() {
+    let mut street = Street::calm();
+    street.panel("door/panel");
+    street.phone("anna/phone");
+    street.phone("anna/desk");
+    street.goes_offline("anna/desk");
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    shows_who_rings(&mut street, "door/panel");
+    assert_eq!(pictures_of(&street, "door/panel"), 1, "one device rings");
+    street.comes_online("anna/desk");
+    street.pass(secs(1));
+    assert_eq!(pictures_of(&street, "door/panel"), 2, "who comes later sees it too");
+    street.accepts("anna/desk");
+    street.pass(secs(1));
+    shows_who_rings(&mut street, "door/panel");
+    shows_who_rings(&mut street, "anna/desk");
+    assert_eq!((pictures_of(&street, "door/panel"), pictures_of(&street, "anna/desk")), (2, 0));
+}
+
+#[test]
+fn a_picture_of_an_earlier_call_is_shown_to_nobody() {
+    let mut street = the_door_rings_anna(&["anna/phone"]);
+    let call = "earlier".parse().unwrap();
+    street.give(&address("door/panel"), Input::Picture { call, jpeg: "/9j/".to_owned() });
+    street.pass(secs(1));
+    assert_eq!(pictures_of(&street, "door/panel"), 0);
 }
