@@ -20,7 +20,7 @@ export async function makeContent(folder, { name, hz }) {
     run('gst-launch-1.0', [
       '-q', 'videotestsrc', `num-buffers=${FRAMES}`, 'pattern=gradient',
       '!', 'video/x-raw,width=640,height=360,framerate=15/1',
-      '!', 'debugqroverlay', `name=${name}`, 'case-sensitive=true', 'pixel-size=7', 'x=50', 'y=50',
+      '!', 'debugqroverlay', `name=${name}`, 'case-sensitive=true', await codeSize(), 'x=50', 'y=50',
       '!', 'jpegenc', 'quality=85', '!', 'filesink', `location=${picture}`,
     ]),
     // Ten seconds hold a whole number of periods: the file repeats without a click.
@@ -30,6 +30,12 @@ export async function makeContent(folder, { name, hz }) {
     ]),
   ]);
   return { picture, sound };
+}
+
+/** A code of three quarters of the picture, in the words of this GStreamer: 1.26 measures it in percent. */
+async function codeSize() {
+  const words = await run('gst-inspect-1.0', ['debugqroverlay']);
+  return words.includes('pixel-size') ? 'pixel-size=7' : 'size=75';
 }
 
 /** Whether this is the tone that was sent. */
