@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// How often an end is looked for.
 const LOOK: Duration = Duration::from_millis(20);
+/// How a child ends that could not become the program and could not tell its parent (glibc's posix_spawn, under an emulator).
+const NOT_STARTED: i32 = 127;
 /// More than any program that is asked here has to say.
 const MOST: u64 = 1024 * 1024;
 
@@ -45,6 +47,9 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<String, Chil
         return Ok(said);
     }
     let complained = complained.join().unwrap_or_default();
+    if status.code() == Some(NOT_STARTED) && said.is_empty() && complained.is_empty() {
+        return Err(ChildError::Start(std::io::Error::other("the system does not run it")));
+    }
     let last = complained.lines().rev().find(|line| !line.trim().is_empty());
     Err(ChildError::Failed(status, last.map(|line| format!(": {line}")).unwrap_or_default()))
 }
