@@ -43,6 +43,7 @@ fn every_example_is_an_envelope_and_every_type_has_one() {
         "media",
         "missed",
         "offer",
+        "picture",
         "ping",
         "pong",
         "presence",
