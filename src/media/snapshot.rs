@@ -41,6 +41,11 @@ pub(crate) fn make(sample: Option<gst::Sample>, reply: oneshot::Sender<Result<Ve
 
 /// Writes pictures as small JPEGs on a thread of its own: enough to know a face, and some 10 KB each.
 pub(crate) fn make_small(samples: Vec<gst::Sample>, reply: oneshot::Sender<Vec<Vec<u8>>>) {
+    if samples.is_empty() {
+        // Nothing to convert; whoever asked may have gone.
+        let _ = reply.send(Vec::new());
+        return;
+    }
     let spawned = thread::Builder::new().name("snapshot".into()).spawn(move || {
         let made = samples.iter().map(|sample| convert(sample, &small(sample)));
         let made =

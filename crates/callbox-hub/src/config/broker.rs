@@ -53,16 +53,17 @@ pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>) -> Checked<
                 ));
             }
         };
-    let is_gateway = match &table.login {
-        None => false,
-        Some(login) => text(source, "broker.login", login, LOGIN, |t| match t {
+    let is_gateway = |login| {
+        text(source, "broker.login", login, LOGIN, |t| match t {
             "ticket" => Some(false),
             "gateway" => Some(true),
             _ => None,
-        })?,
+        })
     };
-    let login = match (is_gateway, &table.login) {
-        (true, Some(login)) => LoginBy::Gateway(credentials(source, table, login, identity.is_some(), &urls)?),
+    let login = match &table.login {
+        Some(login) if is_gateway(login)? => {
+            LoginBy::Gateway(credentials(source, table, login, identity.is_some(), &urls)?)
+        }
         _ => LoginBy::Ticket,
     };
     let keep_alive = number(source, "broker.keep_alive_s", table.keep_alive_s.as_ref(), 15, 5..=300)?;
