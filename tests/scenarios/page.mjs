@@ -51,6 +51,11 @@ export class Page {
     page.on('console', (message) => this.#keep(`${message.type()}: ${message.text()}`));
     page.on('pageerror', (error) => this.#keep(`error: ${error.stack ?? error.message}`));
     page.on('crash', () => this.#keep('the page has crashed'));
+    page.on('websocket', (socket) => {
+      socket.on('framesent', ({ payload }) => this.#keep(`says ${gist(payload)}`));
+      socket.on('framereceived', ({ payload }) => this.#keep(`is told ${gist(payload)}`));
+      socket.on('close', () => this.#keep('its line is closed'));
+    });
   }
 
   /** Goes to this address and waits until it can call and be called. */
@@ -224,13 +229,23 @@ export class Page {
     return this.#context.close();
   }
 
-  /** The last lines of its console. */
+  /** The last lines of its console, and of what it said and was told. */
   tail(count) {
     return this.#lines.slice(-count);
   }
 
   #keep(line) {
-    this.#lines.push(line);
+    this.#lines.push(`${new Date().toISOString()} ${line}`);
     if (this.#lines.length > KEPT_LINES) this.#lines.shift();
+  }
+}
+
+/** What a message is about; never all of it: the first one holds a ticket. */
+function gist(payload) {
+  try {
+    const { type, call, reason, code, online, user, text } = JSON.parse(payload);
+    return [type, call?.slice(0, 8), reason, code, user, online, text].filter((part) => part !== undefined && part !== '').join(' ');
+  } catch {
+    return 'what is no envelope';
   }
 }

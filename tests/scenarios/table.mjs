@@ -52,8 +52,9 @@ export class Table {
     return row;
   }
 
-  /** Prints the closing line, writes the JSON, and tells whether everything held. */
+  /** Prints what failed once more, for whoever sees only the end, and the closing line, writes the JSON, and tells whether everything held. */
   async close(file) {
+    for (const { name, reason } of this.#rows.filter(({ result }) => result === 'FAIL')) console.log(`FAIL ${name}: ${reason}`);
     const count = (result) => this.#rows.filter((row) => row.result === result).length;
     console.log(`${count('ok')} passed, ${count('FAIL')} failed, ${count('SKIPPED')} skipped, ${count('n/a')} not applicable`);
     if (file) await writeFile(file, `${JSON.stringify({ transport: this.#transport, rows: this.#rows }, null, 2)}\n`);
