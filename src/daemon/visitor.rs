@@ -72,7 +72,7 @@ impl Pictures {
 /// The picture for those who are rung: the newest one, as soon as there is one.
 async fn show(media: Arc<Media>, call: CallId) -> Option<Input> {
     for _ in 0..LOOKS {
-        if let Some(jpeg) = media.history().await.pop() {
+        if let Some(jpeg) = media.history(1).await.pop() {
             let jpeg = STANDARD.encode(jpeg);
             if jpeg.len() > MAX_PICTURE {
                 tracing::debug!(characters = jpeg.len(), "the visitor's picture is too large to be sent");
@@ -87,11 +87,10 @@ async fn show(media: Arc<Media>, call: CallId) -> Option<Input> {
 
 /// Keeps the pictures of a call that has just begun.
 async fn remember(media: Arc<Media>, album: Album, call: CallId) {
-    let mut earlier = media.history().await;
-    let at = earlier.pop();
-    let before = if earlier.is_empty() { None } else { Some(earlier.swap_remove(0)) };
+    let mut earlier = media.history(2).await;
+    let (at, before) = (earlier.pop(), earlier.pop());
     tokio::time::sleep(AFTER).await;
-    let after = media.history().await.pop();
+    let after = media.history(1).await.pop();
     let pictures = [(Moment::Before, before), (Moment::At, at), (Moment::After, after)];
     let kept = tokio::task::spawn_blocking(move || {
         let name = call.to_string();

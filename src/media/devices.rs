@@ -243,9 +243,9 @@ impl Devices {
         self.capture.as_ref().map_or(0, Capture::frames)
     }
 
-    /// The camera's last pictures, oldest first.
-    pub(crate) fn history(&self) -> Vec<gst::Sample> {
-        self.capture.as_ref().map(|capture| capture.history.pictures()).unwrap_or_default()
+    /// At most so many of the camera's last pictures, oldest first.
+    pub(crate) fn history(&self, most: usize) -> Vec<gst::Sample> {
+        self.capture.as_ref().map(|capture| capture.history.pictures(most)).unwrap_or_default()
     }
 
     /// What each capturing pipeline has given so far.

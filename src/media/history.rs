@@ -1,6 +1,7 @@
 //! The last seconds of the camera, a picture every half second: what was before a button was pressed.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gstreamer as gst;
@@ -10,10 +11,25 @@ use gstreamer::prelude::*;
 const EVERY: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 /// So many are remembered: two seconds.
 const KEPT: usize = 5;
+/// The time of a picture that is not there: later than all that are.
+const NONE: u64 = u64::MAX;
 
 /// What a camera gave lately.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct History(Arc<Mutex<VecDeque<gst::Sample>>>);
+pub(crate) struct History(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// The time of the newest picture in nanoseconds, so that a frame that is not remembered takes no lock.
+    newest: AtomicU64,
+    kept: Mutex<VecDeque<gst::Sample>>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self { newest: AtomicU64::new(NONE), kept: Mutex::default() }
+    }
+}
 
 impl History {
     /// Remembers what passes a pad. Frames are copied: a camera has few buffers, and would run out of them.
@@ -27,22 +43,23 @@ impl History {
         });
     }
 
-    /// The pictures, oldest first.
-    pub(crate) fn pictures(&self) -> Vec<gst::Sample> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    /// At most so many of the pictures, evenly apart, oldest first; the newest one is among them.
+    pub(crate) fn pictures(&self, most: usize) -> Vec<gst::Sample> {
+        let kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = kept.len().saturating_sub(1);
+        let wanted = most.min(kept.len());
+        (0..wanted).rev().filter_map(|back| kept.get(newest - back * newest / (wanted - 1).max(1))).cloned().collect()
     }
 
     fn remember(&self, buffer: &gst::BufferRef, caps: &gst::Caps) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = kept.back().and_then(|sample| sample.buffer()?.pts());
-        let is_due = match (last, buffer.pts()) {
-            (Some(last), Some(now)) => now >= last + EVERY || now < last,
-            _ => true,
-        };
-        if !is_due {
+        let now = buffer.pts().map_or(NONE, gst::ClockTime::nseconds);
+        let newest = self.0.newest.load(Ordering::Relaxed);
+        if (newest..newest.saturating_add(EVERY.nseconds())).contains(&now) {
             return;
         }
         let Ok(copy) = buffer.copy_deep() else { return };
+        self.0.newest.store(now, Ordering::Relaxed);
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back(gst::Sample::builder().buffer(&copy).caps(caps).build());
         if kept.len() > KEPT {
             kept.pop_front();
@@ -64,8 +81,15 @@ mod tests {
             buffer.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(40 * number));
             history.remember(&buffer, &caps);
         }
-        let times: Vec<_> =
-            history.pictures().iter().map(|sample| sample.buffer().unwrap().pts().unwrap().mseconds()).collect();
-        assert_eq!(times, [1560, 2080, 2600, 3120, 3640]);
+        let times = |most| -> Vec<_> {
+            let pictures = history.pictures(most);
+            pictures.iter().map(|sample| sample.buffer().unwrap().pts().unwrap().mseconds()).collect()
+        };
+        assert_eq!(times(100), [1560, 2080, 2600, 3120, 3640]);
+        assert_eq!(times(3), [1560, 2600, 3640]);
+        assert_eq!(times(2), [1560, 3640]);
+        assert_eq!(times(1), [3640]);
+        assert!(times(0).is_empty());
+        assert!(History::default().pictures(2).is_empty());
     }
 }

@@ -62,8 +62,8 @@ pub(crate) enum Note {
     Volume,
     /// Somebody wants a picture.
     Snapshot(Picture, oneshot::Sender<Result<Vec<u8>, SnapshotError>>),
-    /// Somebody wants the camera's last pictures.
-    History(oneshot::Sender<Vec<Vec<u8>>>),
+    /// Somebody wants so many of the camera's last pictures.
+    History(usize, oneshot::Sender<Vec<Vec<u8>>>),
     /// The edge ends.
     Stop(oneshot::Sender<()>),
 }

@@ -164,10 +164,11 @@ impl Media {
         }
     }
 
-    /// The camera's last two seconds as small JPEG pictures, oldest first. Empty while it does not run.
-    pub async fn history(&self) -> Vec<Vec<u8>> {
+    /// At most so many small JPEG pictures of the camera's last two seconds, evenly apart, oldest first; the newest one is among
+    /// them. Empty while the camera does not run.
+    pub async fn history(&self, most: usize) -> Vec<Vec<u8>> {
         let (reply, pictures) = oneshot::channel();
-        self.inbox.tell(Note::History(reply));
+        self.inbox.tell(Note::History(most, reply));
         match tokio::time::timeout(SNAPSHOT, pictures).await {
             Ok(Ok(pictures)) => pictures,
             _ => Vec::new(),

@@ -146,7 +146,7 @@ impl Owner {
             }
             Note::Volume => self.settle_volume(),
             Note::Snapshot(what, reply) => self.snapshot(what, reply),
-            Note::History(reply) => snapshot::make_small(self.devices.history(), reply),
+            Note::History(most, reply) => snapshot::make_small(self.devices.history(most), reply),
         }
     }
 
@@ -223,7 +223,7 @@ impl Owner {
         let sample: Option<gst::Sample> = match what {
             Picture::Camera => {
                 let sent = self.devices.encoders().find_map(|encode| encode.picture());
-                sent.or_else(|| self.devices.history().pop())
+                sent.or_else(|| self.devices.history(1).pop())
             }
             Picture::Screen => self.devices.display.as_ref().and_then(|display| display.picture()),
         };
