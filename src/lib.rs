@@ -12,5 +12,6 @@ pub mod media;
 pub mod network;
 pub mod panel;
 pub mod record;
+pub mod rung;
 pub mod signaling;
 pub mod ticket_cli;

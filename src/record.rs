@@ -22,6 +22,13 @@ pub struct Settings {
     pub max_entries: usize,
 }
 
+impl Settings {
+    /// Where an invite is kept that rings and is not decided: beside the records.
+    pub fn ringing(&self) -> Option<PathBuf> {
+        self.path.as_ref().map(|path| path.with_extension("ringing"))
+    }
+}
+
 /// A call, with the time of day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {

@@ -38,6 +38,7 @@ const LADDER: &[Crate] = &[
             ("network", &[]),
             ("control", &["core::ids", "core::protocol"]),
             ("record", &["core::station"]),
+            ("rung", &["core::ids", "core::protocol"]),
             ("album", &[]),
             ("journald", &[]),
             // Above them: settings of the edges, made from a file.
@@ -68,6 +69,7 @@ const LADDER: &[Crate] = &[
                     "panel",
                     "control",
                     "record",
+                    "rung",
                     "album",
                     "config",
                 ],

@@ -16,6 +16,7 @@ use crate::media::{self, Media};
 use crate::network::{self, Network};
 use crate::panel::{self, Panel};
 use crate::record::{self, Records};
+use crate::rung::Rung;
 use crate::signaling::{self, Signaling};
 
 const QUEUE: usize = 256;
@@ -27,6 +28,7 @@ pub(super) struct Edges {
     pub(super) media: Arc<Media>,
     pub(super) signaling: Signaling,
     pub(super) records: Records,
+    pub(super) rung: Rung,
     pub(super) album: Option<Album>,
     pub(super) monitors: broadcast::Sender<Arc<str>>,
     panel: Panel,
@@ -62,6 +64,7 @@ impl Edges {
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;
+        let rung = Rung::start(settings.records.ringing()).await;
         let records = Records::start(settings.records);
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
@@ -76,7 +79,10 @@ impl Edges {
             network: network_inbox,
             configurations,
         };
-        Ok((Self { media, signaling, records, album, monitors, panel, _control: control, _network: network }, inbox))
+        Ok((
+            Self { media, signaling, records, rung, album, monitors, panel, _control: control, _network: network },
+            inbox,
+        ))
     }
 
     /// An order for the media edge; never waits.
@@ -99,7 +105,8 @@ impl Edges {
         self.media.set_ice_servers(servers);
     }
 
-    /// Another place for records, from now on; what waits is still written to the old one.
+    /// Another place for records, from now on; what waits is still written to the old one. What rings is kept where it was until the
+    /// next start.
     pub(super) fn set_records(&mut self, settings: record::Settings) {
         let old = std::mem::replace(&mut self.records, Records::start(settings));
         tokio::spawn(old.stop());
@@ -107,7 +114,7 @@ impl Edges {
 
     /// Ends them all, bounded in time.
     pub(super) async fn stop(self) {
-        let Self { media, signaling, records, panel, .. } = self;
+        let Self { media, signaling, records, rung, panel, .. } = self;
         // Before anything that may take its time: the door closes.
         panel.stop().await;
         let media_stop = async {
@@ -119,7 +126,8 @@ impl Edges {
             }
         };
         let records_stop = async {
-            if tokio::time::timeout(RECORDS_STOP, records.stop()).await.is_err() {
+            let stop = async { tokio::join!(records.stop(), rung.stop()) };
+            if tokio::time::timeout(RECORDS_STOP, stop).await.is_err() {
                 tracing::warn!("the disk is too slow: the last call records may be lost");
             }
         };

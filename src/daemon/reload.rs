@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::clock::WallClock;
 use super::shell::Shell;
 use super::systemd;
+use crate::album::Album;
 use crate::config::{ConfigError, Settings};
 
 /// A file that was read again.
@@ -60,6 +61,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Change {
     differs("camera, microphone, speaker, screen, video, network", old.media != new.media, true);
     differs("network.ice_servers", old.ice_servers != new.ice_servers, true);
     differs("records", old.records != new.records, true);
+    differs("snapshots", old.album != new.album, true);
     differs("log", old.log != new.log, true);
     differs("user, signaling", old.signaling != new.signaling, false);
     differs("buttons, door", old.panel != new.panel, false);
@@ -92,6 +94,7 @@ impl Shell {
         if old.records != new.records {
             self.edges.set_records(new.records.clone());
         }
+        self.edges.album = Album::open(new.album.clone());
         if old.log != new.log {
             (self.set_log)(&new.log);
         }

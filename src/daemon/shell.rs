@@ -116,6 +116,10 @@ impl Shell {
     /// One input; says whether anything came of it.
     fn handle(&mut self, input: Input) -> bool {
         let name = name_of(&input);
+        let invite = match &input {
+            Input::Heard { from, message: message @ Message::Invite { .. } } => Some((from.clone(), message.clone())),
+            _ => None,
+        };
         let before = self.station.phase();
         self.station.handle(Instant::now(), input);
         let (mut effects, mut call) = (0, None);
@@ -128,6 +132,8 @@ impl Shell {
             let (media, album) = (&self.edges.media, self.edges.album.as_ref());
             self.pictures.begin(call, media, album, self.settings.album.send);
         }
+        let rings = view.call.as_ref().filter(|_| view.phase == Phase::Ringing);
+        self.edges.rung.settle(invite, rings.map(|call| &call.call));
         let phase = view.phase.as_str();
         let call = view.call.map(|view| view.call).or(call).map(|call| call.to_string()).unwrap_or_default();
         if before == view.phase {
@@ -194,6 +200,9 @@ impl Shell {
                 self.journal.tell("signaling", || json!({ "state": "up" }));
                 self.outlook.signaling(true);
                 self.handle(Input::SignalingUp);
+                if let Some((from, message)) = self.edges.rung.back() {
+                    self.handle(Input::Heard { from, message });
+                }
                 self.become_ready("signalling is up");
             }
             signaling::Event::Down { reason } => {

@@ -61,6 +61,25 @@ async function startsAgainWhileItRings(street) {
   await talking(anna, door);
 }
 
+/** The panel's process is gone while it rings, and back: it rings on, once more. */
+async function killedWhileItRings(street) {
+  const door = await street.ownDoor();
+  const anna = await street.other();
+  await anna.call('door');
+  await door.phase('ringing');
+  await door.vanish();
+  await door.start();
+  await door.phase('ringing');
+  assert.equal(await anna.phaseNow(), 'inviting');
+  await door.accept();
+  await talking(anna, door);
+  await anna.hangup();
+  await endedAt(door, 'hangup');
+  await door.vanish();
+  await door.start();
+  await stays(door, 'idle', 1_500);
+}
+
 /** Both press at the same moment, and neither invite has arrived by then: one call, no busy. */
 async function glare(street) {
   const wire = await street.wire();
@@ -73,12 +92,13 @@ async function glare(street) {
   assert.equal(await anna.missed(), 0, 'nothing was missed');
 }
 
-const acknowledged = 'a broker gives a panel once what it has acknowledged';
+const declines = 'a panel that is asked to stop declines first; for one that is killed there is a row';
 
 export default [
   { name: 'answered elsewhere', run: answeredElsewhere },
   { name: 'panel back before the deadline', run: backInTime, quick: true },
   { name: 'panel back after the deadline', run: backTooLate },
-  { name: 'anna starts again while it rings', run: startsAgainWhileItRings, quick: true, notOver: { mqtt: acknowledged } },
+  { name: 'anna starts again while it rings', run: startsAgainWhileItRings, quick: true, notOver: { mqtt: declines } },
+  { name: 'panel killed while it rings', run: killedWhileItRings, quick: true },
   { name: 'both call at once', run: glare, quick: true },
 ];
