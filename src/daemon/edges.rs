@@ -64,13 +64,16 @@ impl Edges {
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;
-        let rung = Rung::start(settings.records.ringing()).await;
+        let mut rung = Rung::start(settings.records.ringing()).await;
         let records = Records::start(settings.records);
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
         let album = Album::open(settings.album);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
+        if let Some((from, message)) = rung.back() {
+            signaling.rang(from, message);
+        }
         let inbox = Inbox {
             signaling: signaling_inbox,
             media: media_inbox,

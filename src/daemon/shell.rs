@@ -200,9 +200,6 @@ impl Shell {
                 self.journal.tell("signaling", || json!({ "state": "up" }));
                 self.outlook.signaling(true);
                 self.handle(Input::SignalingUp);
-                if let Some((from, message)) = self.edges.rung.back() {
-                    self.handle(Input::Heard { from, message });
-                }
                 self.become_ready("signalling is up");
             }
             signaling::Event::Down { reason } => {

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::reach::Reach;
 use super::status::Board;
-use super::{Event, Order, Settings};
+use super::{Event, Order, Rang, Settings};
 
 /// How many sent messages are remembered, so that a `result` can be told by what it speaks of.
 const SENT: usize = 64;
@@ -38,6 +38,8 @@ pub(super) struct Exchange {
     pub(super) reach: Reach,
     /// Somebody asked to stop, and wants to hear when it is done.
     pub(super) stopping: Option<oneshot::Sender<()>>,
+    /// To be heard once more.
+    pub(super) rang: Option<Box<Rang>>,
     settings: Settings,
     ids: IdSource,
     seen: Arc<Mutex<Seen>>,
@@ -61,6 +63,7 @@ impl Exchange {
             board,
             reach: Reach::default(),
             stopping: None,
+            rang: None,
             settings: settings.clone(),
             ids: IdSource::new(seed),
             seen: Arc::default(),
@@ -92,6 +95,7 @@ impl Exchange {
                 self.watched = Some(users);
                 self.watch_due = true;
             }
+            Order::Rang(rang) => self.rang = Some(rang),
             Order::Lost(addresses) => self.reach.lost(addresses),
             Order::Back => self.reach.back(),
             Order::Stop(done) => self.stopping = Some(done),

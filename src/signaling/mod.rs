@@ -18,7 +18,7 @@ mod url;
 mod websocket;
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, AppId, CallId, DeviceId, EnvelopeId, Target, UserId};
 use callbox_core::protocol::{Envelope, IceServer, Media, Message, ResultCode};
@@ -135,11 +135,22 @@ enum Order {
     /// Send this, under the id that it has.
     Put(Envelope),
     Watch(Vec<UserId>),
+    /// This rang when the daemon before this one ended.
+    Rang(Box<Rang>),
     /// These addresses of ours are gone.
     Lost(Vec<IpAddr>),
     /// There are addresses that were not there before.
     Back,
     Stop(oneshot::Sender<()>),
+}
+
+/// An invite that is not decided.
+#[derive(Debug)]
+struct Rang {
+    from: Address,
+    message: Message,
+    /// When it had the time that it names.
+    since: Instant,
 }
 
 /// The signalling edge. Ends its task when stopped or dropped.
@@ -175,6 +186,11 @@ impl Signaling {
     /// Watches the presence of exactly these users, over reconnects too.
     pub fn watch(&self, users: Vec<UserId>) {
         self.order(Order::Watch(users));
+    }
+
+    /// This invite rang, undecided, when the daemon before this one ended: it is heard once more where no server gives it again.
+    pub fn rang(&self, from: Address, message: Message) {
+        self.order(Order::Rang(Box::new(Rang { from, message, since: Instant::now() })));
     }
 
     /// These addresses of this machine are gone: what stands on them is left at once.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
 use callbox_core::ids::Address;
-use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Instance, Login, Renewal, Tls};
+use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Instance, Login, Opened, Renewal, Tls};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
@@ -14,7 +14,7 @@ use super::exchange::Exchange;
 use super::keep::{End, Transport};
 use super::reach::way_out;
 use super::status::State;
-use super::{Order, Settings};
+use super::{Order, Rang, Settings};
 
 /// Two minutes of attempts at most 4 s apart, then up to 15 s.
 const HOPEFUL: u32 = 40;
@@ -153,6 +153,9 @@ impl Session<'_> {
                 }
                 exchange.board.enter(State::Up);
                 exchange.logged_in(Instant::now(), self.mqtt.address(), Vec::new()).await;
+                if let Some(rang) = exchange.rang.take() {
+                    self.ring_on(*rang);
+                }
             }
             Event::Heard(opened) => exchange.hear(opened.from, &opened.id, opened.message).await,
             Event::NotUnderstood { error, .. } => exchange.not_understood(Instant::now(), error),
@@ -165,6 +168,11 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    fn ring_on(&mut self, Rang { from, message, since }: Rang) {
+        let id = "rang".parse().expect("four letters are an envelope id");
+        self.connection.give_again(since, Opened { from, to: self.mqtt.address().into(), id, message });
     }
 
     /// A ticket is renewed when nothing is under way.

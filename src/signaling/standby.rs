@@ -137,7 +137,8 @@ impl Pair {
             }
             Order::Lost(addresses) => self.ways.iter().for_each(|way| give(way, Order::Lost(addresses.clone()))),
             Order::Back => self.ways.iter().for_each(|way| give(way, Order::Back)),
-            Order::Stop(_) => {}
+            // The hub gives it again by itself.
+            Order::Rang(_) | Order::Stop(_) => {}
         }
     }
 

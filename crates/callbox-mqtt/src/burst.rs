@@ -28,6 +28,12 @@ impl Burst {
         self.open = Some((now, now));
     }
 
+    /// Holds an invite that this device has had before; `since` says when it had the time that it names.
+    pub(crate) fn give_again(&mut self, now: Instant, since: Instant, invite: Opened) {
+        self.open.get_or_insert((now, now));
+        self.held.push((since, invite));
+    }
+
     /// Takes a message; gives it back when it need not wait.
     pub(crate) fn take(&mut self, now: Instant, opened: Opened) -> Option<Opened> {
         let Some((_, last)) = &mut self.open else { return Some(opened) };
@@ -118,6 +124,18 @@ mod tests {
         assert_eq!(burst.held.len(), 1);
         burst.take(now, opened(cancel("c")));
         assert_eq!(burst.end(now), []);
+    }
+
+    #[test]
+    fn an_invite_that_is_given_again_waits_for_its_cancel() {
+        let (mut burst, start) = (Burst::default(), Instant::now());
+        let up = start + QUIET;
+        burst.give_again(up, start, invite(1000));
+        assert_eq!(burst.deadline(), Some(up + QUIET));
+        assert_eq!(burst.end(up + QUIET), [invite(400)]);
+        burst.give_again(up, start, invite(1000));
+        burst.take(up, opened(Message::Cancel { call: "c".parse().unwrap(), reason: EndReason::Cancelled, by: None }));
+        assert_eq!(burst.end(up + QUIET), []);
     }
 
     #[test]

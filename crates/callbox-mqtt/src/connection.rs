@@ -17,8 +17,9 @@ use crate::burst::Burst;
 use crate::delivery;
 use crate::end::{self, End};
 use crate::event::{Event, Outcome};
+use crate::instance::Instance;
 use crate::link::{Failure, Link};
-use crate::opened;
+use crate::opened::{self, Opened};
 use crate::options::{self, Login, WINDOW};
 use crate::tls::Tls;
 use crate::topic::{self, Party, Topic};
@@ -28,14 +29,6 @@ const PRESENCE: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// How long a resumed session waits to hear whether the same device has logged in elsewhere meanwhile. Stored messages come at once.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// One login of a device over all its connections: by it a connection that broke is told from one that another login ended. Brokers
-/// should say so (`Session taken over`), but Mosquitto 2.0 only hangs up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
-    here: EnvelopeId,
-    gone: EnvelopeId,
-}
 
 /// One connection, or the attempt at one.
 pub struct Connection {
@@ -87,7 +80,7 @@ impl Connection {
             tls,
             password: password.into(),
             clean_start,
-            instance: Instance { here: ids.envelope(), gone: ids.envelope() },
+            instance: Instance::new(&mut ids),
             resumed: false,
             seen: false,
             look_until: None,
@@ -183,6 +176,12 @@ impl Connection {
     /// Watches everybody's presence, as [`Connection::watch`] does. Every app's crosses the wire; those of others are not told.
     pub fn watch_all(&mut self) -> bool {
         self.watch_filters(BTreeSet::from([topic::ALL_PRESENCES.to_owned()]))
+    }
+
+    /// Gives an invite out once more that was acknowledged and is not decided, unless its sender takes it back in the next moment: a
+    /// broker gives such a one only once. `since`: when it had the time that it names.
+    pub fn give_again(&mut self, since: Instant, invite: Opened) {
+        self.burst.give_again(Instant::now(), since, invite);
     }
 
     /// Whether the session holds a packet that cannot be read and would come again for ever: open the next one with a clean start.

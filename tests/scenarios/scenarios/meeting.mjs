@@ -73,11 +73,20 @@ async function killedWhileItRings(street) {
   assert.equal(await anna.phaseNow(), 'inviting');
   await door.accept();
   await talking(anna, door);
-  await anna.hangup();
-  await endedAt(door, 'hangup');
+}
+
+/** … and she gives up while it is gone: what is decided does not ring. */
+async function givenUpMeanwhile(street) {
+  const door = await street.ownDoor();
+  const anna = await street.other();
+  await anna.call('door');
+  await door.phase('ringing');
   await door.vanish();
+  await anna.hangup();
+  await endedAt(anna, 'cancelled');
   await door.start();
   await stays(door, 'idle', 1_500);
+  assert.equal(await door.rang(), 0, 'it has not rung again');
 }
 
 /** Both press at the same moment, and neither invite has arrived by then: one call, no busy. */
@@ -100,5 +109,6 @@ export default [
   { name: 'panel back after the deadline', run: backTooLate },
   { name: 'anna starts again while it rings', run: startsAgainWhileItRings, quick: true, notOver: { mqtt: declines } },
   { name: 'panel killed while it rings', run: killedWhileItRings, quick: true },
+  { name: 'given up while the panel is killed', run: givenUpMeanwhile },
   { name: 'both call at once', run: glare, quick: true },
 ];
