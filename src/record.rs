@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callbox_core::station::CallRecord;
 use serde::Serialize;
@@ -47,10 +47,22 @@ pub struct Entry {
 impl Entry {
     /// An entry for a call that ends now.
     pub fn now(record: CallRecord, pictures: Vec<PathBuf>) -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ms = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let now = since_1970();
         Self { started_at_ms: ms(now.saturating_sub(record.lasted)), ended_at_ms: ms(now), pictures, record }
     }
+}
+
+/// The time of day as it is written down: milliseconds since 1970 (UTC).
+pub fn now_ms() -> u64 {
+    ms(since_1970())
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The writer of records: a task that owns the file.

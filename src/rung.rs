@@ -5,13 +5,14 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{Address, CallId, EnvelopeId};
 use callbox_core::protocol::{Envelope, Message};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+use crate::record::now_ms;
 
 /// For its owner only: it says who calls whom.
 const MODE: u32 = 0o600;
@@ -21,8 +22,6 @@ const MODE: u32 = 0o600;
 pub struct Rung {
     /// What rings now and is on disk, or soon will be.
     rings: Option<CallId>,
-    /// What rang when the last daemon ended.
-    before: Option<Kept>,
     text: watch::Sender<Option<String>>,
     task: Option<JoinHandle<()>>,
 }
@@ -37,10 +36,11 @@ struct Kept {
 }
 
 impl Rung {
-    /// Reads what the file holds. Without one nothing is remembered.
-    pub async fn start(path: Option<PathBuf>) -> Self {
+    /// Starts, and gives what rang when the daemon before this one ended, with the time that is left; its inviter tells when it is
+    /// over. Without a file nothing is remembered.
+    pub async fn start(path: Option<PathBuf>) -> (Self, Option<(Address, Message)>) {
         let (text, mut changes) = watch::channel(None);
-        let Some(path) = path else { return Self { rings: None, before: None, text, task: None } };
+        let Some(path) = path else { return (Self { rings: None, text, task: None }, None) };
         let before = match tokio::fs::read(&path).await {
             Ok(bytes) => Kept::read(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -62,16 +62,11 @@ impl Rung {
                 }
             }
         });
-        Self { rings: None, before, text, task: Some(task) }
-    }
-
-    /// What rang when the daemon before this one ended, with the time that is left; once. Its inviter tells when it is over.
-    pub fn back(&mut self) -> Option<(Address, Message)> {
-        let before = self.before.take()?;
-        if self.rings.is_none() {
-            self.text.send_replace(None);
+        if before.is_some() {
+            // Once.
+            text.send_replace(None);
         }
-        before.left(now_ms())
+        (Self { rings: None, text, task: Some(task) }, before.and_then(|kept| kept.left(now_ms())))
     }
 
     /// The station has handled an input: `invite` when that was one, `rings` is the call that rings here now.
@@ -136,11 +131,6 @@ fn write(path: &Path, text: Option<&str>) -> io::Result<()> {
     }
 }
 
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use callbox_core::protocol::{Agent, EarlyMedia, Kind, Media};
@@ -172,26 +162,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calls.ringing");
         let call: CallId = "c".parse().unwrap();
-        let mut rung = Rung::start(Some(path.clone())).await;
-        assert!(rung.back().is_none());
+        let (mut rung, before) = Rung::start(Some(path.clone())).await;
+        assert!(before.is_none());
         rung.settle(Some(invite("other", 30_000)), Some(&call));
         rung.settle(Some(invite("c", 30_000)), Some(&call));
         rung.settle(None, Some(&call));
         rung.stop().await;
 
-        let mut rung = Rung::start(Some(path.clone())).await;
-        let back = left(rung.back()).unwrap();
+        let (rung, before) = Rung::start(Some(path.clone())).await;
+        let back = left(before).unwrap();
         assert!(back <= 30_000 && back > 1_000, "{back}");
-        assert!(rung.back().is_none(), "once");
         rung.stop().await;
         assert!(!path.exists());
+        assert!(Rung::start(Some(path)).await.1.is_none(), "once");
     }
 
     #[tokio::test]
     async fn what_is_decided_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calls.ringing");
-        let mut rung = Rung::start(Some(path.clone())).await;
+        let (mut rung, _) = Rung::start(Some(path.clone())).await;
         let call = "c".parse().unwrap();
         rung.settle(Some(invite("c", 30_000)), Some(&call));
         rung.settle(None, None);
@@ -216,7 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_disk_keeps_nobody_from_ringing() {
-        let mut rung = Rung::start(Some("/dev/full/calls.ringing".into())).await;
+        let (mut rung, _) = Rung::start(Some("/dev/full/calls.ringing".into())).await;
         rung.settle(Some(invite("c", 30_000)), Some(&"c".parse().unwrap()));
         rung.stop().await;
     }

@@ -38,7 +38,7 @@ const LADDER: &[Crate] = &[
             ("network", &[]),
             ("control", &["core::ids", "core::protocol"]),
             ("record", &["core::station"]),
-            ("rung", &["core::ids", "core::protocol"]),
+            ("rung", &["core::ids", "core::protocol", "record"]),
             ("album", &[]),
             ("journald", &[]),
             // Above them: settings of the edges, made from a file.

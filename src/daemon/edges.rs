@@ -64,14 +64,14 @@ impl Edges {
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let control = Control::start(&settings.control, asks, monitors.clone()).await?;
-        let mut rung = Rung::start(settings.records.ringing()).await;
+        let (rung, rang) = Rung::start(settings.records.ringing()).await;
         let records = Records::start(settings.records);
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
         let album = Album::open(settings.album);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
-        if let Some((from, message)) = rung.back() {
+        if let Some((from, message)) = rang {
             signaling.rang(from, message);
         }
         let inbox = Inbox {

@@ -19,7 +19,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{Address, CallId};
 use callbox_core::protocol::{Media, ResultCode};
@@ -28,7 +27,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
 
-use crate::record::Entry;
+use crate::record::{Entry, now_ms};
 
 const MISSED: usize = 20;
 
@@ -109,9 +108,4 @@ impl Journal {
             self.missed.pop_front();
         }
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

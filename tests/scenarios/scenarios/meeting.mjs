@@ -61,13 +61,19 @@ async function startsAgainWhileItRings(street) {
   await talking(anna, door);
 }
 
-/** The panel's process is gone while it rings, and back: it rings on, once more. */
-async function killedWhileItRings(street) {
+/** It rings at a panel whose process is gone then. */
+async function killedRinging(street) {
   const door = await street.ownDoor();
   const anna = await street.other();
   await anna.call('door');
   await door.phase('ringing');
   await door.vanish();
+  return { anna, door };
+}
+
+/** The panel is back in time: it rings on, once more. */
+async function killedWhileItRings(street) {
+  const { anna, door } = await killedRinging(street);
   await door.start();
   await door.phase('ringing');
   assert.equal(await anna.phaseNow(), 'inviting');
@@ -77,11 +83,7 @@ async function killedWhileItRings(street) {
 
 /** … and she gives up while it is gone: what is decided does not ring. */
 async function givenUpMeanwhile(street) {
-  const door = await street.ownDoor();
-  const anna = await street.other();
-  await anna.call('door');
-  await door.phase('ringing');
-  await door.vanish();
+  const { anna, door } = await killedRinging(street);
   await anna.hangup();
   await endedAt(anna, 'cancelled');
   await door.start();
