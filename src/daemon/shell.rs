@@ -272,6 +272,10 @@ impl Shell {
                 self.journal.tell("recovered", || json!({ "device": device }));
                 self.outlook.recovered(&format!("{device:?}"));
             }
+            media::Event::Adapted { encoder, width, height, fps, reduced } => self.journal.tell(
+                "adapted",
+                || json!({ "encoder": encoder, "width": width, "height": height, "fps": fps, "reduced": reduced }),
+            ),
             media::Event::Drain(why) => {
                 tracing::error!(why, "media hangs: no new call after this one, then a new start");
                 self.draining = true;

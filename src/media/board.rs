@@ -4,6 +4,7 @@ use std::fs;
 
 use serde::Serialize;
 
+use super::encode::EncoderStatus;
 use super::link::LinkStatus;
 use super::outbox::Device;
 
@@ -70,10 +71,12 @@ pub struct Status {
     pub pipelines: Pipelines,
     /// Every pipeline there is, those that are being stopped among them.
     pub pipeline_count: usize,
-    /// The encoders in use, and what each is told in bits a second.
-    pub encoders: Vec<(String, u32)>,
+    /// The encoders in use.
+    pub encoders: Vec<EncoderStatus>,
     /// Raw frames of the camera since it was started.
     pub capture_frames: u64,
+    /// Pictures that reached the display since the screen was started.
+    pub screen_frames: u64,
     /// How loud the speaker is, in percent.
     pub volume: u8,
     /// Each link in figures.

@@ -23,6 +23,8 @@ pub(crate) struct Encoder {
     pub(crate) codec: VideoCodec,
     pub(crate) factory: &'static str,
     pub(crate) properties: &'static [(&'static str, &'static str)],
+    /// The property for the number of threads: software only.
+    pub(crate) threads: Option<&'static str>,
     pub(crate) rate: Rate,
     /// Caps right behind the encoder.
     pub(crate) caps: &'static str,
@@ -36,6 +38,8 @@ pub(crate) struct Decoder {
     pub(crate) codec: VideoCodec,
     pub(crate) factory: &'static str,
     pub(crate) properties: &'static [(&'static str, &'static str)],
+    /// The property for the number of threads.
+    pub(crate) threads: Option<&'static str>,
     /// What whole frames of byte-stream have to pass before it.
     pub(crate) entry: &'static str,
 }
@@ -49,6 +53,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         factory: "mpph264enc",
         // Shared packets must not be recycled by the driver while links still send them.
         properties: &[("header-mode", "each-idr"), ("rc-mode", "cbr"), ("gop", "250"), ("zero-copy-pkt", "false")],
+        threads: None,
         rate: Rate::Property("bps", 1),
         caps: "video/x-h264,profile=baseline",
         hardware: true,
@@ -57,6 +62,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         codec: VideoCodec::H264,
         factory: "vpuenc_h264",
         properties: &[("gop-size", "250")],
+        threads: None,
         rate: Rate::Property("bitrate", 1000),
         caps: "video/x-h264",
         hardware: true,
@@ -65,6 +71,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         codec: VideoCodec::H264,
         factory: "vah264enc",
         properties: &[("rate-control", "cbr"), ("key-int-max", "1024"), ("b-frames", "0")],
+        threads: None,
         rate: Rate::Property("bitrate", 1000),
         caps: BASELINE,
         hardware: true,
@@ -74,6 +81,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
         factory: "v4l2h264enc",
         // A level must be stated or the Raspberry Pi's driver stalls; it has no key frame on demand on 1.22.0.
         properties: &[("extra-controls", "controls,repeat_sequence_header=1,h264_i_frame_period=50")],
+        threads: None,
         rate: Rate::V4l2Control,
         caps: "video/x-h264,profile=constrained-baseline,level=(string)4",
         hardware: true,
@@ -89,6 +97,7 @@ pub(crate) const ENCODERS: &[Encoder] = &[
             ("background-detection", "false"),
             ("slice-mode", "auto"),
         ],
+        threads: Some("multi-thread"),
         rate: Rate::Property("bitrate", 1),
         caps: BASELINE,
         hardware: false,
@@ -102,8 +111,8 @@ pub(crate) const ENCODERS: &[Encoder] = &[
             ("key-int-max", "1024"),
             ("b-adapt", "false"),
             ("vbv-buf-capacity", "120"),
-            ("threads", "2"),
         ],
+        threads: Some("threads"),
         rate: Rate::Property("bitrate", 1000),
         caps: BASELINE,
         hardware: false,
@@ -123,29 +132,33 @@ pub(crate) const ENCODERS: &[Encoder] = &[
             ("buffer-optimal-size", "120"),
             ("error-resilient", "default"),
         ],
+        threads: Some("threads"),
         rate: Rate::Property("target-bitrate", 1),
         caps: "video/x-vp8",
         hardware: false,
     },
 ];
 
-/// In order of preference: software is safer for streams that come and go, and fast enough up to 720 lines.
+/// In order of preference. Software decoders start and stop without a driver, and are fast enough up to 720 lines.
 pub(crate) const DECODERS: &[Decoder] = &[
-    Decoder { codec: VideoCodec::Vp8, factory: "vp8dec", properties: &[("threads", "1")], entry: "identity" },
+    Decoder { codec: VideoCodec::Vp8, factory: "vp8dec", properties: &[], threads: Some("threads"), entry: "identity" },
+    // Its threads decode frames side by side, and each thread delays the picture by one frame.
     Decoder {
         codec: VideoCodec::H264,
         factory: "avdec_h264",
         properties: &[("max-threads", "1"), ("lowres", "0")],
+        threads: None,
         entry: "h264parse",
     },
-    // The parser would split frames of several slices, and the decoder wants whole ones, with a profile.
+    // The parser would split frames of several slices, and the decoder needs whole ones, with a profile.
     Decoder {
         codec: VideoCodec::H264,
         factory: "openh264dec",
         properties: &[],
+        threads: None,
         entry: "capssetter caps=\"video/x-h264,profile=(string)constrained-baseline\"",
     },
-    Decoder { codec: VideoCodec::H264, factory: "v4l2h264dec", properties: &[], entry: "h264parse" },
+    Decoder { codec: VideoCodec::H264, factory: "v4l2h264dec", properties: &[], threads: None, entry: "h264parse" },
 ];
 
 /// Why no coder is at hand.
@@ -181,14 +194,44 @@ pub(crate) fn apply(element: &gst::Element, properties: &[(&str, &str)]) {
     }
 }
 
-impl Encoder {
-    /// Sets a fresh encoder up. Small pictures are encoded by one thread: the workers of libvpx wait for each other by
-    /// spinning, which costs more than it gains there, and far more on a busy board.
-    pub(crate) fn set_up(&self, element: &gst::Element, pixels: u32) {
+/// Returns how many threads a software coder gets for pictures of this many pixels, as libwebrtc decides it.
+///
+/// The workers of libvpx wait for each other by spinning. With fewer than four cores a second worker takes the time that
+/// the other end of the call, the audio and the decoder need, and the picture becomes slower, not faster.
+pub(crate) fn threads(pixels: u32, cores: usize) -> u32 {
+    match pixels {
+        _ if pixels >= 1920 * 1080 && cores > 8 => 8,
+        _ if pixels > 1280 * 960 && cores >= 6 => 3,
+        _ if pixels > 640 * 480 && cores >= 4 => 2,
+        _ => 1,
+    }
+}
+
+/// Returns how many cores this process may use: CPU affinity and the cgroup's quota count.
+fn free_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+impl Decoder {
+    /// Sets a new decoder up. The size of the peer's pictures is not known yet: 720 lines are assumed.
+    pub(crate) fn set_up(&self, element: &gst::Element) {
         apply(element, self.properties);
-        if self.factory == "vp8enc" {
-            let threads = if pixels > 640 * 480 { "2" } else { "1" };
-            super::pipeline::set_if_there(element, "threads", threads);
+        if let Some(property) = self.threads {
+            super::pipeline::set_if_there(element, property, &threads(1280 * 720, free_cores()).to_string());
+        }
+    }
+}
+
+impl Encoder {
+    /// Sets a new encoder up for pictures of this many pixels.
+    pub(crate) fn set_up(&self, element: &gst::Element, pixels: u32) {
+        self.set_up_for(element, pixels, free_cores());
+    }
+
+    fn set_up_for(&self, element: &gst::Element, pixels: u32, cores: usize) {
+        apply(element, self.properties);
+        if let Some(property) = self.threads {
+            super::pipeline::set_if_there(element, property, &threads(pixels, cores).to_string());
         }
     }
 
@@ -201,6 +244,46 @@ impl Encoder {
             Rate::V4l2Control => {
                 let controls = format!("controls,repeat_sequence_header=1,h264_i_frame_period=50,video_bitrate={bits}");
                 element.set_property_from_str("extra-controls", &controls);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HD: u32 = 1280 * 720;
+
+    #[test]
+    fn a_second_thread_needs_a_large_picture_and_four_cores() {
+        for (pixels, cores, expected) in [
+            (HD, 1, 1),
+            (HD, 2, 1),
+            (HD, 3, 1),
+            (HD, 4, 2),
+            (HD, 64, 2),
+            (640 * 480, 64, 1),
+            (1920 * 1080, 4, 2),
+            (1920 * 1080, 6, 3),
+            (1920 * 1080, 9, 8),
+            (3840 * 2160, 2, 1),
+        ] {
+            assert_eq!(threads(pixels, cores), expected, "{pixels} pixels, {cores} cores");
+        }
+    }
+
+    #[test]
+    fn every_software_encoder_takes_the_number_of_threads() {
+        crate::media::warm_up().unwrap();
+        let software = ENCODERS.iter().filter(|encoder| !encoder.hardware);
+        for encoder in software {
+            let property = encoder.threads.unwrap_or_else(|| panic!("{} has no thread property", encoder.factory));
+            let Ok(element) = gst::ElementFactory::make(encoder.factory).build() else { continue };
+            for (cores, expected) in [(2, "1"), (4, "2")] {
+                encoder.set_up_for(&element, HD, cores);
+                let set = element.property_value(property).serialize().unwrap();
+                assert_eq!(set, expected, "{} on {cores} cores", encoder.factory);
             }
         }
     }

@@ -11,9 +11,10 @@ use super::backoff::{Backoff, chance};
 use super::board::{FaultStatus, Pipelines};
 use super::camera::Capture;
 use super::codec;
-use super::encode::Encode;
+use super::encode::{Encode, EncoderStatus};
 use super::inbox::{Inbox, PipelineId};
 use super::outbox::{Device, Event, Outbox};
+use super::overuse::{Direction, Shape};
 use super::pipeline::PipelineError;
 use super::screen::{Display, size};
 use super::settings::{Microphone, Settings, Speaker, VideoCodec};
@@ -259,9 +260,28 @@ impl Devices {
         self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id)
     }
 
-    /// The encoders and what they are told.
-    pub(crate) fn encoder_names(&self) -> Vec<(String, u32)> {
-        self.encoders.iter().map(|encode| (encode.encoder.factory.to_owned(), encode.bitrate())).collect()
+    /// The encoders in figures.
+    pub(crate) fn encoder_status(&mut self) -> Vec<EncoderStatus> {
+        self.encoders.iter_mut().map(Encode::status).collect()
+    }
+
+    /// Gives encoders that cannot keep up smaller or fewer pictures, and more again later.
+    pub(crate) fn adapt(&mut self, now: Instant, outbox: &mut Outbox) {
+        for encode in &mut self.encoders {
+            let Some((direction, Shape { width, height, fps })) = encode.adapt(now, chance()) else { continue };
+            let encoder = encode.encoder.factory;
+            match direction {
+                Direction::Down => tracing::warn!(
+                    encoder,
+                    width,
+                    height,
+                    fps,
+                    "the encoder cannot keep up: picture reduced; choose a smaller `video.size` or `video.fps` if this stays"
+                ),
+                Direction::Up => tracing::info!(encoder, width, height, fps, "the encoder keeps up: picture enlarged"),
+            }
+            outbox.tell(Event::Adapted { encoder, width, height, fps, reduced: direction == Direction::Down });
+        }
     }
 
     /// What is lost.

@@ -14,6 +14,7 @@ use super::camera::raw_caps;
 use super::codec::Encoder;
 use super::inbox::Inbox;
 use super::join::{attach_shut, count_buffers, prepare_slot, producer};
+use super::overuse::{Counts, Direction, Overuse, Shape};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::Settings;
 
@@ -42,6 +43,82 @@ pub(crate) struct Encode {
     captured: Arc<AtomicU64>,
     /// Frames that came out of the encoder.
     encoded: Arc<AtomicU64>,
+    intake: Intake,
+    /// Sets the size of what is encoded.
+    shaper: gst::Element,
+    overuse: Overuse,
+}
+
+/// The queue before the encoder. It holds two frames and drops the older one when the encoder is too slow.
+struct Intake {
+    queue: gst::Element,
+    offered: Arc<AtomicU64>,
+    taken: Arc<AtomicU64>,
+    /// The shortest time between two encoded frames, in nanoseconds; 0: every frame is encoded.
+    interval: Arc<AtomicU64>,
+    dropped: u64,
+}
+
+impl Intake {
+    fn new(queue: gst::Element, entrance: &gst::Pad) -> Result<Self, PipelineError> {
+        let exit = queue.static_pad("src").ok_or_else(|| PipelineError::new("encode", "no exit"))?;
+        let (offered, taken, interval) = (Arc::default(), Arc::default(), Arc::default());
+        count_buffers(entrance, &offered);
+        count_buffers(&exit, &taken);
+        limit_rate(&exit, &interval);
+        Ok(Self { queue, offered, taken, interval, dropped: 0 })
+    }
+
+    fn counts(&mut self) -> Counts {
+        let taken = self.taken.load(Ordering::Acquire);
+        let waiting = u64::from(self.queue.property::<u32>("current-level-buffers"));
+        let offered = self.offered.load(Ordering::Acquire);
+        // The three are read one after the other: a frame on its way is not a dropped one.
+        self.dropped = self.dropped.max(offered.saturating_sub(taken + waiting + 1));
+        Counts { offered, dropped: self.dropped }
+    }
+}
+
+/// Lets a frame pass when the interval since the last one is over. `videorate` would hold each frame until the next one.
+fn limit_rate(pad: &gst::Pad, interval: &Arc<AtomicU64>) {
+    let (interval, last) = (Arc::clone(interval), AtomicU64::new(0));
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let interval = interval.load(Ordering::Relaxed);
+        let Some(pts) = info.buffer().and_then(|buffer| buffer.pts()).map(gst::ClockTime::nseconds) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let due = last.load(Ordering::Relaxed) + interval;
+        // Time stamps jitter: a frame that is a quarter of the interval early counts as in time.
+        if interval > 0 && pts + interval / 4 < due {
+            return gst::PadProbeReturn::Handled;
+        }
+        // The next one is due an interval after this one was, so that the average is right.
+        last.store(if due + interval > pts { due.min(pts) } else { pts }, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// What the status tells about an encoder.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct EncoderStatus {
+    /// The GStreamer element.
+    pub encoder: &'static str,
+    /// The bit rate it was given, in bits a second.
+    pub bitrate: u32,
+    /// Width of the encoded picture.
+    pub width: u32,
+    /// Height of the encoded picture.
+    pub height: u32,
+    /// Frames a second that it gets at most.
+    pub fps: u32,
+    /// Size or rate are less than configured, because the encoder could not keep up.
+    pub reduced: bool,
+    /// Frames that were offered to the encoder.
+    pub offered: u64,
+    /// Frames that the encoder could not take.
+    pub dropped: u64,
+    /// Frames that came out of the encoder.
+    pub encoded: u64,
 }
 
 /// The last key frame that was made for nobody.
@@ -68,6 +145,10 @@ impl Encode {
         }
         let entrance = pipeline.element("entrance")?.static_pad("sink");
         let entrance = entrance.ok_or_else(|| PipelineError::new("encode", "no entrance"))?;
+        let intake = Intake::new(pipeline.element("entrance")?, &entrance)?;
+        let full = Shape { width: settings.width, height: settings.height, fps: settings.framerate };
+        let shaper = pipeline.element("shaper")?;
+        shaper.set_property("caps", shape_caps(full));
         let (picture, captured): (AppSink, _) = (pipeline.typed("picture")?, Arc::default());
         if let Some(pad) = picture.static_pad("sink") {
             count_buffers(&pad, &captured);
@@ -88,6 +169,9 @@ impl Encode {
             rehearsed: None,
             encoded,
             captured,
+            intake,
+            shaper,
+            overuse: Overuse::new(full, !encoder.hardware),
             pipeline,
         })
     }
@@ -185,9 +269,34 @@ impl Encode {
         }
     }
 
-    /// What the encoder is told.
-    pub(crate) fn bitrate(&self) -> u32 {
-        self.bitrate
+    /// Looks whether the encoder keeps up; returns the new size and rate when they change.
+    pub(crate) fn adapt(&mut self, now: Instant, chance: u8) -> Option<(Direction, Shape)> {
+        if !self.is_wanted() {
+            self.overuse.pause();
+            return None;
+        }
+        let direction = self.overuse.look(now, self.intake.counts(), chance)?;
+        let shape = self.overuse.shape();
+        self.shaper.set_property("caps", shape_caps(shape));
+        let interval = if self.overuse.is_reduced() { 1_000_000_000 / u64::from(shape.fps) } else { 0 };
+        self.intake.interval.store(interval, Ordering::Relaxed);
+        Some((direction, shape))
+    }
+
+    /// The encoder in figures.
+    pub(crate) fn status(&mut self) -> EncoderStatus {
+        let (Shape { width, height, fps }, counts) = (self.overuse.shape(), self.intake.counts());
+        EncoderStatus {
+            encoder: self.encoder.factory,
+            bitrate: self.bitrate,
+            width,
+            height,
+            fps,
+            reduced: self.overuse.is_reduced(),
+            offered: counts.offered,
+            dropped: counts.dropped,
+            encoded: self.encoded.load(Ordering::Relaxed),
+        }
     }
 
     /// Pictures so far, those of the placeholder among them: what is to be sent moves.
@@ -199,6 +308,15 @@ impl Encode {
     pub(crate) fn picture(&self) -> Option<gst::Sample> {
         self.picture.property("last-sample")
     }
+}
+
+/// The size that is encoded. The rate stays what the camera says: the encoder goes by the frames' times.
+fn shape_caps(shape: Shape) -> gst::Caps {
+    gst::Caps::builder("video/x-raw")
+        .field("width", shape.width as i32)
+        .field("height", shape.height as i32)
+        .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+        .build()
 }
 
 fn describe(settings: &Settings, encoder: &Encoder) -> String {
@@ -218,10 +336,15 @@ fn describe(settings: &Settings, encoder: &Encoder) -> String {
            valignment=center font-desc=\"Sans 24\" ! {raw} ! switch.sink_1 \
          tee. ! valve name=valve drop=true drop-mode=forward-sticky-events \
            ! queue name=entrance leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 \
-           ! videoconvert ! {factory} name=encoder ! {caps} {parse} ! appsink name=video async=false \
+           ! videoconvertscale add-borders=false ! capsfilter name=shaper \
+           ! {factory} name=encoder ! {caps} {parse} ! appsink name=video async=false \
          tee. ! queue leaky=downstream max-size-buffers=1 max-size-time=0 max-size-bytes=0 \
            ! appsink name=picture async=false sync=false max-buffers=1 drop=true",
         factory = encoder.factory,
         caps = encoder.caps,
     )
 }
+
+#[cfg(test)]
+#[path = "encode_tests.rs"]
+mod tests;

@@ -28,6 +28,7 @@ mod join;
 mod link;
 mod mdns;
 mod outbox;
+mod overuse;
 mod owner;
 mod pipeline;
 mod playout;
@@ -53,6 +54,7 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use board::{FaultStatus, Heard, Pipelines, Seen, Status};
 pub use echo::{EchoReport, measure_echo};
+pub use encode::EncoderStatus;
 pub use inbox::Picture;
 pub use link::LinkStatus;
 pub use outbox::{Device, Event};

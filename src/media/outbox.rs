@@ -55,6 +55,19 @@ pub enum Event {
         /// Which.
         device: Device,
     },
+    /// The encoder could not keep up, or does so again: size or rate of our picture changed.
+    Adapted {
+        /// The encoder's element.
+        encoder: &'static str,
+        /// The width from now on.
+        width: u32,
+        /// The height from now on.
+        height: u32,
+        /// Frames a second from now on, at most.
+        fps: u32,
+        /// It became less; otherwise more.
+        reduced: bool,
+    },
     /// Something hangs that cannot be ended: finish the calls and restart the process.
     Drain(String),
 }

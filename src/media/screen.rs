@@ -208,6 +208,11 @@ impl Display {
         }
     }
 
+    /// Pictures that reached the display since it was started.
+    pub(crate) fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+
     /// The last picture, for a snapshot.
     pub(crate) fn picture(&self) -> Option<gst::Sample> {
         self.picture.property("last-sample")

@@ -12,7 +12,7 @@ use gstreamer_video::UpstreamForceKeyUnitEvent;
 
 use super::send::Medium;
 use crate::media::audio::RAW;
-use crate::media::codec::{apply, decoder};
+use crate::media::codec::decoder;
 use crate::media::join::{attach_shut, count_buffers, on_first_buffer, producer};
 use crate::media::pipeline::{Pipeline, PipelineError};
 use crate::media::settings::VideoCodec;
@@ -42,7 +42,7 @@ impl Receiver {
         let description = describe(medium).map_err(|error| failed(&error))?;
         let bin = gst::parse::bin_from_description(&description, true).map_err(|error| failed(&error.to_string()))?;
         if let (Medium::Video(codec), Some(element)) = (medium, bin.by_name("decoder")) {
-            apply(&element, decoder(codec).map_err(|error| failed(&error.to_string()))?.properties);
+            decoder(codec).map_err(|error| failed(&error.to_string()))?.set_up(&element);
         }
         pipeline.inner().add(&bin).map_err(|error| failed(&error.to_string()))?;
         bin.sync_state_with_parent().map_err(|error| failed(&error.to_string()))?;

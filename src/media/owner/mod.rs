@@ -20,6 +20,7 @@ use crate::media::inbox::{BusNote, Inbox, Note, Picture, PipelineId};
 use crate::media::link::Link;
 use crate::media::outbox::{Event, Outbox};
 use crate::media::probe;
+use crate::media::screen::Display;
 use crate::media::settings::Settings;
 use crate::media::snapshot::{self, SnapshotError};
 use crate::media::tone;
@@ -267,6 +268,7 @@ impl Owner {
         }
         let rebuilt = self.devices.tick(now, &mut self.outbox);
         self.rejoin(rebuilt);
+        self.devices.adapt(now, &mut self.outbox);
         self.configure();
         self.beat(now);
         if now >= self.stats_at {
@@ -283,7 +285,8 @@ impl Owner {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.gstreamer = gst::version_string().to_string();
         status.pipelines = self.devices.pipelines();
-        status.encoders = self.devices.encoder_names();
+        status.encoders = self.devices.encoder_status();
+        status.screen_frames = self.devices.display.as_ref().map_or(0, Display::frames);
         status.capture_frames = self.devices.capture_frames();
         status.links = self.links.iter().map(Link::status).collect();
         status.volume = self.volume.percent().number();
