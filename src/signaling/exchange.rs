@@ -160,7 +160,7 @@ impl Exchange {
                 self.logged_in(now, you, ice_servers).await;
                 Verdict::Welcome { heartbeat_ms }
             }
-            (None, Message::Bye { reason, code, text }) => Verdict::Bye { reason, code, text },
+            (None, Message::Bye { reason, code, text, .. }) => Verdict::Bye { reason, code, text },
             (None, message) => self.heard_from_hub(now, message).await,
         }
     }

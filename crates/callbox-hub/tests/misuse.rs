@@ -152,6 +152,7 @@ async fn who_guesses_tickets_has_to_wait() {
     client.login(APP, "anna", "phone", &ticket(APP, "anna", 60)).await;
     let bye = client.hear_bye().await;
     assert!(bye["text"].as_str().unwrap().contains("too many refused logins"), "{bye}");
+    assert!((1_000..=4_000).contains(&bye["retry_ms"].as_u64().unwrap()), "{bye}");
     hub.stop().await;
 }
 

@@ -1,12 +1,13 @@
 //! Logging in, staying, being told to go.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use callbox_core::ticket;
 use callbox_hub::turn::Turn;
 use serde_json::json;
 
 use crate::client::http;
-use crate::house::{APP, Hub, OTHER_APP, settings, ticket};
+use crate::house::{APP, Hub, OTHER_APP, key, settings, ticket};
 
 #[tokio::test]
 async fn a_newer_login_of_the_same_device_wins() {
@@ -32,6 +33,30 @@ async fn tickets_of_others_are_refused_with_the_published_code() {
         let bye = client.hear_bye().await;
         assert_eq!((&bye["reason"], &bye["code"]), (&json!("not_logged_in"), &json!(code)), "{bye}");
     }
+    hub.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_that_passes_by_itself_says_when_to_come_back() {
+    let mut settings = settings();
+    settings.server.max_sessions = Some(1);
+    let hub = Hub::with(settings).await;
+    let refused = async |ticket: &str| {
+        let mut client = hub.socket().await;
+        client.login(APP, "anna", "phone", ticket).await;
+        client.hear_bye().await
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let of_tomorrow = ticket::make(APP, &key(APP), &"anna".parse().unwrap(), now + 86_400, 60);
+    let early = refused(&of_tomorrow).await;
+    assert_eq!((&early["code"], &early["retry_ms"]), (&json!(70003), &json!(60_000)), "the clock may be set: {early}");
+    for unusable in ["", "eJx", &ticket(OTHER_APP, "anna", 60), &ticket(APP, "bert", 60)] {
+        let bye = refused(unusable).await;
+        assert_eq!(bye["retry_ms"], json!(null), "{bye}");
+    }
+    let _door = hub.device("door", "panel").await;
+    let full = refused(&ticket(APP, "anna", 60)).await;
+    assert_eq!((&full["code"], &full["retry_ms"]), (&json!(null), &json!(15_000)), "{full}");
     hub.stop().await;
 }
 

@@ -316,6 +316,9 @@ pub enum Message {
         /// For a person: what was wrong and what to do.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         text: String,
+        /// Logging in again unchanged makes sense after this many milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_ms: Option<u32>,
     },
     /// Are you there? For clients that cannot see WebSocket pings.
     Ping {},

@@ -1,5 +1,7 @@
 //! Why a ticket is refused, with the published code.
 
+use std::time::Duration;
+
 use super::{CLOCK_SKEW_SECS, MAX_TOKEN_BYTES};
 use crate::ids::{AppId, UserId};
 
@@ -85,6 +87,14 @@ impl TicketError {
             Self::WrongKey => 70009,
             Self::OtherUser { .. } => 70013,
             Self::OtherApp { .. } => 70014,
+        }
+    }
+
+    /// When the same ticket becomes valid, for a ticket whose maker's clock is ahead of ours. `None`: never.
+    pub fn valid_in(&self) -> Option<Duration> {
+        match self {
+            Self::NotYetValid { ahead_secs } => Some(Duration::from_secs(ahead_secs.saturating_sub(CLOCK_SKEW_SECS))),
+            _ => None,
         }
     }
 

@@ -179,7 +179,7 @@ fn hub_message() -> impl Strategy<Value = Message> {
             call: Some(call),
             text: String::new()
         }),
-        Just(Message::Bye { reason: Bye::Shutdown, code: None, text: String::new() }),
+        Just(Message::Bye { reason: Bye::Shutdown, code: None, text: String::new(), retry_ms: None }),
         (peer(), any::<bool>()).prop_map(|(peer, online)| Message::Presence { user: peer.user, device: None, online }),
         Just(Message::Ping {}),
         Just(Message::Pong {}),

@@ -4,16 +4,18 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::extract::ws::{Message as WsMessage, WebSocket};
-use callbox_core::ids::{Address, AppId, UserId};
-use callbox_core::protocol::{DecodeError, Envelope, Message};
+use callbox_core::ids::{Address, AppId, EnvelopeId, UserId};
+use callbox_core::protocol::{Bye, DecodeError, Envelope, Message};
 use callbox_core::ticket;
 use tokio::time::timeout;
 
-use super::{House, Shown};
+use super::{Farewell, House, Shown};
 use crate::switchboard::HUB_DEVICE;
 
 /// A socket that has not logged in by then is closed.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// A clock that is set is noticed within this time.
+const CLOCK_RETRY: Duration = Duration::from_secs(60);
 /// A session ends then though its ticket be good for longer.
 const MAX_SESSION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -33,6 +35,8 @@ pub(super) struct Refusal {
     pub(super) text: String,
     /// Counts against the address: it guessed.
     pub(super) guessed: bool,
+    /// When logging in again unchanged makes sense, where that is not the usual time for the code.
+    pub(super) retry: Option<Duration>,
 }
 
 impl Refusal {
@@ -42,7 +46,15 @@ impl Refusal {
     }
 
     fn new(text: impl Into<String>) -> Self {
-        Self { code: None, text: text.into(), guessed: false }
+        Self { code: None, text: text.into(), guessed: false, retry: None }
+    }
+
+    /// The last words for it.
+    pub(super) fn farewell(self, id: EnvelopeId) -> Farewell {
+        match self.retry {
+            Some(retry) => Farewell::with_retry(id, Bye::NotLoggedIn, self.code, self.text, Some(retry)),
+            None => Farewell::new(id, Bye::NotLoggedIn, self.code, self.text),
+        }
     }
 }
 
@@ -54,8 +66,9 @@ pub(super) async fn admit(socket: &mut WebSocket, peer: IpAddr, house: &House) -
     let late = || Refusal::new(format!("no `login` within {} s", LOGIN_TIMEOUT.as_secs()));
     let bytes = timeout(LOGIN_TIMEOUT, first_frame(socket)).await.map_err(|_| Some(late()))?.ok_or(None)?;
     if let Some(wait) = house.refused().wait(Instant::now(), peer) {
-        let text = format!("too many refused logins from {peer}: try again in {} s", wait.as_secs() + 1);
-        return Err(Some(Refusal::new(text)));
+        let seconds = wait.as_secs() + 1;
+        let text = format!("too many refused logins from {peer}: try again in {seconds} s");
+        return Err(Some(Refusal { retry: Some(Duration::from_secs(seconds)), ..Refusal::new(text) }));
     }
     check(&bytes, house).map_err(|refusal| {
         if refusal.guessed {
@@ -95,13 +108,14 @@ fn check(bytes: &[u8], house: &House) -> Result<Guest, Refusal> {
 fn ticket_left(house: &House, app: AppId, user: &UserId, ticket: &str) -> Result<Duration, Refusal> {
     let Some(key) = house.settings.apps.get(&app) else {
         let text = format!("there is no app {app} at this hub: use the app's number from the hub's configuration");
-        return Err(Refusal { code: Some(70014), text, guessed: true });
+        return Err(Refusal { code: Some(70014), text, guessed: true, retry: None });
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let claims = ticket::verify(app, key, user, ticket, now).map_err(|error| Refusal {
         code: Some(error.code()),
         text: error.to_string(),
         guessed: true,
+        retry: error.valid_in().map(|wait| wait.min(CLOCK_RETRY)),
     })?;
     // The last second counts, so one is added.
     let left = claims.expires_at().saturating_sub(now).saturating_add(1);

@@ -21,6 +21,11 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is left, and the goodbye, take at most this long.
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(800);
 
+/// The hub is there again, or the queue empty, after this long.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+/// Places of others (devices of a user, sessions of the hub) may be free again after this long.
+const RETRY_LATER: Duration = Duration::from_secs(15);
+
 /// The queue is full: its reader is too slow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the queue of this session is full")]
@@ -36,10 +41,32 @@ pub struct Farewell {
 }
 
 impl Farewell {
-    /// The last words in an envelope.
+    /// Returns the last words in an envelope, with the usual `retry_ms` for this reason and code.
     pub fn new(id: EnvelopeId, reason: Bye, code: Option<u32>, text: impl Into<String>) -> Self {
-        let message = Message::Bye { reason, code, text: text.into() };
+        Self::with_retry(id, reason, code, text, usual_retry(reason, code))
+    }
+
+    /// Returns the last words in an envelope. `retry`: when logging in again unchanged makes sense, if it ever does.
+    pub fn with_retry(
+        id: EnvelopeId,
+        reason: Bye,
+        code: Option<u32>,
+        text: impl Into<String>,
+        retry: Option<Duration>,
+    ) -> Self {
+        let retry_ms = retry.map(|retry| u32::try_from(retry.as_millis()).unwrap_or(u32::MAX));
+        let message = Message::Bye { reason, code, text: text.into(), retry_ms };
         Self { reason, text: Envelope { id, from: None, to: None, message }.encode() }
+    }
+}
+
+/// When logging in again unchanged makes sense. Never after `replaced` (two devices would throw each other out in turn) nor with a
+/// ticket that was refused.
+fn usual_retry(reason: Bye, code: Option<u32>) -> Option<Duration> {
+    match (reason, code) {
+        (Bye::Shutdown | Bye::TooSlow | Bye::TooFast, _) => Some(RETRY_SOON),
+        (Bye::NotLoggedIn, None) => Some(RETRY_LATER),
+        (Bye::NotLoggedIn, Some(_)) | (Bye::Replaced | Bye::TicketExpired, _) => None,
     }
 }
 

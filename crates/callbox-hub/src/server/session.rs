@@ -34,9 +34,8 @@ pub(super) async fn serve(mut socket: WebSocket, peer: IpAddr, house: &House, wa
             } else {
                 debug!(%peer, reason = refusal.text, "not let in");
             }
-            let farewell = Farewell::new(house.envelope_id(), Bye::NotLoggedIn, refusal.code, refusal.text);
             let (outbox, drain) = queue();
-            outbox.close(farewell);
+            outbox.close(refusal.farewell(house.envelope_id()));
             let (sink, mut stream) = socket.split();
             drain.run(sink, house.settings.heartbeat).await;
             return linger(&mut stream).await;

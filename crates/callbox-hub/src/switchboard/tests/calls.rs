@@ -99,7 +99,7 @@ fn a_call_message_without_a_receiver_and_the_hubs_own_words_are_refused() {
     desk.heard(door);
     desk.heard(anna);
     desk.say(door, "", confirm("c1"));
-    let bye = Message::Bye { reason: Bye::Shutdown, code: None, text: String::new() };
+    let bye = Message::Bye { reason: Bye::Shutdown, code: None, text: String::new(), retry_ms: None };
     desk.say(door, "anna", bye);
     desk.say(door, "anna", Message::Presence { user: "x".parse().unwrap(), device: None, online: true });
     assert_eq!(desk.words(door), ["result:bad_message", "result:forbidden", "result:forbidden"]);
