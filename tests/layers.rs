@@ -13,7 +13,8 @@ struct Crate {
     main: &'static [&'static str],
 }
 
-/// The ladder. `core::x` is a module of callbox-core, `mqtt` is callbox-mqtt as a whole; everything else is a module of the same crate.
+/// The ladder. `core::x` is a module of callbox-core, `mqtt` and `net` are callbox-mqtt and callbox-net as a whole; everything else is a
+/// module of the same crate.
 const LADDER: &[Crate] = &[
     Crate {
         name: "callbox_core",
@@ -32,7 +33,7 @@ const LADDER: &[Crate] = &[
         source: "src",
         modules: &[
             // The edges never use each other.
-            ("signaling", &["core::client", "core::ids", "core::protocol", "core::ticket", "mqtt"]),
+            ("signaling", &["core::client", "core::ids", "core::protocol", "core::ticket", "mqtt", "net"]),
             ("media", &["core::ids", "core::protocol", "core::station"]),
             ("panel", &["core::ids", "core::protocol", "core::station"]),
             ("network", &[]),
@@ -77,7 +78,17 @@ const LADDER: &[Crate] = &[
             // An examination tries what the daemon would use, and says how to mend it.
             (
                 "doctor",
-                &["core::ids", "core::protocol", "core::ticket", "signaling", "media", "panel", "control", "config"],
+                &[
+                    "core::ids",
+                    "core::protocol",
+                    "core::ticket",
+                    "net",
+                    "signaling",
+                    "media",
+                    "panel",
+                    "control",
+                    "config",
+                ],
             ),
             ("ticket_cli", &["core::ids", "core::ticket"]),
             // A demonstration starts processes and talks to them as `callbox ctl` does.
@@ -143,6 +154,13 @@ const LADDER: &[Crate] = &[
         ],
         main: &["main"],
     },
+    // Under everything that connects to a host by its name.
+    Crate {
+        name: NET,
+        source: "crates/callbox-net/src",
+        modules: &[("address", &[]), ("race", &[]), ("dial", &["address", "race"]), ("tls", &[])],
+        main: &[],
+    },
     // The same for a panel, a gateway and the load generator.
     Crate {
         name: MQTT,
@@ -150,18 +168,18 @@ const LADDER: &[Crate] = &[
         modules: &[
             ("topic", &["core::ids"]),
             ("broker", &[]),
-            ("tls", &["broker"]),
+            ("tls", &["broker", "net"]),
             ("delivery", &["core::protocol"]),
             ("renewal", &["core::ids", "core::ticket"]),
             ("opened", &["core::ids", "core::protocol", "topic"]),
             ("burst", &["core::ids", "core::protocol", "opened", "delivery"]),
-            ("end", &["topic"]),
+            ("end", &["topic", "wire"]),
             ("event", &["core::ids", "core::protocol", "broker", "opened"]),
-            ("events", &[]),
-            ("instance", &["core::ids"]),
-            ("options", &["core::ids", "core::protocol", "broker", "tls", "topic"]),
-            ("knock", &["broker", "options", "tls", "topic"]),
-            ("link", &["core::ids", "events", "options"]),
+            ("instance", &["core::ids", "core::protocol"]),
+            ("options", &["core::ids", "core::protocol", "topic"]),
+            ("wire", &["broker", "net", "options", "tls"]),
+            ("knock", &["broker", "options", "tls", "topic", "wire"]),
+            ("link", &["core::ids", "broker", "options", "tls", "wire"]),
             (
                 "connection",
                 &[
@@ -178,6 +196,7 @@ const LADDER: &[Crate] = &[
                     "options",
                     "tls",
                     "topic",
+                    "wire",
                 ],
             ),
         ],
@@ -193,7 +212,7 @@ const LADDER: &[Crate] = &[
             ("process", &[]),
             ("network", &[]),
             ("sdp", &["core::ids", "core::protocol"]),
-            ("transport", &["core::client", "core::ids", "core::protocol", "mqtt", "tally"]),
+            ("transport", &["core::client", "core::ids", "core::protocol", "mqtt", "net", "tally"]),
             ("media", &["core::ids", "core::protocol", "core::station", "sdp"]),
             ("cast", &["core::ids", "core::protocol", "core::station", "core::ticket", "transport"]),
             ("ledger", &["core::ids", "core::protocol", "core::station", "cast", "plan"]),
@@ -235,8 +254,9 @@ const LADDER: &[Crate] = &[
     },
 ];
 
-/// The package that other packages use as one.
+/// The packages that other packages use as one.
 const MQTT: &str = "callbox_mqtt";
+const NET: &str = "callbox_net";
 
 /// What the core may depend on: no runtime, no I/O, no clock, no logger.
 const CORE_DEPENDENCIES: &[&str] = &["base64", "flate2", "hmac", "serde", "serde_json", "sha2", "thiserror"];
@@ -278,6 +298,7 @@ fn a_planted_arrow_is_caught() {
         ("signaling", "use callbox_core::station::Station;"),
         ("config", "use crate::daemon::run;"),
         ("media", "use callbox_mqtt::Connection;"),
+        ("media", "use callbox_net::dial;"),
         ("nobody", "use crate::media::Media;"),
     ];
     for (module, text) in planted {
@@ -319,10 +340,14 @@ fn uses(text: &str, house: &Crate) -> BTreeSet<String> {
     }
     let known = |name: &String| {
         let of = |house: &Crate, name: &str| house.modules.iter().any(|(module, _)| *module == name);
-        name == "mqtt" || name.strip_prefix("core::").map_or_else(|| of(house, name), |name| of(&LADDER[0], name))
+        name == "mqtt"
+            || name == "net"
+            || name.strip_prefix("core::").map_or_else(|| of(house, name), |name| of(&LADDER[0], name))
     };
-    if house.name != MQTT && code.contains("callbox_mqtt::") {
-        found.insert("mqtt".to_owned());
+    for (package, label, path) in [(MQTT, "mqtt", "callbox_mqtt::"), (NET, "net", "callbox_net::")] {
+        if house.name != package && code.contains(path) {
+            found.insert(label.to_owned());
+        }
     }
     // `crate::SomeType` is the root's own; a module that is not in the table is found by its file.
     found.into_iter().filter(known).collect()

@@ -121,6 +121,7 @@ impl Stage {
         file.write_all(text.as_bytes())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "an address of this machine, not a name")]
     async fn try_hub(&self, program: &std::path::Path, port: u16) -> Result<Child, String> {
         let path = self.folder.path();
         let (key, store) = (path.join("key"), path.join("hub.db"));

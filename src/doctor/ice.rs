@@ -1,15 +1,16 @@
 //! STUN and TURN servers: each is asked over the transport that its address names, TURN servers for an allocation.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use callbox_core::protocol::IceServer;
+use callbox_net::tls::{self, Trust};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 
 use super::Board;
 use super::finding::Finding;
@@ -137,9 +138,42 @@ impl Place {
 
 fn ask(url: &str, server: Option<&IceServer>) -> Result<&'static str, Trouble> {
     let place = Place::parse(url).ok_or_else(|| Trouble::Unreached("it is no address".to_owned()))?;
-    let mut address = (place.host.as_str(), place.port).to_socket_addrs()?;
-    let address = address.next().ok_or_else(|| Trouble::Unreached("the name has no address".to_owned()))?;
-    let mut line = Line::connect(&place, address)?;
+    let asking = Arc::new((place, server.cloned()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let answer = runtime.block_on(first_answer(asking));
+    // A look-up cannot be broken off, nor an address that is still waited for; nobody waits for them.
+    runtime.shutdown_background();
+    answer
+}
+
+/// Asks every address of the name, one beside the other where they do not answer (RFC 8305): a refusal is an answer too.
+async fn first_answer(asking: Arc<(Place, Option<IceServer>)>) -> Result<&'static str, Trouble> {
+    let Place { host, port, .. } = &asking.0;
+    let unreached = |error: &dyn std::fmt::Display| Trouble::Unreached(error.to_string());
+    let addresses = callbox_net::look_up(host, *port, CONNECT).await.map_err(|error| unreached(&error))?;
+    let until = tokio::time::Instant::now() + LIMIT;
+    let ask_one = |address| {
+        let asking = Arc::clone(&asking);
+        async move {
+            let asked = move || match converse(&asking.0, address, asking.1.as_ref()) {
+                Err(Trouble::Unreached(error)) => Err(io::Error::other(error)),
+                answer => Ok(answer),
+            };
+            tokio::task::spawn_blocking(asked).await.map_err(io::Error::other)?
+        }
+    };
+    match callbox_net::race(addresses, until, ask_one).await {
+        Ok(won) => won.value,
+        Err(lost) => {
+            let errors = lost.attempts.iter().filter_map(|attempt| attempt.error.as_ref());
+            let errors: Vec<_> = errors.map(ToString::to_string).collect();
+            Err(Trouble::Unreached(if errors.is_empty() { "no answer".to_owned() } else { errors.join("; ") }))
+        }
+    }
+}
+
+fn converse(place: &Place, address: SocketAddr, server: Option<&IceServer>) -> Result<&'static str, Trouble> {
+    let mut line = Line::connect(place, address)?;
     if !place.is_turn {
         return match line.ask(Method::Binding, None)? {
             Answer::Success => Ok("answers"),
@@ -177,6 +211,7 @@ trait ReadWrite: Read + Write + Send {}
 impl<T: Read + Write + Send> ReadWrite for T {}
 
 impl Line {
+    #[expect(clippy::disallowed_methods, reason = "one address of several")]
     fn connect(place: &Place, address: SocketAddr) -> io::Result<Self> {
         if place.transport == Transport::Udp {
             let socket = UdpSocket::bind(if address.is_ipv6() { "[::]:0" } else { "0.0.0.0:0" })?;
@@ -190,7 +225,8 @@ impl Line {
             return Ok(Self::Stream(Box::new(stream)));
         }
         let name = ServerName::try_from(place.host.clone()).map_err(io::Error::other)?;
-        let connection = ClientConnection::new(Arc::new(tls()?), name).map_err(io::Error::other)?;
+        let config = tls::client(Trust::default()).map_err(io::Error::other)?;
+        let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
         Ok(Self::Stream(Box::new(StreamOwned::new(connection, stream))))
     }
 
@@ -233,16 +269,6 @@ fn ask_by_datagram(socket: &UdpSocket, request: &[u8], method: Method, id: [u8; 
         }
     }
     Err(io::ErrorKind::TimedOut.into())
-}
-
-fn tls() -> io::Result<ClientConfig> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    Ok(ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -49,6 +49,10 @@ fn judge(subject: &'static str, knock: &Knock, now: SystemTime) -> Vec<Finding> 
             Finding::fail(subject, format!("{url} is not reached: {error}")).fix(remedy(url, error))
         }
     }];
+    for address in &knock.silent {
+        let text = format!("{address}, one address of {url}, does not answer; another one does");
+        findings.push(Finding::warn(subject, text).fix(format!("ping -c 3 {}; ip route", address.ip())));
+    }
     if let Some(its) = knock.clock {
         let apart = its.duration_since(now).unwrap_or_else(|early| early.duration());
         if apart > APART {
@@ -66,7 +70,7 @@ fn remedy(url: &str, error: &str) -> String {
     if has(&["certificate", "tls"]) {
         return "sudo apt install --reinstall ca-certificates && sudo update-ca-certificates".to_owned();
     }
-    if has(&["lookup", "resolve", "name or service", "dns"]) {
+    if has(&["look up", "resolve", "name or service", "dns"]) {
         return format!("getent hosts {host}; resolvectl status");
     }
     if has(&["refused"]) {
@@ -81,13 +85,17 @@ mod tests {
     use crate::doctor::finding::Verdict;
 
     fn knocked(entry: Entry) -> Vec<Finding> {
-        judge("hub", &Knock { url: "wss://hub.example:1/ws".into(), entry, clock: None }, SystemTime::now())
+        judge(
+            "hub",
+            &Knock { url: "wss://hub.example:1/ws".into(), entry, clock: None, silent: Vec::new() },
+            SystemTime::now(),
+        )
     }
 
     #[test]
     fn the_remedy_fits_how_far_it_came() {
         let fix = |error: &str| knocked(Entry::Unreached(error.into())).remove(0).fix.unwrap();
-        assert!(fix("failed to lookup address information").starts_with("getent hosts hub.example"));
+        assert!(fix("cannot look up hub.example: Name or service not known").starts_with("getent hosts hub.example"));
         assert!(fix("Connection refused (os error 111)").contains("systemctl status"));
         assert!(fix("invalid peer certificate: UnknownIssuer").contains("update-ca-certificates"));
         assert!(fix("no answer in 10 s").starts_with("ping"));
@@ -96,7 +104,9 @@ mod tests {
     #[test]
     fn a_clock_that_is_off_is_told_beside_the_rest() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
-        let at = |clock| judge("hub", &Knock { url: "ws://h/ws".into(), entry: Entry::Open, clock: Some(clock) }, now);
+        let knock =
+            |clock| Knock { url: "ws://h/ws".into(), entry: Entry::Open, clock: Some(clock), silent: Vec::new() };
+        let at = |clock| judge("hub", &knock(clock), now);
         assert_eq!(at(now + Duration::from_secs(3)).len(), 1);
         assert_eq!(at(now - Duration::from_secs(7200))[1].verdict, Verdict::Fail);
     }

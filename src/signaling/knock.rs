@@ -1,6 +1,7 @@
 //! Knocking at the servers: are they there, and would they let us in? Nobody is logged in by it, so a running daemon keeps its
 //! session and no missed call is told to the wrong ear.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use callbox_core::ids::DeviceId;
@@ -8,9 +9,10 @@ use callbox_core::protocol::{Agent, Envelope, Message};
 use callbox_mqtt::{Brokers, Knocked, Party, Tls};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
+use super::handshake::{self, Opened};
 use super::{HubUrl, Server, Settings};
 
 /// How long connecting, and then an answer, may take.
@@ -27,6 +29,8 @@ pub struct Knock {
     pub entry: Entry,
     /// What time it is there, where it tells.
     pub clock: Option<SystemTime>,
+    /// Addresses of its name that do not answer: each costs every connection a quarter of a second.
+    pub silent: Vec<SocketAddr>,
 }
 
 /// Whether a server would let us in.
@@ -70,21 +74,21 @@ async fn at_brokers(settings: &Settings, brokers: &Brokers, ticket: Option<&str>
                 Knocked::Unreached(error) => Entry::Unreached(error),
             },
         };
-        knocks.push(Knock { url: broker.as_str().to_owned(), entry, clock: None });
+        knocks.push(Knock { url: broker.as_str().to_owned(), entry, clock: None, silent: Vec::new() });
     }
     knocks
 }
 
 async fn at_hub(settings: &Settings, url: &HubUrl, ticket: Option<String>) -> Knock {
-    let knock = |entry, clock| Knock { url: url.as_str().to_owned(), entry, clock };
-    let (socket, response) = match timeout(STEP, connect_async(url.as_str())).await {
-        Ok(Ok(connected)) => connected,
-        Ok(Err(error)) => return knock(Entry::Unreached(error.to_string()), None),
-        Err(_) => return knock(Entry::Unreached(format!("no answer in {} s", STEP.as_secs())), None),
+    let knock = |entry, clock, silent| Knock { url: url.as_str().to_owned(), entry, clock, silent };
+    let opened = handshake::open(url, WebSocketConfig::default(), STEP).await;
+    let Opened { socket, response, passed_over } = match opened {
+        Ok(opened) => opened,
+        Err(reason) => return knock(Entry::Unreached(reason), None, Vec::new()),
     };
     let date = response.headers().get("date").and_then(|date| date.to_str().ok());
     let clock = date.and_then(|date| httpdate::parse_http_date(date).ok());
-    let Some(ticket) = ticket else { return knock(Entry::NoTicket, clock) };
+    let Some(ticket) = ticket else { return knock(Entry::NoTicket, clock, passed_over) };
     let (mut sink, mut stream) = socket.split();
     let answer = async {
         sink.send(Frame::text(login(settings, ticket))).await.map_err(|error| error.to_string())?;
@@ -102,11 +106,12 @@ async fn at_hub(settings: &Settings, url: &HubUrl, ticket: Option<String>) -> Kn
         }
         Err("it hangs up without a word".to_owned())
     };
-    match timeout(STEP, answer).await {
-        Ok(Ok(entry)) => knock(entry, clock),
-        Ok(Err(error)) => knock(Entry::Unreached(error), clock),
-        Err(_) => knock(Entry::Unreached("it says nothing to a login: is it a hub?".to_owned()), clock),
-    }
+    let entry = match timeout(STEP, answer).await {
+        Ok(Ok(entry)) => entry,
+        Ok(Err(error)) => Entry::Unreached(error),
+        Err(_) => Entry::Unreached("it says nothing to a login: is it a hub?".to_owned()),
+    };
+    knock(entry, clock, passed_over)
 }
 
 fn login(settings: &Settings, ticket: String) -> String {

@@ -7,6 +7,7 @@
 //! ```
 
 mod exchange;
+mod handshake;
 mod keep;
 mod knock;
 mod mqtt;
@@ -233,6 +234,19 @@ impl Signaling {
             tracing::error!(waiting = ORDERS, "signalling takes no orders: message dropped");
         }
     }
+}
+
+impl Settings {
+    /// Reads, or makes, a ticket for the next login.
+    async fn fresh_ticket(&self) -> Result<String, String> {
+        let (source, app, user) = (self.ticket.clone(), self.app, self.user.clone());
+        aside(move || source.ticket(app, &user).map_err(|error| error.to_string())).await
+    }
+}
+
+/// Runs what may block, such as reading a file, beside the runtime's own threads.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// One way, from the first attempt to the stop.

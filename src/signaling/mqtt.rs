@@ -1,20 +1,18 @@
 //! The MQTT 5 transport: what `callbox_mqtt` carries, put together with what every transport shares.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
 use callbox_core::ids::Address;
-use callbox_mqtt::{BrokerUrl, Brokers, Connection, Event, Instance, Login, Opened, Renewal, Tls};
+use callbox_mqtt::{Brokers, Connection, Event, Instance, Login, Opened, Renewal, Tls};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::exchange::Exchange;
 use super::keep::{End, Transport};
-use super::reach::way_out;
 use super::status::State;
-use super::{Order, Rang, Settings};
+use super::{Order, Rang, Settings, aside};
 
 /// Two minutes of attempts at most 4 s apart, then up to 15 s.
 const HOPEFUL: u32 = 40;
@@ -37,14 +35,15 @@ impl Transport for Mqtt {
     }
 
     async fn session(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
-        let ticket = match self.settings.ticket.ticket(self.settings.app, &self.settings.user) {
+        let ticket = match self.settings.fresh_ticket().await {
             Ok(ticket) => ticket,
-            Err(error) => return End::NoTicket(error.to_string()),
+            Err(reason) => return End::NoTicket(reason),
         };
         // Read anew for each session, so that renewed certificates are taken.
-        let tls = match Tls::load(&self.brokers) {
+        let brokers = Arc::clone(&self.brokers);
+        let tls = match aside(move || Tls::load(&brokers).map_err(|error| format!("TLS: {error}"))).await {
             Ok(tls) => tls,
-            Err(error) => return End::Lost(format!("TLS: {error}")),
+            Err(reason) => return End::Lost(reason),
         };
         let renewal = Renewal::new(Instant::now(), &ticket);
         let login = Login { app: self.settings.app, address: self.address(), speaker: None };
@@ -56,7 +55,7 @@ impl Transport for Mqtt {
             Some(instance) => connection.resume(instance),
             None => connection,
         };
-        let mut session = Session { mqtt: self, connection, renewal, at: None, own: Vec::new(), up: false };
+        let mut session = Session { mqtt: self, connection, renewal, up: false };
         let end = session.carry(exchange, orders).await;
         let Session { connection, up, .. } = session;
         if up {
@@ -95,10 +94,6 @@ struct Session<'a> {
     mqtt: &'a Mqtt,
     connection: Connection,
     renewal: Renewal,
-    /// The broker that is used or tried.
-    at: Option<BrokerUrl>,
-    /// Our addresses on the way there.
-    own: Vec<IpAddr>,
     up: bool,
 }
 
@@ -124,7 +119,8 @@ impl Session<'_> {
                     return end;
                 },
             }
-            let moved = if self.up { exchange.reach.leave(&self.own) } else { exchange.reach.restart() };
+            let own = self.connection.local_address();
+            let moved = if self.up { exchange.reach.leave(own) } else { exchange.reach.restart() };
             if let Some(end) = moved {
                 return end;
             }
@@ -142,15 +138,9 @@ impl Session<'_> {
 
     async fn on(&mut self, event: Event, exchange: &mut Exchange) {
         match event {
-            Event::Trying(broker) => {
-                exchange.board.at(broker.as_str());
-                self.at = Some(broker);
-            }
+            Event::Trying(broker) => exchange.board.at(broker.as_str()),
             Event::Up => {
                 self.up = true;
-                if let Some(broker) = &self.at {
-                    self.own = way_out(broker.host(), broker.port()).await;
-                }
                 exchange.board.enter(State::Up);
                 exchange.logged_in(Instant::now(), self.mqtt.address(), Vec::new()).await;
                 if let Some(rang) = exchange.rang.take() {
@@ -185,13 +175,12 @@ impl Session<'_> {
         let now = Instant::now();
         exchange.beat(now).await;
         if self.up && self.renewal.is_due(now) && exchange.outbox.is_settled() {
-            let settings = &self.mqtt.settings;
-            match settings.ticket.ticket(settings.app, &settings.user) {
+            match self.mqtt.settings.fresh_ticket().await {
                 Ok(ticket) if self.renewal.is_newer(now, &ticket) => return Err(End::Renew),
                 Ok(_) => tracing::warn!("the ticket runs out soon, and there is no newer one"),
                 Err(error) => {
                     self.renewal.is_newer(now, "");
-                    tracing::warn!(%error, "the ticket runs out soon");
+                    tracing::warn!(error, "the ticket runs out soon");
                 }
             }
         }

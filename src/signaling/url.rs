@@ -6,7 +6,12 @@ use tokio_tungstenite::tungstenite::http::Uri;
 
 /// A WebSocket address: `ws://host[:port]/path` or `wss://…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HubUrl(String);
+pub struct HubUrl {
+    text: String,
+    host: String,
+    port: u16,
+    is_secure: bool,
+}
 
 /// Why a text is no such address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,20 +23,43 @@ pub struct BadUrl {
 impl HubUrl {
     /// The address as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether the way to it is TLS.
+    pub fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// The host: a name or an address, one of IPv6 in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 }
 
 impl FromStr for HubUrl {
     type Err = BadUrl;
     fn from_str(text: &str) -> Result<Self, BadUrl> {
-        let is_one = text.parse::<Uri>().is_ok_and(|uri| {
-            matches!(uri.scheme_str(), Some("ws" | "wss"))
-                && uri.host().is_some_and(|host| !host.is_empty())
-                && uri.authority().is_some_and(|authority| is_host_and_port(authority.as_str()))
-        });
-        if is_one { Ok(Self(text.to_owned())) } else { Err(BadUrl { found: text.chars().take(80).collect() }) }
+        read(text).ok_or_else(|| BadUrl { found: text.chars().take(80).collect() })
     }
+}
+
+fn read(text: &str) -> Option<HubUrl> {
+    let uri = text.parse::<Uri>().ok()?;
+    let is_secure = match uri.scheme_str()? {
+        "ws" => false,
+        "wss" => true,
+        _ => return None,
+    };
+    let host = uri.host().filter(|host| !host.is_empty())?.to_owned();
+    let has_port = uri.authority().is_some_and(|authority| is_host_and_port(authority.as_str()));
+    let port = uri.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+    has_port.then(|| HubUrl { text: text.to_owned(), host, port, is_secure })
 }
 
 /// No password in an address, and a port that is one.
@@ -46,8 +74,14 @@ mod tests {
 
     #[test]
     fn an_address_has_a_scheme_and_a_host() {
-        for good in ["ws://127.0.0.1:8080/ws", "wss://hub.example/ws", "ws://[::1]:8080/ws"] {
-            assert!(good.parse::<HubUrl>().is_ok(), "{good}");
+        for (good, host, port) in [
+            ("ws://127.0.0.1:8080/ws", "127.0.0.1", 8080),
+            ("wss://hub.example/ws", "hub.example", 443),
+            ("ws://[::1]:8080/ws", "[::1]", 8080),
+            ("ws://hub", "hub", 80),
+        ] {
+            let url: HubUrl = good.parse().unwrap();
+            assert_eq!((url.host(), url.port(), url.is_secure()), (host, port, good.starts_with("wss")));
         }
         for bad in
             ["", "hub", "http://hub/ws", "ws://", "ws:///ws", "ws://a b/", "ws://user:pw@hub/", "ws://hub:99999/"]

@@ -1,6 +1,5 @@
 //! The WebSocket transport: connect, log in, carry frames both ways, notice silence, come back.
 
-use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -8,19 +7,16 @@ use callbox_core::client::Backoff;
 use callbox_core::protocol::MAX_BYTES;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::exchange::{Exchange, Verdict};
+use super::handshake::{self, Opened, Socket};
 use super::keep::{End, Transport};
 use super::status::State;
 use super::{HubUrl, Order, Settings};
-
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long connecting, and then logging in, may take.
 const SETUP: Duration = Duration::from_secs(5);
@@ -53,13 +49,12 @@ async fn session(
     exchange: &mut Exchange,
     orders: &mut mpsc::Receiver<Order>,
 ) -> End {
-    let ticket = match settings.ticket.ticket(settings.app, &settings.user) {
+    let ticket = match settings.fresh_ticket().await {
         Ok(ticket) => ticket,
-        Err(error) => return End::NoTicket(error.to_string()),
+        Err(reason) => return End::NoTicket(reason),
     };
     let config = WebSocketConfig::default().max_message_size(Some(4 * MAX_BYTES)).max_frame_size(Some(4 * MAX_BYTES));
-    let connect = connect_async_with_config(url.as_str(), Some(config), true);
-    let connecting = timeout(SETUP, connect);
+    let connecting = handshake::open(url, config, SETUP);
     tokio::pin!(connecting);
     let connected = loop {
         tokio::select! {
@@ -77,11 +72,15 @@ async fn session(
         }
     };
     let socket = match connected {
-        Ok(Ok((socket, _))) => socket,
-        Ok(Err(error)) => return End::Lost(format!("cannot connect: {error}")),
-        Err(_) => return End::Lost(format!("cannot connect: no answer in {} s", SETUP.as_secs())),
+        Ok(Opened { socket, passed_over, .. }) => {
+            for address in passed_over {
+                tracing::info!(url = url.as_str(), %address, "an address of the hub was passed over");
+            }
+            socket
+        }
+        Err(reason) => return End::Lost(format!("cannot connect: {reason}")),
     };
-    let own = address(&socket);
+    let own = handshake::local_address(&socket);
     let (sink, stream) = socket.split();
     let mut wire = Wire { sink, stream, own };
     if let Err(end) = wire.write(Frame::text(exchange.login(ticket))).await {
@@ -95,19 +94,7 @@ struct Wire {
     sink: SplitSink<Socket, Frame>,
     stream: SplitStream<Socket>,
     /// Our address on this connection.
-    own: Vec<IpAddr>,
-}
-
-fn address(socket: &Socket) -> Vec<IpAddr> {
-    let own = match socket.get_ref() {
-        MaybeTlsStream::Plain(tcp) => tcp.local_addr(),
-        MaybeTlsStream::Rustls(tls) => tls.get_ref().0.local_addr(),
-        other => Err(io::Error::other(format!("not a socket that is known here: {other:?}"))),
-    };
-    own.map(|own| own.ip())
-        .inspect_err(|error| tracing::debug!(%error, "our own address is not known"))
-        .into_iter()
-        .collect()
+    own: Option<IpAddr>,
 }
 
 impl Wire {
@@ -141,7 +128,7 @@ impl Wire {
                 () = sleep_until(stop_at.unwrap_or(heard_at)), if stop_at.is_some() => return self.close().await,
                 () = sleep_until(exchange.beat_due().into()) => exchange.beat(Instant::now()).await,
             }
-            if let Some(end) = exchange.reach.leave(&self.own) {
+            if let Some(end) = exchange.reach.leave(self.own) {
                 return end;
             }
             if up {

@@ -1,10 +1,11 @@
 //! One connection of a device: to the first broker that answers, from connecting to its end.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::{EnvelopeId, IdSource, Target, UserId};
+use callbox_core::ids::{CallId, EnvelopeId, IdSource, Target, UserId};
 use callbox_core::protocol::{Envelope, Message};
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
@@ -18,11 +19,12 @@ use crate::delivery;
 use crate::end::{self, End};
 use crate::event::{Event, Outcome};
 use crate::instance::Instance;
-use crate::link::{Failure, Link};
+use crate::link::Link;
 use crate::opened::{self, Opened};
-use crate::options::{self, Login, WINDOW};
+use crate::options::{self, Login};
 use crate::tls::Tls;
 use crate::topic::{self, Party, Topic};
+use crate::wire::Failure;
 
 /// A presence that nobody renews is forgotten by the broker: a panel may vanish together with the broker that held its will.
 const PRESENCE: Duration = Duration::from_secs(2 * 60 * 60);
@@ -138,7 +140,7 @@ impl Connection {
 
     /// Whether it is logged in and one more message may be handed out.
     pub fn has_room(&self) -> bool {
-        self.is_up() && self.link.as_ref().is_some_and(|link| link.under_way() < WINDOW)
+        self.is_up() && self.link.as_ref().is_some_and(Link::has_room)
     }
 
     /// Hands a message out, with ourselves as its sender. Given back while there is no room.
@@ -150,11 +152,8 @@ impl Connection {
         let topic = topic::message(&Party { user: to.user.clone(), app: self.me.app }, &self.me);
         let (id, call) = (envelope.id.clone(), envelope.message.call().cloned());
         let envelope = Envelope { from: Some(self.login.address.clone()), ..envelope };
-        link.publish(topic, delivery, false, envelope.encode(), Some((id.clone(), call.clone())));
-        if delivery.0 == QoS::AtMostOnce {
-            // Nobody will answer for it.
-            self.ready.push_back(Event::Acknowledged { id, call, outcome: Outcome::Taken });
-        }
+        let published = link.publish(topic, delivery, envelope.encode(), (id.clone(), call.clone()));
+        self.published(published, delivery.0, id, call);
         None
     }
 
@@ -163,8 +162,19 @@ impl Connection {
     pub fn publish_foreign(&mut self, to: &Target, id: EnvelopeId, text: String) -> bool {
         let (true, Some(link)) = (self.has_room(), &mut self.link) else { return false };
         let topic = topic::message(&Party { user: to.user.clone(), app: self.me.app }, &self.me);
-        link.publish(topic, delivery::FOREIGN, false, text, Some((id, None)));
+        let published = link.publish(topic, delivery::FOREIGN, text, (id.clone(), None));
+        self.published(published, delivery::FOREIGN.0, id, None);
         true
+    }
+
+    /// Answers for a message that the broker will not answer for.
+    fn published(&mut self, published: Result<(), Failure>, quality: QoS, id: EnvelopeId, call: Option<CallId>) {
+        let outcome = match published {
+            Err(failure) => Outcome::Refused(failure.to_string()),
+            Ok(()) if quality == QoS::AtMostOnce => Outcome::Taken,
+            Ok(()) => return,
+        };
+        self.ready.push_back(Event::Acknowledged { id, call, outcome });
     }
 
     /// Watches the presence of exactly these users. True: [`Event::Watching`] tells when the broker has taken it in.
@@ -182,6 +192,11 @@ impl Connection {
     /// broker gives such a one only once. `since`: when it had the time that it names.
     pub fn give_again(&mut self, since: Instant, invite: Opened) {
         self.burst.give_again(Instant::now(), since, invite);
+    }
+
+    /// Our own address on this connection, once it is up.
+    pub fn local_address(&self) -> Option<IpAddr> {
+        self.link.as_ref().and_then(Link::local)
     }
 
     /// Whether the session holds a packet that cannot be read and would come again for ever: open the next one with a clean start.
@@ -208,23 +223,15 @@ impl Connection {
         if broker.is_secure() && self.tls.is_none() {
             return Err(End::Lost(format!("{}: no certificates to check it against", broker.as_str())));
         }
-        let gone = self.presence(false);
-        let way = (&broker, self.brokers.keep_alive);
-        let options = options::of(&self.login, way, self.tls.as_ref(), (&self.password, self.clean_start), gone);
-        self.link = Some(Link::open(options));
+        let gone = self.instance.presence(&self.login.address, false);
+        let connect = options::connect(&self.login, self.brokers.keep_alive, (&self.password, self.clean_start), gone);
+        self.link = Some(Link::open(broker.clone(), self.tls.clone(), connect));
         Ok(Event::Trying(broker))
     }
 
     fn failed(&mut self, failure: &Failure) -> Result<(), End> {
-        let end = match failure {
-            Failure::Client(error) => {
-                let (end, poisoned) = end::of(error, &self.me, self.connected);
-                self.poisoned = poisoned;
-                end
-            }
-            Failure::Ended => End::Lost("the connection ended".to_owned()),
-            Failure::Silent(time) => End::Lost(format!("no sign of the broker for {} ms", time.as_millis())),
-        };
+        let (end, poisoned) = end::of(failure, &self.me, self.connected);
+        self.poisoned = poisoned;
         match end {
             End::Lost(reason) if !self.connected => {
                 let several = self.brokers.urls.len() > 1;
@@ -253,8 +260,10 @@ impl Connection {
     fn greeted(&mut self, answer: &ConnAck) {
         let Some(link) = &mut self.link else { return };
         self.connected = true;
-        let theirs = answer.properties.as_ref().and_then(|properties| properties.server_keep_alive);
-        link.beats(theirs.map_or(self.brokers.keep_alive, |seconds| Duration::from_secs(seconds.into())));
+        let theirs = answer.properties.as_ref();
+        let keep_alive = theirs.and_then(|theirs| theirs.server_keep_alive);
+        let keep_alive = keep_alive.map_or(self.brokers.keep_alive, |seconds| Duration::from_secs(seconds.into()));
+        link.agree(keep_alive, theirs.and_then(|theirs| theirs.receive_max));
         if answer.session_present {
             self.burst.begin(link.heard_at());
         }
@@ -294,8 +303,8 @@ impl Connection {
     }
 
     fn come_up(&mut self) {
-        if let (Some(link), true) = (&self.link, self.look_until.take().is_some()) {
-            link.unsubscribe(self.login.presence_topic());
+        if let (Some(link), true) = (&mut self.link, self.look_until.take().is_some()) {
+            link.unsubscribe(vec![self.login.presence_topic()]);
         }
         self.say_present();
         self.ready.push_back(Event::Up);
@@ -367,30 +376,23 @@ impl Connection {
     }
 
     fn say_present(&mut self) {
-        let said = self.presence(true);
+        let said = self.instance.presence(&self.login.address, true);
         let Some(link) = &mut self.link else { return };
         let seconds = u32::try_from(PRESENCE.as_secs()).unwrap_or(u32::MAX);
-        link.publish(self.login.presence_topic(), (QoS::AtLeastOnce, seconds), true, said, None);
+        link.retain(self.login.presence_topic(), seconds, said);
         self.presence_due = Some(Instant::now() + PRESENCE / 2);
     }
 
-    /// What the presence topic says of us.
-    fn presence(&self, online: bool) -> String {
-        let from = self.login.address.clone();
-        let message = Message::Presence { user: from.user.clone(), device: Some(from.device.clone()), online };
-        let id = if online { &self.instance.here } else { &self.instance.gone }.clone();
-        Envelope { id, from: Some(from), to: None, message }.encode()
-    }
-
     fn watch_filters(&mut self, filters: BTreeSet<String>) -> bool {
-        let (true, Some(link)) = (self.is_up(), &self.link) else { return false };
+        let (true, Some(link)) = (self.is_up(), &mut self.link) else { return false };
         let new: Vec<_> = filters.difference(&self.watched).map(|name| Filter::new(name, QoS::AtMostOnce)).collect();
         let is_new = !new.is_empty();
         if is_new {
             link.subscribe(new);
         }
-        for filter in self.watched.difference(&filters) {
-            link.unsubscribe(filter.clone());
+        let old: Vec<_> = self.watched.difference(&filters).cloned().collect();
+        if !old.is_empty() {
+            link.unsubscribe(old);
         }
         self.watched = filters;
         is_new

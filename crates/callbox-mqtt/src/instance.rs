@@ -1,6 +1,7 @@
 //! Who is logged in: this login of a device, or another one.
 
-use callbox_core::ids::{EnvelopeId, IdSource};
+use callbox_core::ids::{Address, EnvelopeId, IdSource};
+use callbox_core::protocol::{Envelope, Message};
 
 /// One login of a device over all its connections: by it a connection that broke is told from one that another login ended. Brokers
 /// should say so (`Session taken over`), but Mosquitto 2.0 only hangs up.
@@ -15,5 +16,12 @@ pub struct Instance {
 impl Instance {
     pub(crate) fn new(ids: &mut IdSource) -> Self {
         Self { here: ids.envelope(), gone: ids.envelope() }
+    }
+
+    /// Returns what the presence topic of this device says.
+    pub(crate) fn presence(&self, device: &Address, online: bool) -> String {
+        let message = Message::Presence { user: device.user.clone(), device: Some(device.device.clone()), online };
+        let id = if online { &self.here } else { &self.gone }.clone();
+        Envelope { id, from: Some(device.clone()), to: None, message }.encode()
     }
 }

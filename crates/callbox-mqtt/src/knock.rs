@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Packet};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop};
+use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Disconnect, DisconnectReasonCode, Packet};
 use tokio::time::timeout;
 
 use crate::broker::BrokerUrl;
-use crate::options::{self, SETUP};
+use crate::options;
 use crate::tls::Tls;
 use crate::topic::Party;
+use crate::wire::{Failure, Wire};
 
 /// How long a broker may take to close the connection afterwards.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -28,28 +28,17 @@ pub enum Knocked {
 /// Knocks at a broker, in the name of a user.
 pub async fn knock(party: &Party, broker: &BrokerUrl, tls: Option<&Tls>, password: &str) -> Knocked {
     let client_id = format!("{party}/knock-{}", std::process::id());
-    let mut options = options::basics(client_id, broker, tls);
-    options.set_credentials(party.to_string(), password).set_clean_start(true);
-    let (client, mut events) = AsyncClient::new(options, 4);
-    let knocked = match timeout(SETUP, first_answer(&mut events)).await {
-        Ok(Ok(())) => Knocked::Open,
-        Ok(Err(ConnectionError::ConnectionRefused(code))) => Knocked::Refused(text_of(code)),
-        Ok(Err(error)) => Knocked::Unreached(error.to_string()),
-        Err(_) => Knocked::Unreached(format!("no answer in {} s", SETUP.as_secs())),
+    let mut wire = match Wire::open(broker, tls, options::probe(client_id, party, password)).await {
+        Ok((wire, _)) => wire,
+        Err(Failure::Refused(code)) => return Knocked::Refused(text_of(code)),
+        Err(failure) => return Knocked::Unreached(failure.to_string()),
     };
-    if knocked == Knocked::Open && client.try_disconnect().is_ok() {
+    let goodbye = Packet::Disconnect(Disconnect::new(DisconnectReasonCode::NormalDisconnection));
+    if wire.put(goodbye).is_ok() {
         // It ends with the connection; a broker that holds it open is left alone.
-        let _left = timeout(GOODBYE, async { while events.poll().await.is_ok() {} }).await;
+        let _left = timeout(GOODBYE, async { while wire.next().await.is_ok() {} }).await;
     }
-    knocked
-}
-
-async fn first_answer(events: &mut EventLoop) -> Result<(), ConnectionError> {
-    loop {
-        if let Event::Incoming(Packet::ConnAck(_)) = events.poll().await? {
-            return Ok(());
-        }
-    }
+    Knocked::Open
 }
 
 fn text_of(code: ConnectReturnCode) -> String {

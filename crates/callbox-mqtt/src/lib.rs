@@ -24,7 +24,6 @@ mod connection;
 mod delivery;
 mod end;
 mod event;
-mod events;
 mod instance;
 mod knock;
 mod link;
@@ -33,6 +32,7 @@ mod options;
 mod renewal;
 mod tls;
 pub mod topic;
+mod wire;
 
 pub use broker::{BadBroker, BrokerUrl, Brokers, Identity};
 pub use connection::Connection;

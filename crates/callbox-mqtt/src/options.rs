@@ -1,16 +1,14 @@
-//! How a connection is asked for: client id, session, last will, TLS.
+//! How a connection is asked for: client id, session, last will.
 
 use std::time::Duration;
 
 use callbox_core::ids::{Address, AppId};
 use callbox_core::protocol::MAX_BYTES;
-use rumqttc::v5::MqttOptions;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{ConnectProperties, LastWill, LastWillProperties};
-use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use rumqttc::v5::mqttbytes::v5::{
+    Connect, ConnectProperties, LastWill, LastWillProperties, Login as Credentials, Packet,
+};
 
-use crate::broker::BrokerUrl;
-use crate::tls::Tls;
 use crate::topic::{self, Party};
 
 /// How long the broker keeps our session, and what waits in it, while we are away.
@@ -23,7 +21,8 @@ const RECEIVE_MAXIMUM: u16 = 32;
 pub(crate) const WINDOW: usize = 16;
 /// How long connecting to one broker, and logging in there, may take.
 pub(crate) const SETUP: Duration = Duration::from_secs(5);
-const MAX_PACKET: u32 = 2 * MAX_BYTES as u32;
+/// The largest packet that is taken.
+pub(crate) const MAX_PACKET: u32 = 2 * MAX_BYTES as u32;
 
 /// Who logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,16 +50,13 @@ impl Login {
     }
 }
 
-/// The options of one connection; `gone` is what the broker tells of us when we vanish.
-pub(crate) fn of(
+/// The CONNECT of a device's session; `gone` is what the broker tells of us when we vanish.
+pub(crate) fn connect(
     login: &Login,
-    (broker, keep_alive): (&BrokerUrl, Duration),
-    tls: Option<&Tls>,
+    keep_alive: Duration,
     (password, clean_start): (&str, bool),
     gone: String,
-) -> MqttOptions {
-    let client_id = format!("{}/{}", login.party(), login.address.device);
-    let mut options = basics(client_id, broker, tls);
+) -> Packet {
     let will = LastWillProperties {
         delay_interval: Some(WILL_DELAY),
         payload_format_indicator: Some(1),
@@ -70,29 +66,23 @@ pub(crate) fn of(
         correlation_data: None,
         user_properties: Vec::new(),
     };
-    options
-        .set_keep_alive(keep_alive)
-        .set_credentials(login.name(), password)
-        .set_clean_start(clean_start)
-        .set_outgoing_inflight_upper_limit(WINDOW as u16 + 4)
-        .set_last_will(LastWill::new(login.presence_topic(), gone, QoS::AtLeastOnce, true, Some(will)))
-        .set_connect_properties(ConnectProperties {
+    let connect = Connect {
+        keep_alive: u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX),
+        client_id: format!("{}/{}", login.party(), login.address.device),
+        clean_start,
+        properties: Some(ConnectProperties {
             session_expiry_interval: Some(SESSION),
             receive_maximum: Some(RECEIVE_MAXIMUM),
             max_packet_size: Some(MAX_PACKET),
             ..ConnectProperties::new()
-        });
-    options
+        }),
+    };
+    let will = LastWill::new(login.presence_topic(), gone, QoS::AtLeastOnce, true, Some(will));
+    Packet::Connect(connect, Some(will), Some(Credentials::new(login.name(), password)))
 }
 
-/// What every connection has.
-pub(crate) fn basics(client_id: String, broker: &BrokerUrl, tls: Option<&Tls>) -> MqttOptions {
-    let mut options = MqttOptions::new(client_id, broker.host(), broker.port());
-    if let Some(Tls(config)) = tls.filter(|_| broker.is_secure()) {
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(config.clone())));
-    }
-    let mut network = NetworkOptions::new();
-    network.set_tcp_nodelay(true);
-    options.set_network_options(network).set_connection_timeout(SETUP.as_secs());
-    options
+/// The CONNECT of somebody who only wants to know whether he would be let in: no session, no last will.
+pub(crate) fn probe(client_id: String, party: &Party, password: &str) -> Packet {
+    let connect = Connect { keep_alive: 0, client_id, clean_start: true, properties: None };
+    Packet::Connect(connect, None, Some(Credentials::new(party.to_string(), password)))
 }

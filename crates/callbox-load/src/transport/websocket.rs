@@ -48,7 +48,8 @@ pub enum BadUrl {
 #[derive(Clone, Debug)]
 pub struct WebSocket {
     url: String,
-    authority: String,
+    host: String,
+    port: u16,
     tally: Arc<Tally>,
 }
 
@@ -65,8 +66,7 @@ impl WebSocket {
             return Err(BadUrl::OtherScheme { url: url.to_owned() });
         }
         let host = uri.host().ok_or_else(|| not_a_url("no host".to_owned()))?;
-        let authority = format!("{host}:{}", uri.port_u16().unwrap_or(80));
-        Ok(Self { url: url.to_owned(), authority, tally })
+        Ok(Self { url: url.to_owned(), host: host.to_owned(), port: uri.port_u16().unwrap_or(80), tally })
     }
 }
 
@@ -75,17 +75,17 @@ impl Transport for WebSocket {
 
     async fn connect(&self, login: &Login) -> Result<Socket, Lost> {
         let opening = async {
-            let tcp = TcpStream::connect(&self.authority).await.map_err(Error::Io)?;
-            tcp.set_nodelay(true).map_err(Error::Io)?;
+            let dialled = callbox_net::dial(&self.host, self.port, SETUP).await.map_err(|error| error.to_string())?;
             let limit = Some(4 * MAX_BYTES);
             let config =
                 WebSocketConfig::default().read_buffer_size(READ_BUFFER).max_message_size(limit).max_frame_size(limit);
-            client_async_with_config(self.url.as_str(), tcp, Some(config)).await
+            let upgrade = client_async_with_config(self.url.as_str(), dialled.stream, Some(config));
+            upgrade.await.map_err(|error| error.to_string())
         };
         let (stream, _) = timeout(SETUP, opening)
             .await
             .map_err(|_| Lost::Connect(format!("no answer within {SETUP:?}")))?
-            .map_err(|error| Lost::Connect(error.to_string()))?;
+            .map_err(Lost::Connect)?;
         let seed = std::array::from_fn(|_| fastrand::u8(..));
         let (ids, heard_at) = (IdSource::new(seed), Instant::now());
         let mut socket = Socket { stream, ids, tally: self.tally.clone(), heard_at, silence: SETUP };
@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     fn authority(url: &str) -> Result<String, BadUrl> {
-        WebSocket::new(url, Arc::default()).map(|hub| hub.authority)
+        WebSocket::new(url, Arc::default()).map(|hub| format!("{}:{}", hub.host, hub.port))
     }
 
     #[test]
