@@ -13,7 +13,7 @@ CUT ?= 60
 
 PROGRAMS := -p callbox -p callbox-hub -p callbox-load
 
-.PHONY: help setup setup-test demo test lint unit scenarios brief network-test network-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
+.PHONY: help setup setup-test demo test lint unit scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,7 +28,7 @@ demo: setup ## A panel and a hub in one terminal; prints the address to open
 	@$(CARGO) build --release $(PROGRAMS)
 	@target/release/callbox demo
 
-test: setup-test lint unit official client scenarios brief network-brief ## Everything that must hold, in under 35 minutes on two cores
+test: setup-test lint unit official client scenarios brief network-brief hostile-brief ## Everything that must hold, in under 35 minutes on two cores
 
 lint: setup-test ## Formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
@@ -59,6 +59,12 @@ network-test: setup-test binaries ## CUT=60: the network goes for so many second
 
 network-brief: setup-test binaries
 	cd tests/network && node run.mjs --short --cut 10 --bin ../../target/release
+
+hostile: setup-test binaries ## Attackers, broken peers and other people's infrastructure: section, what, held, tried
+	node tests/hostile/run.mjs --bin target/release --json build/hostile.json
+
+hostile-brief: setup-test binaries
+	node tests/hostile/run.mjs --quick --bin target/release
 
 bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
 	target/release/callbox demo --self-call --compare --rounds $(ROUNDS)

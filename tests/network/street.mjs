@@ -22,9 +22,9 @@ export function obstacle() {
   return `network namespaces cannot be made: ${(tried.error?.message ?? tried.stderr).trim()}`;
 }
 
-/** Runs this program in new namespaces; gives its exit status. */
-export function enter() {
-  const done = spawnSync('unshare', [...OWN, process.execPath, ...process.argv.slice(1)], {
+/** Runs this program in new namespaces, with more arguments; gives its exit status. */
+export function enter(...more) {
+  const done = spawnSync('unshare', [...OWN, process.execPath, ...process.argv.slice(1), ...more], {
     stdio: 'inherit', env: { ...process.env, [MARK]: '1' },
   });
   return done.status ?? 1;

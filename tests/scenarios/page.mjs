@@ -58,6 +58,11 @@ export class Page {
     });
   }
 
+  /** Playwright's own page, for what no other method does. */
+  get tab() {
+    return this.#page;
+  }
+
   /** Goes to this address and waits until it can call and be called. */
   async enter(address) {
     try {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { Child, run, Settled, until } from './process.mjs';
+import { inlineList, merge, toml } from './toml.mjs';
 
 /** A sense that has not been renewed for so long is not of this moment. */
 const FRESH_MS = 1_000;
@@ -26,53 +27,17 @@ export class Panel {
   #steps = [];
   #wrapper;
 
-  /** Makes a panel of this user. `wire` is what lies between it and the transport; the rest is configuration. */
-  static async make({
-    bin, folder, transport, user, content, device = 'panel', wire, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false,
-    wrapper = [], opensTo = null,
-  }) {
+  /**
+   * Makes a panel of this user. `wire` is what lies between it and the transport, `config` more of its configuration (an object of
+   * sections, merged over the rest; `null` takes away), `wrapper` what starts the daemon.
+   */
+  static async make({ bin, folder, transport, user, device = 'panel', wire, wrapper = [], config = {}, ...settings }) {
     const own = await mkdtemp(join(folder, `${user}-`));
     const panel = new Panel(bin, own, `${user}/${device}`, wrapper);
-    await writeFile(join(own, 'panel.toml'), `${transport.panel(user, device, wire)}
-[call]
-ring_seconds = ${ring}
-early_media = "${early}"
-
-[camera]
-kind = "${camera ? 'test' : 'none'}"
-${camera ? `name = "${content.name}"` : ''}
-
-[microphone]
-kind = "test"
-hz = ${content.hz}
-
-[speaker]
-kind = "test"
-
-[screen]
-kind = "test"
-size = "640x360"
-fps = 15
-
-[video]
-codec = "${codec}"
-size = "640x360"
-fps = 15
-
-[network]
-relay_only = ${relay}
-ice_servers = [${transport.iceServers().map(inline).join(', ')}]
-
-${opensTo ? `[door]\nrelay = "test"\nallow = [${opensTo.map((user) => `"${user}"`).join(', ')}]\n` : ''}
-[control]
-socket = "${panel.#socket}"
-
-[records]
-path = "${join(own, 'records.jsonl')}"
-
-[log]
-level = "info,callbox=debug"
-`);
+    await panel.configure(merge(
+      transport.panel(user, device, wire), usual(settings, transport.iceServers()),
+      { control: { socket: panel.#socket }, records: { path: join(own, 'records.jsonl') } }, config,
+    ));
     return panel;
   }
 
@@ -85,9 +50,30 @@ level = "info,callbox=debug"
     this.#socket = join(folder, 'ctl');
   }
 
+  /** Writes its configuration anew: for a daemon that is not started yet, or reloads it. */
+  async configure(config) {
+    this.config = config;
+    await writeFile(this.configFile, toml(config));
+  }
+
+  /** Where its configuration is. */
+  get configFile() {
+    return join(this.#folder, 'panel.toml');
+  }
+
+  /** The process id of its daemon. */
+  get pid() {
+    return this.#child?.pid;
+  }
+
+  /** Sends its daemon a signal, such as `SIGHUP`. */
+  signal(name) {
+    return this.#child.signal(name);
+  }
+
   /** Starts the daemon and waits until it is reachable for callers. */
   async start() {
-    const [program, ...args] = [...this.#wrapper, this.#bin, 'run', '--config', join(this.#folder, 'panel.toml')];
+    const [program, ...args] = [...this.#wrapper, this.#bin, 'run', '--config', this.configFile];
     this.#child = new Child(program, args);
     await until(`${this.name} is connected`, async () => {
       if (!this.#child.alive) throw new Settled(`the daemon has ended: ${this.#child.output}`);
@@ -331,7 +317,17 @@ level = "info,callbox=debug"
   }
 }
 
-/** A table of TOML in one line. */
-function inline(fields) {
-  return `{ ${Object.entries(fields).map(([key, value]) => `${key} = ${JSON.stringify(value)}`).join(', ')} }`;
+/** What every panel of the scenarios has: test devices that its peers know again. */
+function usual({ content, early = 'connect', ring = 20, codec = 'vp8', camera = true, relay = false, opensTo = null }, iceServers) {
+  return {
+    call: { ring_seconds: ring, early_media: early },
+    camera: camera ? { kind: 'test', name: content.name } : { kind: 'none' },
+    microphone: { kind: 'test', hz: content.hz },
+    speaker: { kind: 'test' },
+    screen: { kind: 'test', size: '640x360', fps: 15 },
+    video: { codec, size: '640x360', fps: 15 },
+    network: { relay_only: relay, ice_servers: inlineList(iceServers) },
+    ...(opensTo && { door: { relay: 'test', allow: opensTo } }),
+    log: { level: 'info,callbox=debug' },
+  };
 }

@@ -17,8 +17,9 @@ export class Child {
   #begun = new Map();
   #process;
 
-  constructor(command, args) {
-    this.#process = spawn(command, args, { stdio: 'pipe' });
+  /** `settings` are those of `spawn`, such as `cwd` and `env`. */
+  constructor(command, args, settings = {}) {
+    this.#process = spawn(command, args, { ...settings, stdio: 'pipe' });
     // A child that has gone is noticed by its exit, not by what could not be written to it.
     this.#process.stdin.on('error', (error) => this.#keep(`standard input: ${error.message}`));
     for (const stream of [this.#process.stdout, this.#process.stderr]) this.#listen(stream);
@@ -34,6 +35,16 @@ export class Child {
   /** Whether it still runs. */
   get alive() {
     return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Its process id. */
+  get pid() {
+    return this.#process.pid;
+  }
+
+  /** Sends it a signal, such as `SIGHUP`. */
+  signal(name) {
+    return this.#process.kill(name);
   }
 
   /** The last lines it wrote. */
@@ -116,6 +127,19 @@ export async function until(what, check, { ms = 10_000, every = 100 } = {}) {
     }
     if (performance.now() >= end) throw new Error(`not within ${ms} ms: ${what} (last: ${JSON.stringify(last)})`);
     await sleep(every);
+  }
+}
+
+/** Gives what `work` gives; an error when that takes longer. */
+export async function within(ms, what, work) {
+  let timer;
+  const late = new Promise((_, failed) => {
+    timer = setTimeout(() => failed(new Error(`${what} took longer than ${ms / 1_000} s`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,20 +1,19 @@
 // The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--quick] [--times N]`.
 
-import { accessSync, constants, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 import { CONTENT, makeContent } from './content.mjs';
 import { launch } from './page.mjs';
+import { missing } from './programs.mjs';
 import { rows } from './scenarios/rows.mjs';
 import { Street } from './street.mjs';
 import { Table } from './table.mjs';
 
 const TRANSPORTS = ['websocket', 'mqtt', 'gateway'];
-/** Servers are often not on a user's own path. */
-const SERVERS = '/usr/sbin:/usr/local/sbin';
 
 const { values: options } = parseArgs({
   options: {
@@ -63,20 +62,6 @@ function choose(rows) {
   const named = options.only ? all.filter(({ name }) => options.only.some((part) => name.includes(part))) : all;
   if (!(times > 1)) return named;
   return Array.from({ length: times }, () => (options.only ? named : all.slice(0, 1))).flat();
-}
-
-/** Which of these programs cannot be found. */
-function missing(programs, folders = `${process.env.PATH}${delimiter}${SERVERS}`) {
-  return programs.filter((program) => !folders.split(delimiter).some((folder) => runs(join(folder, program))));
-}
-
-function runs(path) {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function refuse(text) {

@@ -2,6 +2,9 @@
 
 import { writeFile } from 'node:fs/promises';
 
+import { within } from './process.mjs';
+import { noteSkip, required } from './required.mjs';
+
 /** How long a row may take that does not say otherwise. */
 const DEADLINE_S = 30;
 const SWEEP_MS = 20_000;
@@ -36,7 +39,7 @@ export class Table {
     const row = { name: scenario.name, result: 'ok', timings: { anna: {}, door: {} } };
     const strange = scenario.notOver?.[this.#transport];
     if (strange) Object.assign(row, { result: 'n/a', reason: strange });
-    else if (missing.length) Object.assign(row, { result: 'SKIPPED', reason: `not installed: ${missing.join(', ')}` });
+    else if (missing.length) Object.assign(row, { result: required() ? 'FAIL' : 'SKIPPED', reason: `not installed: ${missing.join(', ')}` });
     else {
       try {
         await within((scenario.seconds ?? DEADLINE_S) * 1_000, 'the scenario', scenario.run(this.#street));
@@ -46,6 +49,7 @@ export class Table {
       }
       await this.#sweep(row);
     }
+    if (row.result === 'SKIPPED') noteSkip(`scenario over ${this.#transport}: ${row.name}`, row.reason);
     row.seconds = Number(((performance.now() - started) / 1_000).toFixed(1));
     this.#rows.push(row);
     print(row);
@@ -58,7 +62,7 @@ export class Table {
     const count = (result) => this.#rows.filter((row) => row.result === result).length;
     console.log(`${count('ok')} passed, ${count('FAIL')} failed, ${count('SKIPPED')} skipped, ${count('n/a')} not applicable`);
     if (file) await writeFile(file, `${JSON.stringify({ transport: this.#transport, rows: this.#rows }, null, 2)}\n`);
-    return count('ok') + count('n/a') === this.#rows.length;
+    return this.#rows.length > 0 && count('FAIL') === 0;
   }
 
   async #sweep(row) {
@@ -68,18 +72,6 @@ export class Table {
       if (row.result === 'ok') Object.assign(row, { result: 'FAIL', reason: `after it: ${error.message}`, tails: this.#street.tails(TAIL) });
       await within(SWEEP_MS, 'cleaning up', this.#street.sweep({ everything: true }));
     }
-  }
-}
-
-async function within(ms, what, work) {
-  let timer;
-  const late = new Promise((_, failed) => {
-    timer = setTimeout(() => failed(new Error(`${what} took longer than ${ms / 1_000} s`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Child, freePort, Settled, until } from '../process.mjs';
+import { merge, toml } from '../toml.mjs';
 import outage from '../scenarios/outage.mjs';
 import gateways from '../scenarios/gateways.mjs';
 import { Balancer } from './balancer.mjs';
@@ -55,8 +56,15 @@ export class Transport extends Mqtt {
   /** What everybody is that is not the door. */
   static others = 'browser';
 
+  #settings;
   #hubs = [];
   #balancer = null;
+
+  /** `config`: more of both hubs' configuration, an object of sections; `app` is that of their one app. */
+  constructor({ config = {}, ...settings }) {
+    super(settings);
+    this.#settings = config;
+  }
 
   /** Picks its addresses and starts. */
   async start() {
@@ -89,6 +97,11 @@ export class Transport extends Mqtt {
     await super.stop();
   }
 
+  /** Where the sockets of whichever hub answers are. */
+  get url() {
+    return `ws://127.0.0.1:${this.#balancer.port}/ws`;
+  }
+
   /** The address a browser opens to be this user. `query` holds the page's switches, `hub` the number of a hub to be at. */
   async page(user, device, { hub, ...query }) {
     const port = hub === undefined ? this.#balancer.port : this.#hubs[hub].port;
@@ -103,20 +116,12 @@ export class Transport extends Mqtt {
 
   async #hub(name) {
     const [port, config] = [await freePort(), join(this.folder, `${name}.toml`)];
-    const turn = this.turn ? `[ice]\nturn = ["${this.turn.url}"]\nturn_secret_file = "${this.turn.secretFile}"\n` : '';
-    await writeFile(config, `[server]
-listen = "127.0.0.1:${port}"
-
-[broker]
-urls = ["mqtt://127.0.0.1:${this.broker.port}"]
-keep_alive_s = 5
-
-${turn}
-[[app]]
-id = ${APP}
-key_file = "${this.keyFile}"
-users = ${JSON.stringify(Object.keys(this.tickets))}
-`);
+    const turn = this.turn && { ice: { turn: [this.turn.url], turn_secret_file: this.turn.secretFile } };
+    const { app = {}, ...settings } = this.#settings;
+    await writeFile(config, toml(merge(
+      { server: { listen: `127.0.0.1:${port}` }, broker: { urls: [`mqtt://127.0.0.1:${this.broker.port}`], keep_alive_s: 5 } },
+      turn, settings, { app: [merge({ id: APP, key_file: this.keyFile, users: Object.keys(this.tickets) }, app)] },
+    )));
     return new Hub(this.bin, config, port);
   }
 }

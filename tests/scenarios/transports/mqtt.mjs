@@ -80,16 +80,10 @@ export class Transport {
 
   /** The part of a panel's configuration that speaks of signalling. */
   panel(user, device, wire) {
-    return `[user]
-app = ${APP}
-user = "${user}"
-device = "${device}"
-ticket = "${this.tickets[user]}"
-
-[signaling.mqtt]
-brokers = ["mqtt://${this.#host}:${wire?.port ?? this.broker.port}"]
-keep_alive_s = ${KEEP_ALIVE_S}
-`;
+    return {
+      user: { app: APP, user, device, ticket: this.tickets[user] },
+      signaling: { mqtt: { brokers: [`mqtt://${this.#host}:${wire?.port ?? this.broker.port}`], keep_alive_s: KEEP_ALIVE_S } },
+    };
   }
 
   /** ICE servers that a panel has to be told of: a broker knows none. */

@@ -5,9 +5,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Child, freePort, run, Settled, until } from '../process.mjs';
+import { merge, toml } from '../toml.mjs';
 import { WebSocketWire } from './websocket_wire.mjs';
 
-const APP = 1400000001;
+export const APP = 1400000001;
 const TICKET_SECONDS = 3600;
 
 /** The hub, and everything a party has to know of it. */
@@ -23,11 +24,16 @@ export class Transport {
   #folder;
   #host;
   #turn;
+  #settings;
   #hub = null;
   #wires = [];
 
-  /** `turn`: a TURN server that the hub tells its clients of, or nothing. `host`: the address at which it is reached. */
-  constructor({ bin, folder, turn = null, host = '127.0.0.1' }) {
+  /**
+   * `turn`: a TURN server that the hub tells its clients of, or nothing. `host`: the address at which it is reached. `config`: more
+   * of the hub's configuration, an object of sections; `app` is that of its one app.
+   */
+  constructor({ bin, folder, turn = null, host = '127.0.0.1', config = {} }) {
+    this.#settings = config;
     this.#host = host;
     this.#bin = bin;
     this.#folder = folder;
@@ -40,8 +46,37 @@ export class Transport {
     this.keyFile = join(this.#folder, `hub-${this.port}.key`);
     await writeFile(this.keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
     this.config = join(this.#folder, `hub-${this.port}.toml`);
-    await writeFile(this.config, this.#settings());
+    await this.configure(this.#settings);
     await this.restart();
+  }
+
+  /** Writes the hub's configuration anew, for a start or a reload. */
+  async configure({ app = {}, ...settings }) {
+    const turn = this.#turn && { turn: [this.#turn.url], turn_secret_file: this.#turn.secretFile };
+    await writeFile(this.config, toml(merge(
+      { server: { listen: `${this.#host}:${this.port}` }, store: { path: join(this.#folder, `hub-${this.port}.db`) } },
+      turn && { ice: turn }, settings, { app: [merge({ id: APP, key_file: this.keyFile }, app)] },
+    )));
+  }
+
+  /** Where its sockets are. */
+  get url() {
+    return `ws://${this.#host}:${this.port}/ws`;
+  }
+
+  /** Whether the hub runs. */
+  get alive() {
+    return Boolean(this.#hub?.alive);
+  }
+
+  /** The process id of the hub. */
+  get pid() {
+    return this.#hub.pid;
+  }
+
+  /** Sends the hub a signal, such as `SIGHUP`. */
+  signal(name) {
+    return this.#hub.signal(name);
   }
 
   /** Starts again at the same address, with what it has kept. */
@@ -61,26 +96,26 @@ export class Transport {
     await this.#hub?.stop();
   }
 
-  /** The address a browser opens to be this user. `query` holds the page's switches. */
-  async page(user, device, query) {
-    const ticket = await run(join(this.#bin, 'callbox-hub'), [
-      'ticket', 'make', '--app', String(APP), '--key-file', this.keyFile, '--user', user, '--expire', String(TICKET_SECONDS),
+  /** A ticket of this user, made now and good for so many seconds. */
+  async ticket(user, seconds = TICKET_SECONDS) {
+    const made = await run(join(this.#bin, 'callbox-hub'), [
+      'ticket', 'make', '--app', String(APP), '--key-file', this.keyFile, '--user', user, '--expire', String(seconds),
     ]);
-    const fragment = new URLSearchParams({ app: APP, user, ticket: ticket.trim(), device });
-    return `http://127.0.0.1:${this.port}/?${new URLSearchParams(query)}#${fragment}`;
+    return made.trim();
+  }
+
+  /** The address a browser opens to be this user. `query` holds the page's switches; `origin` is not the hub's own behind a proxy. */
+  async page(user, device, { origin = `http://${this.#host}:${this.port}`, ...query } = {}) {
+    const fragment = new URLSearchParams({ app: APP, user, ticket: await this.ticket(user), device });
+    return `${origin}/?${new URLSearchParams(query)}#${fragment}`;
   }
 
   /** The part of a panel's configuration that speaks of signalling. */
   panel(user, device, wire) {
-    return `[user]
-app = ${APP}
-user = "${user}"
-device = "${device}"
-key_file = "${this.keyFile}"
-
-[signaling.websocket]
-url = "ws://${this.#host}:${wire?.port ?? this.port}/ws"
-`;
+    return {
+      user: { app: APP, user, device, key_file: this.keyFile },
+      signaling: { websocket: { url: wire ? `ws://${this.#host}:${wire.port}/ws` : this.url } },
+    };
   }
 
   /** ICE servers that a panel has to be told of: the hub does that. */
@@ -98,21 +133,6 @@ url = "ws://${this.#host}:${wire?.port ?? this.port}/ws"
   /** The last lines of its log. */
   tail(count) {
     return this.#hub?.tail(count) ?? [];
-  }
-
-  #settings() {
-    const turn = this.#turn ? `[ice]\nturn = ["${this.#turn.url}"]\nturn_secret_file = "${this.#turn.secretFile}"\n` : '';
-    return `[server]
-listen = "${this.#host}:${this.port}"
-
-[store]
-path = "${join(this.#folder, `hub-${this.port}.db`)}"
-
-${turn}
-[[app]]
-id = ${APP}
-key_file = "${this.keyFile}"
-`;
   }
 
   async #answers() {
