@@ -18,6 +18,7 @@ pub(super) fn name_of(input: &Input) -> String {
             let what = step_of(event).unwrap_or("description or candidate");
             format!("link {} {what}", link.number)
         }
+        Input::InviteResult { user, code, .. } => format!("invite to {user}: {code}"),
         Input::Picture { .. } => "picture of who rings".to_owned(),
         Input::Door(event) => format!("door {event:?}").to_lowercase(),
         Input::LocalTime(time) => format!("{:?} {:02}:{:02}", time.day, time.minute / 60, time.minute % 60),

@@ -5,8 +5,8 @@ mod panel;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use callbox_core::ids::{Address, CallId, DeviceId, LinkId, Target};
-use callbox_core::protocol::{EndReason, IceServer, Message, ResultCode};
+use callbox_core::ids::{Address, CallId, LinkId};
+use callbox_core::protocol::{IceServer, Message, ResultCode};
 use callbox_core::station::{Action, DoorNews, Effect, Input, LinkEvent, Opener, Phase, Station};
 use serde_json::json;
 use tokio::sync::oneshot;
@@ -218,9 +218,8 @@ impl Shell {
                 tracing::info!(?code, ?call, about, user, text, "the hub did not pass a message on");
                 self.journal
                     .tell("refused", || json!({ "code": code, "about": about, "call": call, "to": to, "text": text }));
-                let waits = matches!(code, ResultCode::Ok | ResultCode::Queued);
-                if let (false, Some("invite"), Some(call), Some(to)) = (waits, about, call, to) {
-                    self.handle(refused_by_hub(call, to));
+                if let (Some("invite"), Some(call), Some(to)) = (about, call, to) {
+                    self.handle(Input::InviteResult { call, user: to.user, code });
                 }
             }
         }
@@ -375,11 +374,4 @@ impl Shell {
             systemd::ready(status);
         }
     }
-}
-
-/// The invite was not passed on and is not kept either: nobody there will ever answer, and the hub says so in their place.
-fn refused_by_hub(call: CallId, to: Target) -> Input {
-    let hub: DeviceId = "hub".parse().expect("three letters are a device id");
-    let from = Address { user: to.user, device: to.device.unwrap_or(hub) };
-    Input::Heard { from, message: Message::Reject { call, reason: EndReason::Offline } }
 }

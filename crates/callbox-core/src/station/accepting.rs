@@ -6,7 +6,7 @@ use super::State;
 use super::call::Call;
 use super::desk::{Desk, End};
 use super::input::{Action, Input, LinkEvent};
-use super::line::{Line, News};
+use super::peer_links::{News, PeerLinks};
 use super::ringing::Ringing;
 use super::talking::Talking;
 use super::view::CallView;
@@ -22,7 +22,7 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Accepting {
     pub(super) call: Call,
-    line: Line,
+    links: PeerLinks,
     repeat: Instant,
     give_up: Instant,
 }
@@ -30,14 +30,14 @@ pub(super) struct Accepting {
 impl Accepting {
     /// Says accept for the first time.
     pub(super) fn begin(now: Instant, ringing: Ringing, desk: &mut Desk) -> Self {
-        let Ringing { call, line, .. } = ringing;
-        let accepting = Self { call, line, repeat: now + REPEAT, give_up: now + GIVE_UP };
+        let Ringing { call, links, .. } = ringing;
+        let accepting = Self { call, links, repeat: now + REPEAT, give_up: now + GIVE_UP };
         accepting.tell(desk);
         desk.out.push(super::Effect::Show);
         accepting
     }
 
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, &from, message, desk)
@@ -48,6 +48,12 @@ impl Accepting {
             }
             // A second press of the one button is a nervous finger, not a wish to leave.
             Input::Pressed(Action::Hangup | Action::Reject) => self.leave(now, EndReason::Hangup, desk),
+            Input::Pressed(action @ (Action::SetMicrophone(_) | Action::SetCamera(_))) => {
+                if self.call.choose(&action) {
+                    desk.out.push(super::Effect::Show);
+                }
+                State::Accepting(self)
+            }
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
             Input::SignalingUp => {
                 self.tell(desk);
@@ -60,6 +66,7 @@ impl Accepting {
             | Input::NetworkChanged
             | Input::Presence { .. }
             | Input::Picture { .. }
+            | Input::InviteResult { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Accepting(self),
         }
@@ -71,7 +78,7 @@ impl Accepting {
 
     pub(super) fn view(&self, now: Instant) -> CallView {
         let view = self.call.view(self.give_up.saturating_duration_since(now));
-        CallView { ringing_devices: 1, timing: self.line.timing(self.call.timing), ..view }
+        CallView { ringing_devices: 1, timing: self.links.timing(self.call.timing), ..view }
     }
 
     /// The door was opened, and that ends a call here.
@@ -100,7 +107,7 @@ impl Accepting {
                 State::Accepting(self)
             }
             message @ (Message::Offer { .. } | Message::Answer { .. } | Message::Candidate { .. }) => {
-                self.line.heard(message, &mut desk.out);
+                self.links.heard(now, message, &mut desk.out);
                 State::Accepting(self)
             }
             _ => State::Accepting(self),
@@ -109,7 +116,7 @@ impl Accepting {
 
     fn talk(mut self, now: Instant, desk: &mut Desk) -> State {
         self.call.timing.confirm_ms = Some(self.call.at(now));
-        State::Talking(Box::new(Talking::begin(now, self.call, self.line, desk)))
+        State::Talking(Box::new(Talking::begin(now, self.call, self.links, desk)))
     }
 
     fn tick(mut self, now: Instant, desk: &mut Desk) -> State {
@@ -130,16 +137,16 @@ impl Accepting {
     }
 
     fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
-        self.line.close(&mut desk.out);
-        self.call.timing = self.line.timing(self.call.timing);
+        self.links.close(&mut desk.out);
+        self.call.timing = self.links.timing(self.call.timing);
         desk.end(now, self.call, end)
     }
 
     fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
-        if link.peer != *self.line.peer() {
+        if link.peer != *self.links.peer() {
             return State::Accepting(self);
         }
-        match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
+        match self.links.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.leave(now, EndReason::MediaFailed, desk),
             News::None | News::Path => State::Accepting(self),
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::effect::{Direction, Timing};
-use super::input::Input;
+use super::input::{Action, Input};
 use super::view::CallView;
 use crate::ids::{Address, CallId, UserId};
 use crate::protocol::Media;
@@ -19,6 +19,9 @@ pub(super) struct Call {
     /// When the invite was sent or received: zero of every time in the record.
     pub(super) started: Instant,
     pub(super) timing: Timing,
+    /// What the person here wants to be sent in the talk: may be chosen before it begins.
+    pub(super) microphone: bool,
+    pub(super) camera: bool,
     /// Our addresses changed while it rang: a link that was set up early may stand on one that is gone.
     pub(super) moved: bool,
     /// Signalling was away while it rang: what was said of a link that was set up early may be lost.
@@ -33,6 +36,17 @@ impl Call {
             Input::SignalingUp => self.interrupted = true,
             _ => {}
         }
+    }
+
+    /// The person here wants the microphone or the camera to be sent, or not. Says whether that is new.
+    pub(super) fn choose(&mut self, action: &Action) -> bool {
+        let before = (self.microphone, self.camera);
+        match action {
+            Action::SetMicrophone(on) => self.microphone = *on,
+            Action::SetCamera(on) => self.camera = *on && self.has_video(),
+            _ => {}
+        }
+        before != (self.microphone, self.camera)
     }
 
     /// Milliseconds since the call started.
@@ -67,8 +81,8 @@ impl Call {
             remaining_ms: Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)),
             talk_ms: None,
             lost_ms: None,
-            microphone: false,
-            camera: false,
+            microphone: self.microphone,
+            camera: self.camera,
             door: false,
             timing: self.timing,
         }

@@ -3,24 +3,41 @@
 use std::collections::VecDeque;
 
 use super::desk::Outbox;
+use super::shares::Shares;
 use super::view::Ended;
 use crate::ids::{Address, CallId};
 use crate::protocol::{EndReason, Message};
 
-/// How many decided calls are remembered; far more than can be rung within one deadline.
+/// How many calls that rang here, or were made here, are remembered; far more than can ring within one deadline.
 const REMEMBERED: usize = 256;
 
-/// How many cancels may wait for an invite that they overtook.
+/// How many calls that never rang here are remembered: a share for each user who made them.
+const DECLINED: usize = 64;
+
+/// How many cancels may wait for an invite that they overtook, and how many calls are answered by nothing: a share for each user.
 const OVERTAKEN: usize = 32;
 
 /// The memory of decided calls, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Decided {
     ended: VecDeque<Ended>,
-    /// Calls that their inviter took back before we heard of them; kept apart, so that strangers cannot fill the memory.
-    taken_back: VecDeque<(CallId, Address)>,
+    /// Calls of others that never rang here. Kept apart, so that they push no call out that did.
+    declined: Shares<Ended>,
+    /// Calls that their inviter cancelled before we heard of them.
+    taken_back: Shares<(CallId, Address)>,
     /// Calls whose inviter is to hear nothing of us.
-    ignored: VecDeque<CallId>,
+    ignored: Shares<CallId>,
+}
+
+impl Default for Decided {
+    fn default() -> Self {
+        Self {
+            ended: VecDeque::new(),
+            declined: Shares::new(DECLINED),
+            taken_back: Shares::new(OVERTAKEN),
+            ignored: Shares::new(OVERTAKEN),
+        }
+    }
 }
 
 impl Decided {
@@ -35,9 +52,16 @@ impl Decided {
         self.ended.push_back(ended);
     }
 
-    /// How this call ended, if it is one of ours and over.
+    /// Remembers how an invite of this user was answered that never rang here; the first outcome stands.
+    pub(super) fn decline(&mut self, inviter: &Address, ended: Ended) {
+        if self.find(&ended.call).is_none() {
+            self.declined.push(inviter.user.clone(), ended);
+        }
+    }
+
+    /// How this call ended, if it is over.
     pub(super) fn find(&self, call: &CallId) -> Option<&Ended> {
-        self.ended.iter().rev().find(|ended| ended.call == *call)
+        self.ended.iter().rev().chain(self.declined.iter()).find(|ended| ended.call == *call)
     }
 
     /// A cancel of a call that nobody here knows: its invite may come later, and then must not ring.
@@ -45,10 +69,7 @@ impl Decided {
         if self.find(call).is_some() || self.was_taken_back(call, inviter) {
             return;
         }
-        if self.taken_back.len() == OVERTAKEN {
-            self.taken_back.pop_front();
-        }
-        self.taken_back.push_back((call.clone(), inviter.clone()));
+        self.taken_back.push(inviter.user.clone(), (call.clone(), inviter.clone()));
     }
 
     /// Whether this inviter cancelled this call before its invite came.
@@ -57,11 +78,8 @@ impl Decided {
     }
 
     /// Nothing of this call is answered.
-    pub(super) fn ignore(&mut self, call: CallId) {
-        if self.ignored.len() == OVERTAKEN {
-            self.ignored.pop_front();
-        }
-        self.ignored.push_back(call);
+    pub(super) fn ignore(&mut self, inviter: &Address, call: CallId) {
+        self.ignored.push(inviter.user.clone(), call);
     }
 
     /// Whether nothing of this call is answered.

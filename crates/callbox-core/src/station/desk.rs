@@ -123,7 +123,7 @@ impl Desk {
         let Message::Invite { call, .. } = message else { return false };
         if !self.policy.callers.may_ring(&from.user) {
             if self.policy.callers.silently {
-                self.decided.ignore(call.clone());
+                self.decided.ignore(from, call.clone());
                 self.write_down(from, message, EndReason::Rejected);
             } else {
                 self.decline(from, message, EndReason::Rejected);
@@ -137,10 +137,11 @@ impl Desk {
         quiet
     }
 
-    fn decline(&mut self, from: &Address, message: &Message, reason: EndReason) {
+    /// Declines an invite that does not ring here.
+    pub(super) fn decline(&mut self, from: &Address, message: &Message, reason: EndReason) {
         let Message::Invite { call, .. } = message else { return };
         if self.decided.find(call).is_none() {
-            self.decided.insert(Ended { call: call.clone(), reason, by: None });
+            self.decided.decline(from, Ended { call: call.clone(), reason, by: None });
             self.write_down(from, message, reason);
         }
         self.out.send(from.clone(), Message::Reject { call: call.clone(), reason });

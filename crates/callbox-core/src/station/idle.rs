@@ -59,6 +59,8 @@ pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> S
         callees,
         started: now,
         timing: Timing::default(),
+        microphone: true,
+        camera: media == Media::Video,
         moved: false,
         interrupted: false,
     };
@@ -83,9 +85,7 @@ pub(super) fn incoming(
         return None;
     }
     if *kind == Kind::Group {
-        let reason = EndReason::UnsupportedVersion;
-        desk.remember(call, reason, None);
-        desk.out.send(from.clone(), Message::Reject { call: call.clone(), reason });
+        desk.decline(from, message, EndReason::UnsupportedVersion);
         return None;
     }
     let call = Call {
@@ -96,6 +96,8 @@ pub(super) fn incoming(
         callees: callees.clone(),
         started: now,
         timing: Timing { ringing_ms: Some(0), ..Timing::default() },
+        microphone: true,
+        camera: *media == Media::Video,
         moved: false,
         interrupted: false,
     };

@@ -4,7 +4,7 @@ use super::door::{DoorEvent, Opener};
 use super::plan::Plan;
 use super::policy::LocalTime;
 use crate::ids::{Address, CallId, LinkId, UserId};
-use crate::protocol::{Media, Message};
+use crate::protocol::{Media, Message, ResultCode};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,15 @@ pub enum Input {
         peer: Address,
         /// Whether it is there.
         online: bool,
+    },
+    /// The hub or the broker says how our invite to a user fared.
+    InviteResult {
+        /// The call.
+        call: CallId,
+        /// Whom we invited.
+        user: UserId,
+        /// What became of the invite.
+        code: ResultCode,
     },
     /// Something happened on a link.
     Link {

@@ -8,12 +8,12 @@ use super::call::Call;
 use super::desk::Desk;
 use super::effect::{Flow, Tone};
 use super::input::{Action, Input, LinkEvent};
-use super::line::{Line, News};
+use super::peer_links::{News, PeerLinks};
 use super::plan::Plan;
 use super::talking::Talking;
 use super::view::{CallView, Ended};
 use crate::ids::{Address, LinkId, Target, UserId};
-use crate::protocol::{Agent, EarlyMedia, EndReason, Message};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Message, ResultCode};
 
 /// The callee's own timer is authoritative; ours is a backstop this much later.
 const BACKSTOP: Duration = Duration::from_secs(5);
@@ -29,7 +29,9 @@ pub(super) struct Inviting {
     /// When the callees' own timers end.
     until: Instant,
     callees: BTreeMap<UserId, Callee>,
-    pub(super) devices: BTreeMap<Address, Line>,
+    pub(super) devices: BTreeMap<Address, PeerLinks>,
+    /// Those of them that see our picture before they accept.
+    previews: BTreeSet<Address>,
     /// Devices that refused: what they said before that, and arrives after it, counts no more.
     left: BTreeSet<Address>,
     /// Whom to ring when none of these answers.
@@ -56,13 +58,21 @@ impl Inviting {
         desk.out.tone(Tone::Silence);
         let callees = call.callees.iter().map(|user| (user.clone(), Callee::Open)).collect();
         let until = now + desk.policy.ring;
-        let inviting =
-            Self { call, until, callees, devices: BTreeMap::new(), left: BTreeSet::new(), then, picture: None };
+        let inviting = Self {
+            call,
+            until,
+            callees,
+            devices: BTreeMap::new(),
+            previews: BTreeSet::new(),
+            left: BTreeSet::new(),
+            then,
+            picture: None,
+        };
         inviting.invite(now, desk);
         inviting
     }
 
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, from, message, desk)
@@ -71,6 +81,13 @@ impl Inviting {
             Input::Pressed(Action::Hangup | Action::Reject | Action::Toggle) => {
                 self.give_up(now, EndReason::Cancelled, desk)
             }
+            Input::Pressed(action @ (Action::SetMicrophone(_) | Action::SetCamera(_))) => {
+                if self.call.choose(&action) {
+                    self.gate(desk);
+                }
+                State::Inviting(self)
+            }
+            Input::InviteResult { call, user, code } if call == self.call.id => self.fared(now, &user, code, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
             Input::SignalingUp => {
                 self.invite(now, desk);
@@ -84,6 +101,7 @@ impl Inviting {
             | Input::NetworkChanged
             | Input::Presence { .. }
             | Input::Picture { .. }
+            | Input::InviteResult { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Inviting(self),
         }
@@ -140,8 +158,8 @@ impl Inviting {
                 return self.refused(now, &from, reason, desk);
             }
             message @ (Message::Offer { .. } | Message::Answer { .. } | Message::Candidate { .. }) => {
-                if let Some(line) = self.devices.get_mut(&from) {
-                    line.heard(message, &mut desk.out);
+                if let Some(links) = self.devices.get_mut(&from) {
+                    links.heard(now, message, &mut desk.out);
                 }
             }
             _ => {}
@@ -164,9 +182,9 @@ impl Inviting {
 
     /// One more device rings, or one of them rings again after a restart.
     fn rings(&mut self, now: Instant, from: Address, agent: Agent, early: EarlyMedia, link: u32, desk: &mut Desk) {
-        if let Some(line) = self.devices.get_mut(&from) {
+        if let Some(links) = self.devices.get_mut(&from) {
             if link == 0 {
-                line.start_over(&mut desk.out);
+                links.start_over(now, &mut desk.out);
             }
             desk.show_door(&self.call.id, &from);
             self.show_picture(&from, desk);
@@ -180,16 +198,48 @@ impl Inviting {
             desk.out.tone(Tone::RingBack);
         }
         self.call.timing.ringing_ms.get_or_insert(self.call.at(now));
-        let mut line = Line::new(&self.call, from.clone(), !Agent::callee_offers(desk.agent, agent));
-        let preview = early == EarlyMedia::Preview && self.call.has_video();
-        line.gate(Flow { send_video: preview, ..Flow::default() }, &mut desk.out);
+        let mut links = PeerLinks::new(&self.call, from.clone(), !Agent::callee_offers(desk.agent, agent));
+        if early == EarlyMedia::Preview {
+            self.previews.insert(from.clone());
+        }
+        links.gate(self.flow_to(&from), &mut desk.out);
         if early != EarlyMedia::Off {
-            line.offer_next(&mut desk.out);
+            links.offer_next(&mut desk.out);
         }
         desk.show_door(&self.call.id, &from);
         self.show_picture(&from, desk);
-        self.devices.insert(from, line);
+        self.devices.insert(from, links);
         desk.out.push(super::Effect::Show);
+    }
+
+    /// Before accept nothing passes but our picture, and that only as a preview.
+    fn flow_to(&self, device: &Address) -> Flow {
+        Flow { send_video: self.call.camera && self.previews.contains(device), ..Flow::default() }
+    }
+
+    fn gate(&mut self, desk: &mut Desk) {
+        for device in self.devices.keys().cloned().collect::<Vec<_>>() {
+            let flow = self.flow_to(&device);
+            self.devices.entry(device).and_modify(|links| links.gate(flow, &mut desk.out));
+        }
+        desk.out.push(super::Effect::Show);
+    }
+
+    /// The hub or the broker says how our invite to this user fared. That it was passed on, or waits, is nobody's answer.
+    fn fared(mut self, now: Instant, user: &UserId, code: ResultCode, desk: &mut Desk) -> State {
+        let reason = match code {
+            ResultCode::Ok | ResultCode::Queued => return State::Inviting(self),
+            ResultCode::Offline | ResultCode::UnknownUser => EndReason::Offline,
+            ResultCode::UnsupportedVersion => EndReason::UnsupportedVersion,
+            _ => EndReason::EndedByServer,
+        };
+        let rings = self.devices.keys().any(|device| device.user == *user);
+        match self.callees.get_mut(user) {
+            Some(callee) if !rings && !matches!(callee, Callee::Refused(_)) => *callee = Callee::Refused(reason),
+            _ => return State::Inviting(self),
+        }
+        desk.out.push(super::Effect::Show);
+        self.settle(now, desk)
     }
 
     /// Those who ring see it now, those who come later when they do.
@@ -209,19 +259,19 @@ impl Inviting {
 
     /// The first accept wins; everybody else is told who won.
     fn confirm(mut self, now: Instant, winner: Address, agent: Agent, desk: &mut Desk) -> State {
-        let line = self.devices.remove(&winner);
-        let line =
-            line.unwrap_or_else(|| Line::new(&self.call, winner.clone(), !Agent::callee_offers(desk.agent, agent)));
+        let links = self.devices.remove(&winner);
+        let links = links
+            .unwrap_or_else(|| PeerLinks::new(&self.call, winner.clone(), !Agent::callee_offers(desk.agent, agent)));
         desk.out.send(winner.clone(), Message::Confirm { call: self.call.id.clone() });
         self.cancel_all(EndReason::AnsweredElsewhere, Some(&winner), desk);
         self.call.timing.accept_ms = Some(self.call.at(now));
         self.call.timing.confirm_ms = self.call.timing.accept_ms;
-        State::Talking(Box::new(Talking::begin(now, self.call, line, desk)))
+        State::Talking(Box::new(Talking::begin(now, self.call, links, desk)))
     }
 
     fn refused(mut self, now: Instant, from: &Address, reason: EndReason, desk: &mut Desk) -> State {
-        if let Some(mut line) = self.devices.remove(from) {
-            line.close(&mut desk.out);
+        if let Some(mut links) = self.devices.remove(from) {
+            links.close(&mut desk.out);
         }
         self.left.insert(from.clone());
         let others_ring = self.devices.keys().any(|device| device.user == from.user);
@@ -242,8 +292,8 @@ impl Inviting {
 
     /// Stops every other device of a user who has answered for all of them.
     fn silence(&mut self, user: &UserId, reason: EndReason, desk: &mut Desk) {
-        for (_, line) in self.devices.iter_mut().filter(|(device, _)| device.user == *user) {
-            line.close(&mut desk.out);
+        for (_, links) in self.devices.iter_mut().filter(|(device, _)| device.user == *user) {
+            links.close(&mut desk.out);
         }
         self.devices.retain(|device, _| device.user != *user);
         let message = Message::Cancel { call: self.call.id.clone(), reason, by: None };
@@ -286,9 +336,14 @@ impl Inviting {
         let idle = desk.end(now, self.call, reason);
         // Whoever said no has answered; for all else there is somebody else to be asked.
         match (then, reason) {
-            (Some(then), EndReason::NoAnswer | EndReason::Offline | EndReason::Busy) => {
-                super::idle::ring(now, then, media, desk)
-            }
+            (
+                Some(then),
+                EndReason::NoAnswer
+                | EndReason::Offline
+                | EndReason::Busy
+                | EndReason::UnsupportedVersion
+                | EndReason::EndedByServer,
+            ) => super::idle::ring(now, then, media, desk),
             _ => idle,
         }
     }
@@ -300,8 +355,8 @@ impl Inviting {
 
     /// Tells every callee that it need not ring, and tears down the links that were not chosen.
     fn cancel_all(&mut self, reason: EndReason, by: Option<&Address>, desk: &mut Desk) {
-        for line in self.devices.values_mut() {
-            line.close(&mut desk.out);
+        for links in self.devices.values_mut() {
+            links.close(&mut desk.out);
         }
         for user in self.callees.keys() {
             let message = Message::Cancel { call: self.call.id.clone(), reason, by: by.cloned() };
@@ -310,8 +365,8 @@ impl Inviting {
     }
 
     fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
-        let Some(line) = self.devices.get_mut(&link.peer) else { return State::Inviting(self) };
-        match line.event(now, &self.call, link.number, event, &mut desk.out) {
+        let Some(links) = self.devices.get_mut(&link.peer) else { return State::Inviting(self) };
+        match links.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.give_up(now, EndReason::MediaFailed, desk),
             // An early link that breaks costs only its head start: the next one is made after accept.
             News::None | News::Path => State::Inviting(self),
@@ -331,7 +386,8 @@ impl Inviting {
         }
         if self.call.id < *theirs {
             let by = Some(desk.me.clone());
-            desk.decided.insert(Ended { call: theirs.clone(), reason: EndReason::AnsweredElsewhere, by });
+            let ended = Ended { call: theirs.clone(), reason: EndReason::AnsweredElsewhere, by };
+            desk.decided.decline(from, ended);
             return State::Inviting(self);
         }
         let Some(ringing) = super::idle::incoming(now, from, &message, true, desk) else {

@@ -7,6 +7,7 @@
 //! ```
 
 mod accepting;
+mod bucket;
 mod call;
 mod decided;
 mod desk;
@@ -15,11 +16,12 @@ mod effect;
 mod idle;
 mod input;
 mod inviting;
-mod line;
-mod path;
+mod media_recovery;
+mod peer_links;
 mod plan;
 mod policy;
 mod ringing;
+mod shares;
 mod talking;
 mod view;
 

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::desk::{Desk, End};
 use super::effect::{Flow, Tone};
 use super::input::{Action, Input, LinkEvent};
-use super::line::{Line, News};
+use super::peer_links::{News, PeerLinks};
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
 use crate::protocol::{Agent, EarlyMedia, EndReason, Message};
@@ -22,7 +22,7 @@ pub(super) struct Ringing {
     /// When it is picked up without anybody's doing.
     answer: Option<Instant>,
     early: EarlyMedia,
-    pub(super) line: Line,
+    pub(super) links: PeerLinks,
     /// A later invite of the same device: it rings as soon as its inviter says that this call is over.
     next: Option<Next>,
 }
@@ -47,19 +47,19 @@ impl Ringing {
         desk.begin(&call);
         let auto = desk.policy.auto_answer.as_ref().and_then(|auto| auto.delay_for(&call.caller.user));
         desk.out.tone(if auto.is_some() { Tone::Warning } else { Tone::Ring });
-        let mut line = Line::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
+        let mut links = PeerLinks::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
         let preview = early == EarlyMedia::Preview && call.has_video();
-        line.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
+        links.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
         let answer = auto.map(|delay| now + delay);
-        let mut ringing = Self { call, until, answer, early, line, next: None };
+        let mut ringing = Self { call, until, answer, early, links, next: None };
         ringing.tell(desk);
         if early != EarlyMedia::Off {
-            ringing.line.offer_next(&mut desk.out);
+            ringing.links.offer_next(&mut desk.out);
         }
         ringing
     }
 
-    pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
+    pub(super) fn on(mut self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 self.heard(now, &from, message, desk)
@@ -67,6 +67,12 @@ impl Ringing {
             Input::Heard { from, message } => self.heard_foreign(now, &from, message, desk),
             Input::Pressed(Action::Accept | Action::Toggle) => State::Accepting(self.pick_up(now, desk)),
             Input::Pressed(Action::Reject | Action::Hangup) => self.refuse(now, EndReason::Rejected, desk),
+            Input::Pressed(action @ (Action::SetMicrophone(_) | Action::SetCamera(_))) => {
+                if self.call.choose(&action) {
+                    desk.out.push(super::Effect::Show);
+                }
+                State::Ringing(self)
+            }
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
             Input::SignalingUp => {
                 self.tell(desk);
@@ -81,6 +87,7 @@ impl Ringing {
             | Input::NetworkChanged
             | Input::Presence { .. }
             | Input::Picture { .. }
+            | Input::InviteResult { .. }
             | Input::Door(_)
             | Input::LocalTime(_) => State::Ringing(self),
         }
@@ -92,7 +99,7 @@ impl Ringing {
 
     pub(super) fn view(&self, now: Instant) -> CallView {
         let view = self.call.view(self.until.saturating_duration_since(now));
-        CallView { ringing_devices: 1, timing: self.line.timing(self.call.timing), ..view }
+        CallView { ringing_devices: 1, timing: self.links.timing(self.call.timing), ..view }
     }
 
     /// Picks up: our accept counts when the inviter confirms it.
@@ -103,7 +110,7 @@ impl Ringing {
     }
 
     fn tell(&self, desk: &mut Desk) {
-        let link = self.line.newest();
+        let link = self.links.newest();
         let message = Message::Ringing { call: self.call.id.clone(), agent: desk.agent, early: self.early, link };
         desk.out.send(self.call.caller.clone(), message);
         desk.show_door(&self.call.id, &self.call.caller);
@@ -121,13 +128,15 @@ impl Ringing {
         match message {
             Message::Cancel { reason, by, .. } => self.fall_silent(now, End { reason, by, talk: None }, desk),
             Message::Hangup { reason, .. } => self.fall_silent(now, reason.into(), desk),
-            Message::Invite { .. } => {
+            // The time that is left can only be less: what said more was on its way for long.
+            Message::Invite { remaining_ms, .. } => {
+                self.until = self.until.min(now + Duration::from_millis(u64::from(remaining_ms)));
                 self.tell(desk);
                 State::Ringing(self)
             }
             message @ (Message::Offer { .. } | Message::Answer { .. } | Message::Candidate { .. }) => {
                 if self.early != EarlyMedia::Off {
-                    self.line.heard(message, &mut desk.out);
+                    self.links.heard(now, message, &mut desk.out);
                 }
                 State::Ringing(self)
             }
@@ -160,8 +169,8 @@ impl Ringing {
     }
 
     fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
-        self.line.close(&mut desk.out);
-        self.call.timing = self.line.timing(self.call.timing);
+        self.links.close(&mut desk.out);
+        self.call.timing = self.links.timing(self.call.timing);
         let (caller, next) = (self.call.caller.clone(), self.next.take());
         let idle = desk.end(now, self.call, end);
         match next.and_then(|next| next.ring(now, &caller, desk)) {
@@ -171,10 +180,10 @@ impl Ringing {
     }
 
     fn linked(mut self, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
-        if link.peer != *self.line.peer() {
+        if link.peer != *self.links.peer() {
             return State::Ringing(self);
         }
-        match self.line.event(now, &self.call, link.number, event, &mut desk.out) {
+        match self.links.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.refuse(now, EndReason::MediaFailed, desk),
             News::None | News::Path => State::Ringing(self),
         }

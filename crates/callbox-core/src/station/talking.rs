@@ -1,4 +1,4 @@
-//! We talk. The media path may break and be mended (`path.rs`); the call goes on until somebody hangs up or the peer is gone too long.
+//! We talk. The media path may break and be mended (`media_recovery.rs`); the call goes on until somebody hangs up or the peer is gone too long.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,8 @@ use super::call::Call;
 use super::desk::{Desk, End};
 use super::effect::{Direction, Effect, Flow, Tone};
 use super::input::{Action, Input, LinkEvent};
-use super::line::Line;
-use super::path::{Outlook, Path};
+use super::media_recovery::{MediaRecovery, Verdict};
+use super::peer_links::PeerLinks;
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
 use crate::protocol::{EndReason, Message};
@@ -20,21 +20,18 @@ const DEBOUNCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Talking {
     pub(super) call: Call,
-    pub(super) path: Path,
+    pub(super) path: MediaRecovery,
     since: Instant,
     /// The operator's limit.
     end_at: Option<Instant>,
-    microphone: bool,
-    camera: bool,
 }
 
 impl Talking {
     /// Opens the gates.
-    pub(super) fn begin(now: Instant, call: Call, line: Line, desk: &mut Desk) -> Self {
-        let camera = call.has_video();
+    pub(super) fn begin(now: Instant, call: Call, links: PeerLinks, desk: &mut Desk) -> Self {
         let end_at = desk.policy.longest.map(|longest| now + longest);
-        let path = Path::new(now, line);
-        let mut talking = Self { call, path, since: now, end_at, microphone: true, camera };
+        let path = MediaRecovery::new(now, links, desk.agent);
+        let mut talking = Self { call, path, since: now, end_at };
         desk.out.tone(Tone::Silence);
         talking.open_gates(desk);
         if talking.call.moved || talking.call.interrupted && talking.path.is_connecting() {
@@ -56,13 +53,10 @@ impl Talking {
             Input::Pressed(Action::Hangup | Action::Reject | Action::Toggle) => {
                 return self.leave(now, EndReason::Hangup, desk);
             }
-            Input::Pressed(Action::SetMicrophone(on)) => {
-                self.microphone = on;
-                self.apply_mute(desk);
-            }
-            Input::Pressed(Action::SetCamera(on)) => {
-                self.camera = on && self.call.has_video();
-                self.apply_mute(desk);
+            Input::Pressed(action @ (Action::SetMicrophone(_) | Action::SetCamera(_))) => {
+                if self.call.choose(&action) {
+                    self.apply_mute(desk);
+                }
             }
             Input::Link { link, event } if link.call == self.call.id && link.peer == *self.path.peer() => {
                 return self.linked(now, &link, event, desk);
@@ -85,12 +79,13 @@ impl Talking {
                 return self.leave(now, EndReason::Hangup, desk);
             }
             Input::Tick => {
-                let outlook = self.path.tick(now, &mut desk.out);
-                return self.look(now, outlook, desk);
+                let verdict = self.path.tick(now, &mut desk.out);
+                return self.look(now, verdict, desk);
             }
             Input::Pressed(Action::Call { .. } | Action::CallInTurn { .. } | Action::Accept)
             | Input::Pressed(Action::Unlock { .. } | Action::DoNotDisturb { .. })
             | Input::Picture { .. }
+            | Input::InviteResult { .. }
             | Input::Door(_)
             | Input::LocalTime(_)
             | Input::Link { .. }
@@ -110,8 +105,6 @@ impl Talking {
             remaining_ms: None,
             talk_ms: Some(since(self.since)),
             lost_ms: self.path.broken_since().map(since),
-            microphone: self.microphone,
-            camera: self.camera,
             timing: self.path.timing(self.call.timing),
             ..self.call.view(Duration::ZERO)
         }
@@ -124,7 +117,10 @@ impl Talking {
         }
         match message {
             Message::Hangup { reason, .. } | Message::Reject { reason, .. } => return self.end(now, reason, desk),
-            Message::Cancel { reason, by, .. } if by.as_ref() != Some(&desk.me) => {
+            // Only the inviter cancels.
+            Message::Cancel { reason, by, .. }
+                if self.call.direction == Direction::Incoming && by.as_ref() != Some(&desk.me) =>
+            {
                 return self.end(now, reason, desk);
             }
             // Our confirm was lost, or theirs is slow to arrive.
@@ -147,16 +143,16 @@ impl Talking {
     }
 
     fn linked(mut self: Box<Self>, now: Instant, link: &LinkId, event: LinkEvent, desk: &mut Desk) -> State {
-        let outlook = self.path.event(now, &self.call, link.number, event, &mut desk.out);
-        self.look(now, outlook, desk)
+        let verdict = self.path.event(now, &self.call, link.number, event, &mut desk.out);
+        self.look(now, verdict, desk)
     }
 
     /// What became of the media path.
-    fn look(self: Box<Self>, now: Instant, outlook: Outlook, desk: &mut Desk) -> State {
-        match outlook {
-            Outlook::Same => {}
-            Outlook::Changed => desk.out.push(Effect::Show),
-            Outlook::Over(reason) => return self.leave(now, reason, desk),
+    fn look(self: Box<Self>, now: Instant, verdict: Verdict, desk: &mut Desk) -> State {
+        match verdict {
+            Verdict::Same => {}
+            Verdict::Changed => desk.out.push(Effect::Show),
+            Verdict::Over(reason) => return self.leave(now, reason, desk),
         }
         State::Talking(self)
     }
@@ -168,13 +164,19 @@ impl Talking {
 
     fn open_gates(&mut self, desk: &mut Desk) {
         let video = self.call.has_video();
-        let flow = Flow { send_audio: self.microphone, send_video: self.camera, play_audio: true, play_video: video };
+        let flow = Flow {
+            send_audio: self.call.microphone,
+            send_video: self.call.camera,
+            play_audio: true,
+            play_video: video,
+        };
         self.path.gate(flow, &mut desk.out);
         desk.out.push(Effect::Show);
     }
 
     fn tell_mute(&self, desk: &mut Desk) {
-        let message = Message::Media { call: self.call.id.clone(), audio: self.microphone, video: self.camera };
+        let message =
+            Message::Media { call: self.call.id.clone(), audio: self.call.microphone, video: self.call.camera };
         desk.out.send(self.path.peer().clone(), message);
     }
 

@@ -1,6 +1,6 @@
 //! Every input a station can get, from a small world in which things meet: three users, three calls, a few links.
 
-use callbox_core::ids::{Address, CallId, LinkId};
+use callbox_core::ids::{Address, CallId, LinkId, UserId};
 use callbox_core::protocol::{Agent, Bye, DoorState, EarlyMedia, EndReason, Kind, Media, Message, ResultCode};
 use callbox_core::station::{Action, DoorEvent, Input, LinkEvent, LinkFailure, LocalTime, Opener, Plan, Weekday};
 use proptest::prelude::*;
@@ -24,6 +24,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
         4 => (call(), peer(), 1..4u32, event()).prop_map(|(call, peer, number, event)| {
             Input::Link { link: LinkId { call, peer, number }, event }
         }),
+        1 => (call(), user(), code()).prop_map(|(call, user, code)| Input::InviteResult { call, user, code }),
         1 => call().prop_map(|call| Input::Picture { call, jpeg: "/9j/".to_owned() }),
         2 => door_event().prop_map(Input::Door),
         1 => (prop::sample::select(Weekday::ALL.to_vec()), 0..1440u16).prop_map(|(day, minute)| {
@@ -35,6 +36,23 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
 
 fn peer() -> impl Strategy<Value = Address> {
     prop::sample::select(PEERS.to_vec()).prop_map(address)
+}
+
+fn user() -> impl Strategy<Value = UserId> {
+    prop::sample::select(vec!["anna", "door", "otto", "ida"]).prop_map(|name| name.parse().unwrap())
+}
+
+fn code() -> impl Strategy<Value = ResultCode> {
+    prop::sample::select(vec![
+        ResultCode::Ok,
+        ResultCode::Queued,
+        ResultCode::Offline,
+        ResultCode::UnknownUser,
+        ResultCode::Forbidden,
+        ResultCode::BadMessage,
+        ResultCode::UnsupportedVersion,
+        ResultCode::TooMany,
+    ])
 }
 
 fn call() -> impl Strategy<Value = CallId> {
@@ -231,6 +249,7 @@ fn name(input: &Input) -> String {
             DoorEvent::Tamper(_) => "tamper",
         }
         .to_owned(),
+        Input::InviteResult { .. } => "invite result".to_owned(),
         Input::Picture { .. } => "picture taken".to_owned(),
         Input::LocalTime(_) => "local time".to_owned(),
         Input::Tick => "tick".to_owned(),
@@ -238,7 +257,7 @@ fn name(input: &Input) -> String {
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 57;
+const NAMES: usize = 58;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {
@@ -252,6 +271,7 @@ pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input 
             Input::Link { link: LinkId { call: call.clone(), peer, number: link.number }, event }
         }
         Input::Picture { jpeg, .. } => Input::Picture { call: call.clone(), jpeg },
+        Input::InviteResult { user, code, .. } => Input::InviteResult { call: call.clone(), user, code },
         Input::Presence { peer: drawn, online } => Input::Presence { peer: peer.cloned().unwrap_or(drawn), online },
         other => other,
     }

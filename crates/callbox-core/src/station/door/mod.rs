@@ -1,6 +1,5 @@
 //! The door, our own and that at the other end: the same in every state of a call.
 
-mod bucket;
 mod far;
 mod news;
 mod own;

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
+use super::super::bucket::Bucket;
 use super::super::desk::Desk;
 use super::super::effect::Effect;
-use super::bucket::Bucket;
 use super::news::{DoorEntry, DoorNews, Opener};
 use crate::ids::{Address, CallId, CommandName, EnvelopeId};
 use crate::protocol::{DoorState, Message, ResultCode, UNLOCK};

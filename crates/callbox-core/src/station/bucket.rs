@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// A bucket that holds `size` tokens and gets one back in each `every`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Bucket {
+pub(in crate::station) struct Bucket {
     size: u32,
     every: Duration,
     /// When it is full again; absent: it is.
@@ -12,12 +12,12 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(size: u32, every: Duration) -> Self {
+    pub(in crate::station) fn new(size: u32, every: Duration) -> Self {
         Self { size, every, full: None }
     }
 
     /// Takes one, if there is one.
-    pub(super) fn take(&mut self, now: Instant) -> bool {
+    pub(in crate::station) fn take(&mut self, now: Instant) -> bool {
         let full = self.full.map_or(now, |full| full.max(now)) + self.every;
         let fits = full.saturating_duration_since(now) <= self.every * self.size;
         if fits {

@@ -1,7 +1,8 @@
-//! The line to one device: its current link, and while that is being replaced, the next one.
+//! The links to one device: the current one and, while that is being replaced, the next one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::bucket::Bucket;
 use super::call::Call;
 use super::desk::Outbox;
 use super::effect::{Flow, MediaOrder, Timing};
@@ -9,22 +10,27 @@ use super::input::LinkEvent;
 use crate::ids::{Address, CallId, LinkId};
 use crate::protocol::{Media, Message};
 
-/// The most links one line may use up in a call; a peer that wants more is broken or hostile.
+/// The most links to one device in a call; a peer that wants more is broken or hostile.
 const MOST_LINKS: u32 = 256;
+/// The peer may cause this many links at once, and one more in each …
+const CAUSED_BY_PEER: u32 = 8;
+const CAUSED_BY_PEER_EVERY: Duration = Duration::from_secs(2);
 
 /// Everything known about the media path to one device of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Line {
+pub(super) struct PeerLinks {
     call: CallId,
     peer: Address,
     media: Media,
-    /// We make the offer of every link of this line (fixed by rule, so that offers never cross).
+    /// We make the offer of every link (fixed by rule, so that offers never cross).
     we_offer: bool,
     /// The number of the newest link.
     newest: u32,
     current: Option<Link>,
     next: Option<Link>,
     flow: Flow,
+    /// Bounds the links that the peer causes: each costs a pipeline, sockets and threads.
+    caused_by_peer: Bucket,
     /// How the talk was set up, while no link stands.
     carried: Option<Timing>,
 }
@@ -59,17 +65,27 @@ enum Path {
 pub(super) enum News {
     /// Nothing to decide.
     None,
-    /// Look again whether the line is up.
+    /// Look again whether media may flow.
     Path,
     /// Somebody sits in between: end the call.
     Unsafe,
 }
 
-impl Line {
-    /// A line without a link.
+impl PeerLinks {
+    /// No link yet.
     pub(super) fn new(call: &Call, peer: Address, we_offer: bool) -> Self {
-        let (current, next, flow) = (None, None, Flow::default());
-        Self { call: call.id.clone(), peer, media: call.media, we_offer, newest: 0, current, next, flow, carried: None }
+        Self {
+            call: call.id.clone(),
+            peer,
+            media: call.media,
+            we_offer,
+            newest: 0,
+            current: None,
+            next: None,
+            flow: Flow::default(),
+            caused_by_peer: Bucket::new(CAUSED_BY_PEER, CAUSED_BY_PEER_EVERY),
+            carried: None,
+        }
     }
 
     pub(super) fn peer(&self) -> &Address {
@@ -95,9 +111,19 @@ impl Line {
         self.links().any(|link| link.path == Path::Coming)
     }
 
+    /// One link is about to take the place of another one that still stands.
+    pub(super) fn is_being_replaced(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// There is no number for another link.
+    pub(super) fn are_spent(&self) -> bool {
+        self.newest >= MOST_LINKS
+    }
+
     /// Starts the next link if the offer is ours to make and none is on its way.
     pub(super) fn offer_next(&mut self, out: &mut Outbox) {
-        if self.we_offer && self.next.is_none() && self.newest < MOST_LINKS {
+        if self.we_offer && self.next.is_none() && !self.are_spent() {
             self.open(self.newest + 1, out);
         }
     }
@@ -110,6 +136,13 @@ impl Line {
     /// Media may flow on a link that is newer than this one.
     pub(super) fn is_up_since(&self, number: u32) -> bool {
         self.links().any(|link| link.number > number && link.path == Path::Up)
+    }
+
+    /// The next link, once it is secured, has had its time to be seen or heard: the current one closes.
+    pub(super) fn swap(&mut self, out: &mut Outbox) {
+        if self.next.as_ref().is_some_and(|next| next.path == Path::Up) {
+            self.replace_current(out);
+        }
     }
 
     /// Gives up the link that is on its way.
@@ -128,12 +161,12 @@ impl Line {
     }
 
     /// The peer was restarted and knows no link: ours go, and a peer that offers counts from 1 again.
-    pub(super) fn start_over(&mut self, out: &mut Outbox) {
+    pub(super) fn start_over(&mut self, now: Instant, out: &mut Outbox) {
         let had_link = self.current.is_some();
         self.close(out);
         if !self.we_offer {
             self.newest = 0;
-        } else if had_link {
+        } else if had_link && self.caused_by_peer.take(now) {
             self.offer_next(out);
         }
     }
@@ -146,9 +179,12 @@ impl Line {
     }
 
     /// An offer, answer or candidate of the peer. Those of links that are gone change nothing.
-    pub(super) fn heard(&mut self, message: Message, out: &mut Outbox) {
+    pub(super) fn heard(&mut self, now: Instant, message: Message, out: &mut Outbox) {
         match message {
             Message::Offer { link, sdp, .. } if !self.we_offer && link > self.newest && link <= MOST_LINKS => {
+                if !self.caused_by_peer.take(now) {
+                    return;
+                }
                 self.drop_next(out);
                 self.open(link, out);
                 out.media(MediaOrder::RemoteOffer { link: self.id(link), sdp });
