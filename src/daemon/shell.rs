@@ -6,7 +6,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, CallId, LinkId};
-use callbox_core::protocol::{IceServer, Message, ResultCode};
+use callbox_core::protocol::{IceServer, Message};
 use callbox_core::station::{Action, DoorNews, Effect, Input, LinkEvent, Opener, Phase, Station};
 use serde_json::json;
 use tokio::sync::oneshot;

@@ -255,16 +255,19 @@ impl MediaRecovery {
         out: &mut Outbox,
     ) -> Verdict {
         let secured = event == LinkEvent::Secured;
+        let newest = number == self.links.newest();
         match self.links.event(now, call, number, event, out) {
             News::Unsafe => return Verdict::Over(EndReason::MediaFailed),
             News::None => return Verdict::Same,
             News::Path => {}
         }
-        if secured && number == self.links.newest() {
+        if secured && newest {
             self.awaited = false;
             self.postponed = None;
             self.flows_since.get_or_insert(now);
             self.swap = self.links.is_being_replaced().then(|| now + SWAP);
+        } else if newest {
+            self.died(now);
         }
         match (&self.state, self.links.is_up()) {
             (PathState::Up, true) | (PathState::Broken { .. }, false) => return Verdict::Same,
@@ -325,9 +328,18 @@ impl MediaRecovery {
         self.begun(now);
     }
 
-    /// Counts the newest link, which is about to be replaced, as failed or not.
+    /// Counts the newest link, which is about to be replaced, as failed unless it has lived.
     fn count(&mut self, now: Instant) {
-        self.failures = if self.has_lived(now) { 0 } else { self.failures.saturating_add(1) };
+        self.died(now);
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Nothing flows on the newest link any more. After one that has lived, failures are counted anew.
+    fn died(&mut self, now: Instant) {
+        if self.has_lived(now) {
+            self.failures = 0;
+        }
+        self.flows_since = None;
     }
 
     fn has_lived(&self, now: Instant) -> bool {

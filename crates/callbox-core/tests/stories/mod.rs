@@ -1,6 +1,7 @@
 //! Stories on the simulated street.
 
 mod door;
+mod hostile_links;
 mod media;
 mod network;
 mod offline;
