@@ -21,9 +21,10 @@ const LADDER: &[Crate] = &[
         source: "crates/callbox-core/src",
         modules: &[
             ("ids", &[]),
+            ("coalesce", &[]),
             ("protocol", &["ids"]),
             ("ticket", &["ids"]),
-            ("client", &["ids", "protocol"]),
+            ("client", &["coalesce", "ids", "protocol"]),
             ("station", &["ids", "protocol"]),
         ],
         main: &[],
@@ -33,8 +34,11 @@ const LADDER: &[Crate] = &[
         source: "src",
         modules: &[
             // The edges never use each other.
-            ("signaling", &["core::client", "core::ids", "core::protocol", "core::ticket", "mqtt", "net"]),
-            ("media", &["core::ids", "core::protocol", "core::station"]),
+            (
+                "signaling",
+                &["core::client", "core::coalesce", "core::ids", "core::protocol", "core::ticket", "mqtt", "net"],
+            ),
+            ("media", &["core::coalesce", "core::ids", "core::protocol", "core::station"]),
             ("panel", &["core::ids", "core::protocol", "core::station"]),
             ("network", &[]),
             ("control", &["core::ids", "core::protocol"]),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use callbox::media::{self, Camera, Device, Microphone, Picture, Screen, Settings, VideoCodec};
 use callbox_core::protocol::Media;
-use callbox_core::station::{LinkEvent, MediaOrder, Tone};
+use callbox_core::station::{Flow, LinkEvent, MediaOrder, Tone};
 
 use crate::media_wire::{OPEN, Wire, hears, sees, settings};
 
@@ -133,5 +133,33 @@ async fn a_camera_that_always_runs_remembers_who_came() {
     wire.a.gate(OPEN);
     wire.b.gate(OPEN);
     wire.until("the picture", SOON, |wire| sees(&wire.b, "door")).await;
+    wire.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_gate_closes_though_candidates_flood_the_inbox() {
+    media::warm_up().unwrap();
+    let mut wire = Wire::new(settings("door", 440), settings("flat", 620), "flood");
+    wire.secured(Media::Video).await;
+    wire.a.gate(OPEN);
+    wire.b.gate(OPEN);
+    wire.until("voice", SOON, |wire| hears(&wire.b, 440.0)).await;
+    let flood = |wire: &Wire| {
+        for number in 0..20_000 {
+            let candidate = format!("candidate:{number} 1 udp 1 127.0.0.1 9 typ host");
+            wire.a.edge.order(MediaOrder::RemoteCandidate { link: wire.a.link.clone(), candidate, mline: 0 });
+        }
+    };
+    flood(&wire);
+    wire.a.gate(Flow::default());
+    flood(&wire);
+    wire.until("the gates are shut", SOON, |wire| {
+        let status = wire.a.edge.status();
+        let is_shut = |link: &media::LinkStatus| !link.sends_audio && !link.sends_video && !link.plays_audio;
+        status.notes_lost > 0 && status.links.first().is_some_and(is_shut)
+    })
+    .await;
+    flood(&wire);
+    wire.close().await;
     wire.stop().await;
 }

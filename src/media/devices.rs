@@ -223,7 +223,7 @@ impl Devices {
                     self.start_audio(outbox);
                     rebuilt.audio = true;
                 }
-                Device::Encoder => {}
+                Device::Encoder => rebuilt.encoder |= self.retry_encoder(outbox),
             }
         }
         rebuilt
@@ -289,6 +289,20 @@ impl Devices {
         let status =
             |t: &Trouble| FaultStatus { device: t.device, text: t.text.clone(), failures: t.backoff.failures() };
         self.troubles.iter().map(status).collect()
+    }
+
+    /// An encoder may have been tried since, or its driver be free again.
+    fn retry_encoder(&mut self, outbox: &mut Outbox) -> bool {
+        match self.encode(self.settings.codec) {
+            Ok(_) => {
+                self.works(Device::Encoder, outbox);
+                true
+            }
+            Err(error) => {
+                self.fault(Device::Encoder, error.to_string(), outbox);
+                false
+            }
+        }
     }
 
     fn start_audio(&mut self, outbox: &mut Outbox) {

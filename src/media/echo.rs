@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::audio;
 use super::chirp::{self, CHIRPS, PERIOD, RATE};
-use super::inbox::{BusNote, Inbox, Note};
+use super::inbox::{BusNote, Inbox, Note, Notes};
 use super::pipeline::{Pipeline, PipelineError};
 use super::settings::{Echo, Microphone, Settings, Speaker};
 use super::warm::world;
@@ -109,9 +109,9 @@ fn listen(
 }
 
 /// The next samples of the microphone, unless something fails first.
-fn pull(sink: &AppSink, notes: &std::sync::mpsc::Receiver<Note>, until: Instant) -> Result<gst::Sample, String> {
+fn pull(sink: &AppSink, notes: &Notes, until: Instant) -> Result<gst::Sample, String> {
     loop {
-        while let Ok(note) = notes.try_recv() {
+        while let Some(note) = notes.next(Duration::ZERO) {
             if let Note::Bus(_, BusNote::Error { element, text }) = note {
                 return Err(format!("{element}: {text}"));
             }

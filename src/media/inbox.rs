@@ -1,10 +1,16 @@
-//! The owner thread's one inbox: everything that happens to media arrives here, and nothing that sends ever waits.
+//! The owner thread's one inbox: everything that happens to media arrives here, and no sender ever waits. Orders of the daemon
+//! have a queue of their own, which is read first and cannot be full.
+
+mod rules;
+
+pub(crate) use rules::hash;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use callbox_core::coalesce::CoalescingQueue;
 use callbox_core::protocol::IceServer;
 use callbox_core::station::MediaOrder;
 use gstreamer as gst;
@@ -13,8 +19,8 @@ use tokio::sync::oneshot;
 
 use super::SnapshotError;
 
-/// Most notes that may wait: seconds of a busy group call.
-const BOUND: usize = 1024;
+/// Places for notes that may be lost: candidates, readings and requests for pictures.
+const PLACES: usize = 256;
 
 /// One pipeline, for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,28 +133,87 @@ pub(crate) enum LinkNote {
 /// Sends notes; cheap to clone into callbacks.
 #[derive(Clone, Debug)]
 pub(crate) struct Inbox {
-    sender: SyncSender<Note>,
+    shared: Arc<Shared>,
     lost: Arc<AtomicU64>,
     pipelines: Arc<AtomicUsize>,
 }
 
+/// The reading end of an inbox. Notes that come after it was dropped are dropped too.
+#[derive(Debug)]
+pub(crate) struct Notes(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    queues: Mutex<Queues>,
+    came: Condvar,
+}
+
+#[derive(Debug)]
+struct Queues {
+    orders: CoalescingQueue<Note>,
+    others: CoalescingQueue<Note>,
+    is_read: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes {
+    /// Waits for the next note, at most this long. Orders come first.
+    pub(crate) fn next(&self, patience: Duration) -> Option<Note> {
+        let until = Instant::now() + patience;
+        let mut queues = self.0.lock();
+        loop {
+            if let Some(note) = queues.orders.pop().or_else(|| queues.others.pop()) {
+                return Some(note);
+            }
+            let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+            queues = self.0.came.wait_timeout(queues, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Drop for Notes {
+    fn drop(&mut self) {
+        let mut queues = self.0.lock();
+        queues.is_read = false;
+        queues.orders.clear();
+        queues.others.clear();
+    }
+}
+
 impl Inbox {
     /// A new inbox and the end that reads it.
-    pub(crate) fn new() -> (Self, Receiver<Note>) {
-        let (sender, receiver) = sync_channel(BOUND);
-        (Self { sender, lost: Arc::default(), pipelines: Arc::default() }, receiver)
+    pub(crate) fn new() -> (Self, Notes) {
+        let queue = || CoalescingQueue::new(PLACES);
+        let queues = Queues { orders: queue(), others: queue(), is_read: true };
+        let shared = Arc::new(Shared { queues: Mutex::new(queues), came: Condvar::new() });
+        (Self { shared: Arc::clone(&shared), lost: Arc::default(), pipelines: Arc::default() }, Notes(shared))
     }
 
-    /// Leaves a note; says whether it was taken. Never waits: callers are streaming threads and webrtcbin's own.
-    pub(crate) fn tell(&self, note: Note) -> bool {
-        match self.sender.try_send(note) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_)) => {
-                self.lost.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(lost = self.lost(), "media inbox is full");
-                false
+    /// Leaves a note. Never waits: callers are streaming threads and webrtcbin's own.
+    pub(crate) fn tell(&self, note: Note) {
+        let mut queues = self.shared.lock();
+        if !queues.is_read {
+            return;
+        }
+        let queue = if note.is_order() { &mut queues.orders } else { &mut queues.others };
+        let lost = queue.push(note);
+        drop(queues);
+        self.shared.came.notify_one();
+        if lost.is_some() {
+            let count = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // A flood must not fill the log as well.
+            if !count.is_power_of_two() {
+                return;
             }
-            Err(TrySendError::Disconnected(_)) => false,
+            tracing::warn!(
+                lost = count,
+                "media is busy: a candidate, a reading or a request for a picture was dropped"
+            );
         }
     }
 

@@ -105,6 +105,7 @@ impl Media {
     /// Starts the owner thread. Devices stay closed until a call begins.
     pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Result<Self, Error> {
         warm_up()?;
+        probe::begin(settings.program.as_deref());
         let (inbox, notes) = Inbox::new();
         let (status, heart) = (Arc::new(Mutex::new(Status::default())), Heart::default());
         let volume = Volume::new(settings.volume);

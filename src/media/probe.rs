@@ -53,16 +53,26 @@ pub fn try_encoder(factory: &str) -> Result<EncoderTrial, String> {
     encode_some(encoder).map_err(|error| error.to_string())
 }
 
-/// Tries every installed encoder that depends on hardware, with `PROGRAM try-encoder FACTORY`.
-pub(crate) fn warm(program: Option<&Path>) {
-    for encoder in ENCODERS.iter().filter(|encoder| encoder.hardware && is_there(encoder)) {
-        let Some(program) = program else {
-            tracing::info!(encoder = encoder.factory, "not tried, and so not used");
-            continue;
-        };
-        let works = try_in_child(Command::new(program).args(["try-encoder", encoder.factory]), LIMIT);
-        tracing::info!(encoder = encoder.factory, works, "encoder tried");
-        FOUND.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(encoder.factory, works);
+/// Tries every installed encoder that depends on hardware, with `PROGRAM try-encoder FACTORY`, on a thread of its own: each
+/// may take 4 s. A call that begins before an encoder was tried takes another one.
+pub(crate) fn begin(program: Option<&Path>) {
+    let installed: Vec<_> = ENCODERS.iter().filter(|encoder| encoder.hardware && is_there(encoder)).collect();
+    let Some(program) = program.map(Path::to_owned) else {
+        installed.iter().for_each(|encoder| tracing::info!(encoder = encoder.factory, "not tried, and so not used"));
+        return;
+    };
+    if installed.is_empty() {
+        return;
+    }
+    let spawned = thread::Builder::new().name("probe".into()).spawn(move || {
+        for encoder in installed {
+            let works = try_in_child(Command::new(&program).args(["try-encoder", encoder.factory]), LIMIT);
+            tracing::info!(encoder = encoder.factory, works, "encoder tried");
+            FOUND.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(encoder.factory, works);
+        }
+    });
+    if let Err(error) = spawned {
+        tracing::error!(%error, "no thread to try hardware encoders: they are not used");
     }
 }
 

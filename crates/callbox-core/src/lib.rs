@@ -3,6 +3,7 @@
 //! Everything flows one way: **edge → [`station::Input`] → [`station::Station`] → [`station::Effect`] → edge**.
 
 pub mod client;
+pub mod coalesce;
 pub mod ids;
 pub mod protocol;
 pub mod station;

@@ -4,7 +4,6 @@ mod links;
 mod settle;
 mod upkeep;
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,10 +15,9 @@ use tokio::sync::oneshot;
 use crate::media::board::{Heard, Seen, Status};
 use crate::media::devices::Devices;
 use crate::media::heart::Heart;
-use crate::media::inbox::{BusNote, Inbox, Note, Picture, PipelineId};
+use crate::media::inbox::{BusNote, Inbox, Note, Notes, Picture, PipelineId};
 use crate::media::link::Link;
 use crate::media::outbox::{Event, Outbox};
-use crate::media::probe;
 use crate::media::screen::Display;
 use crate::media::settings::Settings;
 use crate::media::snapshot::{self, SnapshotError};
@@ -95,19 +93,17 @@ impl Owner {
     }
 
     /// Runs until it is told to stop.
-    pub(crate) fn run(mut self, notes: &Receiver<Note>) {
-        probe::warm(self.settings.program.as_deref());
+    pub(crate) fn run(mut self, notes: &Notes) {
         self.devices.begin(&mut self.outbox);
         let mut last_event = Instant::now();
         loop {
-            match notes.recv_timeout(self.patience(last_event.elapsed())) {
-                Ok(Note::Stop(done)) => return self.stop(notes, done),
-                Ok(note) => {
+            match notes.next(self.patience(last_event.elapsed())) {
+                Some(Note::Stop(done)) => return self.stop(notes, done),
+                Some(note) => {
                     last_event = Instant::now();
                     self.on(note);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+                None => {}
             }
             self.tick(Instant::now());
         }
@@ -294,14 +290,13 @@ impl Owner {
     }
 
     /// Ends everything; waits until the pipelines are gone, but not for ever.
-    fn stop(mut self, notes: &Receiver<Note>, done: oneshot::Sender<()>) {
+    fn stop(mut self, notes: &Notes, done: oneshot::Sender<()>) {
         self.links.clear();
         self.devices.end();
         let until = Instant::now() + STOP;
         while self.inbox.pipelines() > 0 {
-            match notes.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(_) => {}
-                Err(_) => break,
+            if notes.next(until.saturating_duration_since(Instant::now())).is_none() {
+                break;
             }
         }
         // Nobody may wait for it any more.
