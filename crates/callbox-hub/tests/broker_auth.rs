@@ -66,10 +66,14 @@ async fn emqx_asks_and_is_answered() {
         ("subscribe", "callbox/#".to_owned(), "deny"),
         ("subscribe", format!("callbox/1/presence/door@{APP}/+"), "allow"),
         ("subscribe", "callbox/1/presence/+/+".to_owned(), "deny"),
-        ("publish", "garden/sprinkler".to_owned(), "ignore"),
+        // A user of Callbox gets nothing else at the broker, whatever its other rules allow.
+        ("publish", "garden/sprinkler".to_owned(), "deny"),
+        ("subscribe", "garden/#".to_owned(), "deny"),
     ] {
         assert_eq!(emqx(&hub, "/mqtt/acl", access(action, topic.clone())).await["result"], result, "{action} {topic}");
     }
+    let gardener = json!({ "username": "gardener", "topic": "garden/sprinkler", "action": "publish" });
+    assert_eq!(emqx(&hub, "/mqtt/acl", gardener).await["result"], "ignore", "no user of Callbox");
     hub.stop().await;
 }
 

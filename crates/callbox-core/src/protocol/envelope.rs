@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{EndReason, Message, ResultCode};
+use super::{EndReason, MAX_PICTURE, Message, ResultCode, numbers};
 use crate::ids::{Address, CallId, EnvelopeId, Target};
 
 /// The major version spoken here. Another one is answered with `unsupported_version`, never with silence.
@@ -131,7 +131,8 @@ impl Envelope {
         if bytes.len() > MAX_BYTES {
             return Err(DecodeError::TooLarge { size: bytes.len() });
         }
-        let head: Head = serde_json::from_slice(bytes).map_err(|error| not_an_envelope(&error))?;
+        let value = numbers::parse(bytes).map_err(|error| not_an_envelope(&error))?;
+        let head = Head::deserialize(&value).map_err(|error| not_an_envelope(&error))?;
         if head.v != VERSION {
             return Err(DecodeError::UnsupportedVersion {
                 found: head.v,
@@ -145,9 +146,9 @@ impl Envelope {
         let Some(id) = head.id else {
             return Err(DecodeError::NotAnEnvelope { text: "`id` is missing".to_owned() });
         };
-        match serde_json::from_slice::<Message>(bytes) {
+        match Message::deserialize(value) {
             Ok(message) => Ok(Self { id, from: head.from, to: head.to, message }.checked(head.kind)?),
-            Err(_) if !is_known(&head.kind) => {
+            Err(_) if !Message::TYPES.contains(&head.kind.as_str()) => {
                 Err(DecodeError::UnknownType { kind: clip(&head.kind), from: head.from, to: head.to })
             }
             Err(error) => Err(DecodeError::BadFields { id, kind: head.kind, text: clip(&error.to_string()) }),
@@ -176,6 +177,9 @@ impl Envelope {
             Message::Invite { remaining_ms, .. } if *remaining_ms > 600_000 => {
                 format!("`remaining_ms` is {remaining_ms}: at most 600000 (10 minutes) is allowed")
             }
+            Message::Picture { jpeg, .. } if jpeg.len() > MAX_PICTURE => {
+                format!("`jpeg` has {} characters: at most {MAX_PICTURE} are allowed", jpeg.len())
+            }
             _ => return Ok(self),
         };
         Err(DecodeError::BadFields { id: self.id, kind, text })
@@ -188,36 +192,4 @@ fn not_an_envelope(error: &serde_json::Error) -> DecodeError {
 
 fn clip(text: &str) -> String {
     text.chars().take(200).collect()
-}
-
-/// Every `type` of [`Message`], as on the wire.
-const TYPES: [&str; 24] = [
-    "invite",
-    "ringing",
-    "accept",
-    "confirm",
-    "reject",
-    "cancel",
-    "hangup",
-    "offer",
-    "answer",
-    "candidate",
-    "media",
-    "door",
-    "command",
-    "challenge",
-    "relink",
-    "login",
-    "welcome",
-    "watch",
-    "presence",
-    "missed",
-    "result",
-    "bye",
-    "ping",
-    "pong",
-];
-
-fn is_known(kind: &str) -> bool {
-    TYPES.contains(&kind)
 }

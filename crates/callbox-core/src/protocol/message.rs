@@ -357,35 +357,47 @@ impl Message {
             | Self::Pong {} => None,
         }
     }
+}
 
-    /// The `type` on the wire, for logs.
-    pub fn type_name(&self) -> &'static str {
-        match self {
-            Self::Invite { .. } => "invite",
-            Self::Ringing { .. } => "ringing",
-            Self::Accept { .. } => "accept",
-            Self::Confirm { .. } => "confirm",
-            Self::Reject { .. } => "reject",
-            Self::Cancel { .. } => "cancel",
-            Self::Hangup { .. } => "hangup",
-            Self::Offer { .. } => "offer",
-            Self::Answer { .. } => "answer",
-            Self::Candidate { .. } => "candidate",
-            Self::Media { .. } => "media",
-            Self::Picture { .. } => "picture",
-            Self::Door { .. } => "door",
-            Self::Command { .. } => "command",
-            Self::Challenge { .. } => "challenge",
-            Self::Relink { .. } => "relink",
-            Self::Login { .. } => "login",
-            Self::Welcome { .. } => "welcome",
-            Self::Watch { .. } => "watch",
-            Self::Presence { .. } => "presence",
-            Self::Missed { .. } => "missed",
-            Self::Result { .. } => "result",
-            Self::Bye { .. } => "bye",
-            Self::Ping {} => "ping",
-            Self::Pong {} => "pong",
+/// The one list of types: the name of each variant on the wire.
+macro_rules! types {
+    ($($variant:ident => $name:literal,)*) => {
+        impl Message {
+            /// Every `type` on the wire.
+            pub const TYPES: &'static [&'static str] = &[$($name),*];
+
+            /// The `type` on the wire, for logs.
+            pub fn type_name(&self) -> &'static str {
+                match self { $(Self::$variant { .. } => $name,)* }
+            }
         }
-    }
+    };
+}
+
+types! {
+    Invite => "invite",
+    Ringing => "ringing",
+    Accept => "accept",
+    Confirm => "confirm",
+    Reject => "reject",
+    Cancel => "cancel",
+    Hangup => "hangup",
+    Offer => "offer",
+    Answer => "answer",
+    Candidate => "candidate",
+    Media => "media",
+    Picture => "picture",
+    Door => "door",
+    Command => "command",
+    Challenge => "challenge",
+    Relink => "relink",
+    Login => "login",
+    Welcome => "welcome",
+    Watch => "watch",
+    Presence => "presence",
+    Missed => "missed",
+    Result => "result",
+    Bye => "bye",
+    Ping => "ping",
+    Pong => "pong",
 }

@@ -3,6 +3,7 @@
 mod door;
 mod envelope;
 mod message;
+mod numbers;
 mod reason;
 mod result;
 

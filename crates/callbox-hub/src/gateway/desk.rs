@@ -11,6 +11,7 @@ use callbox_core::protocol::{DecodeError, Envelope, Message, ResultCode};
 use callbox_mqtt::{Event, Opened, Outcome};
 
 use super::asked::{Asked, Invite};
+use super::results::Results;
 use super::watching::{Focus, Settling, Watching};
 use crate::switchboard::{Answer, Foreign, Frame, MAX_EVERYBODY, Sorted, Wish, sort};
 
@@ -38,8 +39,8 @@ pub(super) struct Desk {
     /// What the broker was asked for on this connection; none while there is none.
     focus: Option<Focus>,
     asked: Asked,
-    /// Results on their way to a peer: nobody is told how they fared, or two parties would never stop.
-    results: BTreeSet<EnvelopeId>,
+    /// Results on their way to a peer.
+    results: Results,
     effects: VecDeque<Effect>,
 }
 
@@ -55,7 +56,7 @@ impl Desk {
             settling: Settling::default(),
             focus: None,
             asked: Asked::default(),
-            results: BTreeSet::new(),
+            results: Results::default(),
             effects: VecDeque::new(),
         }
     }
@@ -71,7 +72,7 @@ impl Desk {
             }
             Sorted::Peer(_, envelope) => {
                 if matches!(envelope.message, Message::Result { .. }) {
-                    self.results.insert(envelope.id.clone());
+                    self.results.insert(now, envelope.id.clone());
                 }
                 self.put(now, envelope);
             }
@@ -130,14 +131,14 @@ impl Desk {
     pub(super) fn tick(&mut self, now: Instant) {
         let gone = self.presence.settle(now);
         self.changed(gone);
+        self.results.expire(now);
         self.settle(now);
     }
 
     /// When `tick` has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let settled =
-            self.settling.deadline().filter(|_| self.watching.due.is_some() || self.asked.deadline().is_some());
-        [settled, self.presence.deadline(), self.asked.deadline()].into_iter().flatten().min()
+        let own = [self.settling.deadline(), self.presence.deadline(), self.asked.deadline(), self.results.deadline()];
+        own.into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -215,7 +216,7 @@ impl Desk {
                 if let Some((to, message)) = error.answer() {
                     let envelope = Envelope { id: self.ids.envelope(), from: None, to: Some(to), message };
                     if matches!(envelope.message, Message::Result { .. }) {
-                        self.results.insert(envelope.id.clone());
+                        self.results.insert(now, envelope.id.clone());
                     }
                     self.put(now, envelope);
                 }
@@ -235,7 +236,7 @@ impl Desk {
 
     /// Answers what can be answered by now.
     fn settle(&mut self, now: Instant) {
-        let all_known = self.focus.is_some() && self.settling.is_over(now);
+        let all_known = self.settling.settle(now) && self.focus.is_some();
         if all_known && self.watching.due.is_some() {
             self.tell_state();
         }

@@ -4,6 +4,7 @@
 mod asked;
 mod certificates;
 mod desk;
+mod results;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::desk::{Desk, Effect};
 use super::watching::Focus;
-use crate::switchboard::{Frame, MAX_EVERYBODY};
+use crate::switchboard::{Chance, Frame, MAX_EVERYBODY};
 
 /// A desk, its broker's view of it, and a clock.
 struct Story {
@@ -55,13 +55,20 @@ impl Story {
         }
     }
 
+    /// After a tick nothing that is due may stay due: the session would wake without end.
+    fn tick(&mut self) {
+        self.desk.tick(self.now);
+        self.drain();
+        let due = self.desk.deadline();
+        assert!(due.is_none_or(|at| at > self.now), "still due after its tick: {due:?} at {:?}", self.now);
+    }
+
     /// Lets time pass, tick by tick.
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         while let Some(at) = self.desk.deadline().filter(|at| *at <= until) {
             self.now = self.now.max(at);
-            self.desk.tick(self.now);
-            self.drain();
+            self.tick();
         }
         self.now = until;
     }
@@ -263,4 +270,50 @@ fn a_flood_without_a_broker_is_bounded_and_said() {
     let told = anna.results();
     assert_eq!(told.len(), 400 - 128);
     assert!(told.iter().all(|(_, code)| code == "offline"), "{told:?}");
+}
+
+#[test]
+fn nothing_is_due_between_an_invite_and_its_acknowledgement() {
+    let mut anna = Story::up();
+    anna.hears(invite("i", "single", 30_000));
+    anna.event(Event::Watching);
+    anna.pass(Duration::from_secs(20));
+    assert_eq!(anna.results(), [], "the broker has not said that it has the invite");
+    anna.acknowledged("i", Outcome::Taken);
+    assert_eq!(anna.results(), pair("i", "queued"));
+}
+
+#[test]
+fn whatever_happens_in_whatever_order_nothing_is_due_after_its_tick() {
+    for seed in 1..=200 {
+        let mut chance = Chance::new(seed);
+        let mut anna = Story::new(&[]);
+        for step in 0..80 {
+            any_event(&mut anna, &mut chance, step);
+            anna.tick();
+        }
+        anna.pass(Duration::from_secs(600));
+        assert_eq!(anna.desk.deadline(), None, "seed {seed}: everything ends");
+    }
+}
+
+fn any_event(anna: &mut Story, chance: &mut Chance, step: usize) {
+    let id = format!("m{}", chance.below(step + 1));
+    match chance.below(12) {
+        0 => anna.event(Event::Up),
+        1 => anna.desk.down(),
+        2 | 3 => anna.hears(invite(&format!("m{step}"), "single", 1 + chance.below(30_000) as u32)),
+        4 => anna.hears(
+            json!({ "v": 1, "id": format!("m{step}"), "type": "watch", "users": [chance.of(&["*", "door", "flat"])] }),
+        ),
+        5 => anna.event(Event::Watching),
+        6 => anna.is_there("door", chance.of(&["panel", "second"]), chance.below(2) == 0),
+        7 => anna.acknowledged(&id, Outcome::Taken),
+        8 => anna.acknowledged(&id, Outcome::NobodyThere),
+        9 => anna.hears(
+            json!({ "v": 1, "id": format!("m{step}"), "to": { "user": "door" }, "type": "result", "code": "ok" }),
+        ),
+        10 => while anna.desk.next_envelope(anna.now).is_some() {},
+        _ => anna.now += Duration::from_millis(chance.below(3_000) as u64),
+    }
 }

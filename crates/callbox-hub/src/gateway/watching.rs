@@ -56,47 +56,57 @@ impl Watching {
 
 /// Whether all that the broker has stored has come.
 #[derive(Debug, Default)]
-pub(super) struct Settling {
-    /// Subscriptions the broker has not taken in yet.
-    awaited: u32,
-    began: Option<Instant>,
-    last: Option<Instant>,
+pub(super) enum Settling {
+    /// Nothing more is to be expected.
+    #[default]
+    Over,
+    /// So many subscriptions have not been taken in by the broker yet.
+    Awaited(u32),
+    /// Stored messages come: since when, and when the last one came.
+    Coming { began: Instant, last: Instant },
 }
 
 impl Settling {
     /// A subscription was sent.
     pub(super) fn asked(&mut self) {
-        self.awaited += 1;
+        let before = if let Self::Awaited(count) = self { *count } else { 0 };
+        *self = Self::Awaited(before + 1);
     }
 
     /// The broker has taken one in.
     pub(super) fn taken_in(&mut self, now: Instant) {
-        self.awaited = self.awaited.saturating_sub(1);
-        self.began = Some(now);
-        self.last = Some(now);
+        *self = match self {
+            Self::Awaited(count @ 2..) => Self::Awaited(*count - 1),
+            Self::Awaited(_) | Self::Over | Self::Coming { .. } => Self::Coming { began: now, last: now },
+        };
     }
 
     /// Somebody's presence was told.
     pub(super) fn told(&mut self, now: Instant) {
-        self.last = self.last.map(|_| now);
+        if let Self::Coming { last, .. } = self {
+            *last = now;
+        }
     }
 
     /// The connection is gone.
     pub(super) fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self::Over;
     }
 
-    /// Whether nothing more is to be expected.
-    pub(super) fn is_over(&self, now: Instant) -> bool {
-        self.awaited == 0 && self.deadline().is_none_or(|at| now >= at)
+    /// Whether nothing more is to be expected. From then on there is no deadline.
+    pub(super) fn settle(&mut self, now: Instant) -> bool {
+        if self.deadline().is_some_and(|at| now >= at) {
+            *self = Self::Over;
+        }
+        matches!(self, Self::Over)
     }
 
     /// When that will be, should nothing more come.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        if self.awaited > 0 {
-            return None;
+        match self {
+            Self::Over | Self::Awaited(_) => None,
+            Self::Coming { began, last } => Some((*last + QUIET).min(*began + LONGEST)),
         }
-        self.last.zip(self.began).map(|(last, began)| (last + QUIET).min(began + LONGEST))
     }
 }
 
@@ -107,16 +117,19 @@ mod tests {
     #[test]
     fn all_is_known_a_moment_after_the_last_stored_message() {
         let (mut settling, start) = (Settling::default(), Instant::now());
-        assert!(settling.is_over(start), "nothing was asked");
+        assert!(settling.settle(start), "nothing was asked");
         settling.asked();
-        assert!(!settling.is_over(start + LONGEST * 2));
+        assert!(!settling.settle(start + LONGEST * 2));
         settling.taken_in(start);
-        assert!(!settling.is_over(start));
+        assert!(!settling.settle(start));
         settling.told(start + QUIET / 2);
-        assert!(!settling.is_over(start + QUIET) && settling.is_over(start + QUIET * 3 / 2));
+        assert!(!settling.settle(start + QUIET) && settling.settle(start + QUIET * 3 / 2));
+        assert_eq!(settling.deadline(), None, "what is over has no deadline");
+        settling.asked();
+        settling.taken_in(start);
         for n in 0..100 {
             settling.told(start + QUIET / 2 * n);
         }
-        assert!(settling.is_over(start + LONGEST), "not held up for ever");
+        assert!(settling.settle(start + LONGEST), "messages without end do not hold it up");
     }
 }

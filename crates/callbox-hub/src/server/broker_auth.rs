@@ -216,9 +216,6 @@ fn access(house: &House, question: &Question) -> Verdict {
         return Verdict::Deny("`username` and `topic` are needed".to_owned());
     };
     let Ok(me) = name.parse::<Party>() else { return Verdict::Ignore };
-    if !topic.starts_with("callbox/") {
-        return Verdict::Ignore;
-    }
     let acc = match &question.acc {
         Some(Number::Number(number)) => Some(*number),
         Some(Number::Text(text)) => text.parse().ok(),

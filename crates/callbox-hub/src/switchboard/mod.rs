@@ -136,4 +136,6 @@ impl Switchboard {
 }
 
 #[cfg(test)]
+pub(crate) use tests::chance::Chance;
+#[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Stories of the switchboard: no socket, no clock, no file.
 
 mod calls;
-pub(super) mod chance;
+pub(crate) mod chance;
 mod desk;
 mod order;
 mod presence;
