@@ -35,6 +35,13 @@ fn the_annotated_default_is_valid() {
     assert_eq!(settings.records.max_entries, 1000);
 }
 
+#[test]
+fn media_goes_out_by_the_interfaces_that_are_named() {
+    let settings = parse(&format!("{HEAD}[network]\ninterfaces = [\"eth0\", \"wlan0.7\"]")).unwrap();
+    assert_eq!(settings.media.interfaces, ["eth0", "wlan0.7"]);
+    assert!(parse(HEAD).unwrap().media.interfaces.is_empty(), "all of them");
+}
+
 /// Each board's file is the device part of a configuration, and gives a reason for what it chooses.
 #[test]
 fn every_board_is_valid_and_gives_its_reasons() {
@@ -135,6 +142,7 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
         ("[video]\nsize = \"640*360\"", &["c.toml:9", "video.size", "WIDTHxHEIGHT"]),
         ("[video]\nbitrate = { min = 900, start = 800, max = 2000 }", &["c.toml:9", "video.bitrate", "min 900"]),
         ("[network]\nports = [5000]", &["c.toml:9", "network.ports", "[5000]"]),
+        ("[network]\ninterfaces = [\"eth0\", \"a/b\"]", &["c.toml:9", "network.interfaces", "a/b", "ip link"]),
         ("[network]\nice_servers = [{ urls = [\"turn:t\"] }]", &["c.toml:9", "username and credential"]),
         ("[network]\nice_servers = [{ urls = [\"http://t\"] }]", &["c.toml:9", "found \"http://t\"", "stun:HOST"]),
         (

@@ -132,11 +132,70 @@ async fn a_connection_whose_own_address_is_gone_is_left_at_once_and_no_other() {
     let mut session = hub.login(60_000).await;
     assert!(matches!(next(&mut inbox).await, Event::Up { .. }));
     edge.network_lost(vec!["172.17.0.1".parse().unwrap()]);
-    edge.network_back();
+    edge.network_gained();
     edge.send(anna().into(), hangup());
     assert_eq!(session.hear().await.message, hangup(), "it goes on");
     edge.network_lost(vec!["127.0.0.1".parse().unwrap()]);
     assert!(matches!(next(&mut inbox).await, Event::Down { .. }));
     let _session = hub.login(60_000).await;
+    assert!(matches!(next(&mut inbox).await, Event::Up { .. }));
+}
+
+/// Logs in twice with a ticket that has expired: then it stays away for a minute.
+async fn refused_twice(hub: &FakeHub) {
+    let refuse = r#""type":"bye","reason":"not_logged_in","code":70001,"text":"the ticket has expired""#;
+    for _ in 0..2 {
+        let mut session = hub.connection().await;
+        session.hear().await;
+        session.say(refuse).await;
+    }
+}
+
+async fn waits(edge: &Signaling) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while edge.status().state != State::Waiting {
+        assert!(Instant::now() < until, "{:?}", edge.status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_ends_the_wait_after_an_expired_ticket() {
+    let hub = FakeHub::new().await;
+    let (edge, mut inbox) = start(&hub.url());
+    refused_twice(&hub).await;
+    waits(&edge).await;
+    edge.clock_was_set();
+    let _session = hub.login(60_000).await;
+    assert!(matches!(next(&mut inbox).await, Event::Up { .. }));
+}
+
+#[tokio::test]
+async fn a_container_that_brings_an_address_does_not_end_the_wait_after_a_refusal() {
+    for bye in [r#""reason":"not_logged_in","code":70009"#, r#""reason":"replaced""#] {
+        let hub = FakeHub::new().await;
+        let (edge, _inbox) = start(&hub.url());
+        let mut session = hub.connection().await;
+        session.hear().await;
+        session.say(&format!(r#""type":"bye",{bye},"text":"no""#)).await;
+        waits(&edge).await;
+        edge.network_gained();
+        edge.network_moved();
+        edge.clock_was_set();
+        assert!(timeout(Duration::from_secs(2), hub.connection()).await.is_err(), "after {bye}");
+    }
+}
+
+#[tokio::test]
+async fn a_hub_that_names_a_time_is_asked_again_then() {
+    let hub = FakeHub::new().await;
+    let (edge, mut inbox) = start(&hub.url());
+    let mut session = hub.connection().await;
+    session.hear().await;
+    session.say(r#""type":"bye","reason":"not_logged_in","code":70003,"text":"clock","retry_ms":1500"#).await;
+    waits(&edge).await;
+    let since = Instant::now();
+    let _session = hub.login(60_000).await;
+    assert!(since.elapsed() >= Duration::from_millis(1400), "{:?}", since.elapsed());
     assert!(matches!(next(&mut inbox).await, Event::Up { .. }));
 }

@@ -13,6 +13,9 @@ use crate::{album, control, record};
 const SERVER: &str = "stun:HOST[:PORT], turn:HOST[:PORT] or turns:HOST[:PORT] (RFC 7064, RFC 7065)";
 /// A socket's path has to fit into 108 bytes with its end (`man 7 unix`).
 const SOCKET_PATH: usize = 107;
+const INTERFACE: &str = "an interface's name as `ip link` shows it, such as \"eth0\"";
+/// `IFNAMSIZ` of linux/if.h, without the end of the text.
+const INTERFACE_NAME: usize = 15;
 
 /// Reads `[network]`; gives our own STUN and TURN servers.
 pub(super) fn network(check: &mut Check<'_>, raw: &raw::Network, media: &mut Settings) -> Vec<IceServer> {
@@ -33,9 +36,23 @@ pub(super) fn network(check: &mut Check<'_>, raw: &raw::Network, media: &mut Set
             ),
         }
     }
+    media.interfaces = raw.interfaces.iter().filter_map(|name| interface(check, name)).collect();
     let servers: Vec<_> = raw.ice_servers.iter().map(|server| ice_server(check, server)).collect();
     media.ice_servers.clone_from(&servers);
     servers
+}
+
+/// One that is not there is a matter of the system: it may be plugged in later.
+fn interface(check: &mut Check<'_>, name: &raw::Text) -> Option<String> {
+    let text = name.get_ref();
+    let is_name = (1..=INTERFACE_NAME).contains(&text.len())
+        && text != "."
+        && text != ".."
+        && text.chars().all(|letter| letter.is_ascii_graphic() && !"/:".contains(letter));
+    if !is_name {
+        check.wrong("network.interfaces", name.span(), format!("{text:?}"), INTERFACE);
+    }
+    is_name.then(|| text.clone())
 }
 
 fn ice_server(check: &mut Check<'_>, server: &toml::Spanned<raw::Server>) -> IceServer {

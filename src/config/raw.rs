@@ -195,6 +195,8 @@ pub(super) struct Network {
     pub(super) relay_only: Option<bool>,
     pub(super) ports: Option<Spanned<Vec<i64>>>,
     #[serde(default)]
+    pub(super) interfaces: Vec<Text>,
+    #[serde(default)]
     pub(super) ice_servers: Vec<Spanned<Server>>,
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, mpsc};
 use super::StartError;
 use super::reload::Read;
 use crate::album::Album;
+use crate::clock::{self, Clock};
 use crate::config;
 use crate::control::{Asked, Control};
 use crate::media::{self, Media};
@@ -34,6 +35,7 @@ pub(super) struct Edges {
     panel: Panel,
     _control: Control,
     _network: Network,
+    _clock: Clock,
 }
 
 /// What happens.
@@ -43,6 +45,7 @@ pub(super) struct Inbox {
     pub(super) panel: mpsc::Receiver<panel::Event>,
     pub(super) asks: mpsc::Receiver<Asked>,
     pub(super) network: mpsc::Receiver<network::Event>,
+    pub(super) clock: mpsc::Receiver<clock::Set>,
     /// Configurations that were read again.
     pub(super) configurations: mpsc::Receiver<Read>,
 }
@@ -68,6 +71,8 @@ impl Edges {
         let records = Records::start(settings.records);
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
+        let (sets, clock_inbox) = mpsc::channel(QUEUE);
+        let clock = Clock::start(sets);
         let album = Album::open(settings.album);
         let (heard, signaling_inbox) = mpsc::channel(QUEUE);
         let signaling = Signaling::start(settings.signaling, heard);
@@ -80,10 +85,22 @@ impl Edges {
             panel: panel_inbox,
             asks: asks_inbox,
             network: network_inbox,
+            clock: clock_inbox,
             configurations,
         };
         Ok((
-            Self { media, signaling, records, rung, album, monitors, panel, _control: control, _network: network },
+            Self {
+                media,
+                signaling,
+                records,
+                rung,
+                album,
+                monitors,
+                panel,
+                _control: control,
+                _network: network,
+                _clock: clock,
+            },
             inbox,
         ))
     }

@@ -2,7 +2,7 @@
 
 mod answer;
 mod caption;
-mod clock;
+
 mod edges;
 mod journal;
 mod names;
@@ -12,6 +12,7 @@ mod scene;
 mod shell;
 mod systemd;
 mod visitor;
+mod wall_clock;
 
 use std::path::PathBuf;
 

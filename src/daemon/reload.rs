@@ -6,9 +6,9 @@ use std::time::Instant;
 use tokio::signal::unix::Signal;
 use tokio::sync::mpsc;
 
-use super::clock::WallClock;
 use super::shell::Shell;
 use super::systemd;
+use super::wall_clock::WallClock;
 use crate::album::Album;
 use crate::config::{ConfigError, Settings};
 

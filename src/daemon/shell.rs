@@ -14,13 +14,14 @@ use tokio::time::{interval, sleep_until};
 
 use super::answer;
 use super::caption;
-use super::clock::WallClock;
 use super::edges::{Edges, Inbox};
 use super::journal::Journal;
 use super::names::{Steps, name_of, step_of};
 use super::scene::Outlook;
 use super::visitor::Pictures;
+use super::wall_clock::WallClock;
 use super::{process, systemd};
+use crate::clock;
 use crate::config::Settings;
 use crate::control::{Answer, Asked, Request};
 use crate::media;
@@ -93,6 +94,7 @@ impl Shell {
                 Some(event) = inbox.panel.recv() => self.panel(event),
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(event) = inbox.network.recv() => self.network(&event),
+                Some(clock::Set) = inbox.clock.recv() => self.clock_was_set(),
                 Some(read) = inbox.configurations.recv() => self.reload(read),
                 input = self.pictures.next() => drop(self.handle(input)),
                 () = minute, if look.is_some() => self.look_at_clock(),
@@ -185,6 +187,13 @@ impl Shell {
         }
     }
 
+    /// Somebody set the clock: what was refused because of the time may be good now.
+    fn clock_was_set(&mut self) {
+        tracing::info!("the system's clock was set");
+        self.edges.signaling.clock_was_set();
+        self.look_at_clock();
+    }
+
     fn look_at_clock(&mut self) {
         if let Some(time) = self.clock.as_mut().map(|clock| clock.look(Instant::now())) {
             self.handle(Input::LocalTime(time));
@@ -234,11 +243,11 @@ impl Shell {
                 "lost"
             }
             network::Event::Moved => {
-                self.edges.signaling.network_back();
+                self.edges.signaling.network_moved();
                 "moved"
             }
             network::Event::Gained => {
-                self.edges.signaling.network_back();
+                self.edges.signaling.network_gained();
                 "gained"
             }
         };

@@ -220,6 +220,8 @@ pub struct Settings {
     pub program: Option<PathBuf>,
     /// UDP ports for media, both ends included; none: whatever the kernel gives.
     pub ports: Option<(u16, u16)>,
+    /// Interfaces that media goes out by; empty: all of them.
+    pub interfaces: Vec<String>,
     /// How the echo of our speaker is kept out of our microphone.
     pub echo: Echo,
     /// How loud the speaker is when a call begins, in percent.
@@ -249,6 +251,7 @@ impl Default for Settings {
             ice_transport_policy: IceTransportPolicy::All,
             program: None,
             ports: None,
+            interfaces: Vec::new(),
             echo: Echo::Webrtcdsp,
             volume: 100,
         }

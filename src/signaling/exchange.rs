@@ -9,7 +9,7 @@ use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target,
 use callbox_core::protocol::{Agent, Bye, DecodeError, Envelope, IceServer, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::reach::Reach;
+use super::network_change::NetworkChange;
 use super::status::Board;
 use super::{Event, Order, Rang, Settings};
 
@@ -28,14 +28,14 @@ pub(super) enum Verdict {
     /// Logged in; this is the heartbeat.
     Welcome { heartbeat_ms: u32 },
     /// The hub ends the session.
-    Bye { reason: Bye, code: Option<u32>, text: String },
+    Bye { reason: Bye, code: Option<u32>, text: String, retry_ms: Option<u32> },
 }
 
 /// The part of the edge that no transport has for itself.
 pub(super) struct Exchange {
     pub(super) outbox: Outbox,
     pub(super) board: Board,
-    pub(super) reach: Reach,
+    pub(super) changes: NetworkChange,
     /// Somebody asked to stop, and wants to hear when it is done.
     pub(super) stopping: Option<oneshot::Sender<()>>,
     /// To be heard once more.
@@ -61,7 +61,7 @@ impl Exchange {
         Self {
             outbox: Outbox::default(),
             board,
-            reach: Reach::default(),
+            changes: NetworkChange::default(),
             stopping: None,
             rang: None,
             settings: settings.clone(),
@@ -96,8 +96,7 @@ impl Exchange {
                 self.watch_due = true;
             }
             Order::Rang(rang) => self.rang = Some(rang),
-            Order::Lost(addresses) => self.reach.lost(addresses),
-            Order::Back => self.reach.back(),
+            Order::Changed(change) => self.changes.note(change),
             Order::Stop(done) => self.stopping = Some(done),
         }
     }
@@ -160,7 +159,7 @@ impl Exchange {
                 self.logged_in(now, you, ice_servers).await;
                 Verdict::Welcome { heartbeat_ms }
             }
-            (None, Message::Bye { reason, code, text, .. }) => Verdict::Bye { reason, code, text },
+            (None, Message::Bye { reason, code, text, retry_ms }) => Verdict::Bye { reason, code, text, retry_ms },
             (None, message) => self.heard_from_hub(now, message).await,
         }
     }

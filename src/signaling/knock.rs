@@ -99,7 +99,7 @@ async fn at_hub(settings: &Settings, url: &HubUrl, ticket: Option<String>) -> Kn
                 _ => continue,
             };
             match envelope.map_err(|error| error.to_string())?.message {
-                Message::Welcome { .. } | Message::Bye { code: None, .. } => return Ok(Entry::Open),
+                Message::Welcome { .. } | Message::Bye { code: None, retry_ms: None, .. } => return Ok(Entry::Open),
                 Message::Bye { code, text, .. } => return Ok(Entry::Refused { code, text }),
                 _ => {}
             }

@@ -2,16 +2,16 @@
 //!
 //! ```text
 //! daemon ── Order ──▶ transport task (websocket.rs, or mqtt.rs) ── Event ──▶ daemon
-//!                      ├ keep.rs: connect for ever, stay away for the right time; the same for every transport
+//!                      ├ reconnect.rs: connect for ever, stay away for the right time; the same for every transport
 //!                      └ exchange.rs: codec, outbox, duplicates, presence; the same for every transport
 //! ```
 
 mod exchange;
 mod handshake;
-mod keep;
 mod knock;
 mod mqtt;
-mod reach;
+mod network_change;
+mod reconnect;
 mod standby;
 mod status;
 mod ticket;
@@ -34,6 +34,7 @@ pub use url::{BadUrl, HubUrl};
 
 use exchange::Exchange;
 use mqtt::Mqtt;
+use network_change::Change;
 use standby::Pair;
 use status::Board;
 use websocket::WebSocket;
@@ -138,10 +139,8 @@ enum Order {
     Watch(Vec<UserId>),
     /// This rang when the daemon before this one ended.
     Rang(Box<Rang>),
-    /// These addresses of ours are gone.
-    Lost(Vec<IpAddr>),
-    /// There are addresses that were not there before.
-    Back,
+    /// Something about this machine's network, or clock.
+    Changed(Change),
     Stop(oneshot::Sender<()>),
 }
 
@@ -194,14 +193,24 @@ impl Signaling {
         self.order(Order::Rang(Box::new(Rang { from, message, since: Instant::now() })));
     }
 
-    /// These addresses of this machine are gone: what stands on them is left at once.
+    /// These addresses of this machine are gone: a connection from one of them is left at once.
     pub fn network_lost(&self, addresses: Vec<IpAddr>) {
-        self.order(Order::Lost(addresses));
+        self.order(Order::Changed(Change::Lost(addresses)));
     }
 
-    /// This machine has addresses that it did not have: whoever waits tries at once.
-    pub fn network_back(&self) {
-        self.order(Order::Back);
+    /// This machine has addresses in place of those it lost: what is under way begins anew, whoever waits for the network tries at once.
+    pub fn network_moved(&self) {
+        self.order(Order::Changed(Change::Moved));
+    }
+
+    /// This machine has addresses that it did not have: whoever waits for the network tries at once.
+    pub fn network_gained(&self) {
+        self.order(Order::Changed(Change::Gained));
+    }
+
+    /// The system's clock was set: whoever waits because of the time tries at once.
+    pub fn clock_was_set(&self) {
+        self.order(Order::Changed(Change::Clock));
     }
 
     /// How the connection is.
@@ -254,9 +263,9 @@ async fn carry(settings: Settings, server: Server, board: &Board, exchange: Exch
     match server {
         Server::Hub(url) => {
             board.at(url.as_str());
-            keep::run(WebSocket { settings, url }, exchange, inbox).await;
+            reconnect::run(WebSocket { settings, url }, exchange, inbox).await;
         }
-        Server::Brokers(brokers) => keep::run(Mqtt::new(settings, brokers), exchange, inbox).await,
+        Server::Brokers(brokers) => reconnect::run(Mqtt::new(settings, brokers), exchange, inbox).await,
     }
 }
 

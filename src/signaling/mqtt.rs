@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::exchange::Exchange;
-use super::keep::{End, Transport};
+use super::reconnect::{End, Transport};
 use super::status::State;
 use super::{Order, Rang, Settings, aside};
 
@@ -100,7 +100,7 @@ struct Session<'a> {
 impl Session<'_> {
     /// Carries messages both ways until the connection ends.
     async fn carry(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
-        let mut stop_at = None;
+        let (mut stop_at, began) = (None, Instant::now());
         loop {
             let beat = self.beat_due(exchange);
             tokio::select! {
@@ -120,11 +120,14 @@ impl Session<'_> {
                 },
             }
             let own = self.connection.local_address();
-            let moved = if self.up { exchange.reach.leave(own) } else { exchange.reach.restart() };
+            let moved = if self.up { exchange.changes.leave(own) } else { exchange.changes.restart(began.elapsed()) };
             if let Some(end) = moved {
                 return end;
             }
             if self.up {
+                if exchange.changes.clock_was_set() {
+                    self.renewal.clock_was_set(Instant::now());
+                }
                 self.flush(exchange);
             }
             if exchange.stopping.is_some() {

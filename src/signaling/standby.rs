@@ -1,8 +1,8 @@
 //! Two ways at once: both are connected and heard all the time; what we say goes over the first that is up.
 //!
 //! ```text
-//! daemon ── Order ──▶ pair ──▶ keep::run (first)  ── Event ──▶ pair ── Event ──▶ daemon
-//!                       └────▶ keep::run (second) ── Event ──┘
+//! daemon ── Order ──▶ pair ──▶ reconnect::run (first)  ── Event ──▶ pair ── Event ──▶ daemon
+//!                       └────▶ reconnect::run (second) ── Event ──┘
 //! ```
 //! An envelope has one id on both ways, and both ways share the memory of what was heard: whatever comes twice is heard once. What a
 //! server could not hand on is said on the other way too, and so is what was under way when the first one broke.
@@ -135,8 +135,7 @@ impl Pair {
                     give(way, Order::Watch(users.clone()));
                 }
             }
-            Order::Lost(addresses) => self.ways.iter().for_each(|way| give(way, Order::Lost(addresses.clone()))),
-            Order::Back => self.ways.iter().for_each(|way| give(way, Order::Back)),
+            Order::Changed(change) => self.ways.iter().for_each(|way| give(way, Order::Changed(change.clone()))),
             // The hub gives it again by itself.
             Order::Rang(_) | Order::Stop(_) => {}
         }

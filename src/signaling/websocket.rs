@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
 
 use super::exchange::{Exchange, Verdict};
 use super::handshake::{self, Opened, Socket};
-use super::keep::{End, Transport};
+use super::reconnect::{End, Transport};
 use super::status::State;
 use super::{HubUrl, Order, Settings};
 
@@ -54,6 +54,7 @@ async fn session(
         Err(reason) => return End::NoTicket(reason),
     };
     let config = WebSocketConfig::default().max_message_size(Some(4 * MAX_BYTES)).max_frame_size(Some(4 * MAX_BYTES));
+    let began = Instant::now();
     let connecting = handshake::open(url, config, SETUP);
     tokio::pin!(connecting);
     let connected = loop {
@@ -67,7 +68,7 @@ async fn session(
         if exchange.stopping.is_some() {
             return End::Stopped;
         }
-        if let Some(end) = exchange.reach.restart() {
+        if let Some(end) = exchange.changes.restart(began.elapsed()) {
             return end;
         }
     };
@@ -105,30 +106,32 @@ impl Wire {
         let mut stop_at = None;
         loop {
             tokio::select! {
-                frame = self.stream.next() => {
-                    heard_at = tokio::time::Instant::now();
-                    match self.read(frame, exchange).await {
-                        Ok(Verdict::Fine) => {}
-                        Ok(Verdict::Welcome { heartbeat_ms }) => {
-                            up = true;
-                            allowed_silence = 2 * Duration::from_millis(u64::from(heartbeat_ms.clamp(1000, 120_000)));
-                            exchange.board.enter(State::Up);
-                        }
-                        Ok(Verdict::Bye { reason, code, text }) => return End::Bye { reason, code, text },
-                        Err(end) => return end,
-                    }
-                }
-                order = orders.recv() => match order {
-                    Some(order) => exchange.take(Instant::now(), order),
-                    None => return End::Stopped,
-                },
-                () = sleep_until(heard_at + allowed_silence) => {
-                    return End::Lost(format!("no sign of the hub for {} ms", allowed_silence.as_millis()));
-                }
-                () = sleep_until(stop_at.unwrap_or(heard_at)), if stop_at.is_some() => return self.close().await,
-                () = sleep_until(exchange.beat_due().into()) => exchange.beat(Instant::now()).await,
+                            frame = self.stream.next() => {
+                                heard_at = tokio::time::Instant::now();
+                                match self.read(frame, exchange).await {
+                                    Ok(Verdict::Fine) => {}
+                                    Ok(Verdict::Welcome { heartbeat_ms }) => {
+                                        up = true;
+                                        allowed_silence = 2 * Duration::from_millis(u64::from(heartbeat_ms.clamp(1000, 120_000)));
+                                        exchange.board.enter(State::Up);
+                                    }
+                                    Ok(Verdict::Bye { reason, code, text, retry_ms }) => {
+             return End::Bye { reason, code, text, retry_ms };
             }
-            if let Some(end) = exchange.reach.leave(self.own) {
+                                    Err(end) => return end,
+                                }
+                            }
+                            order = orders.recv() => match order {
+                                Some(order) => exchange.take(Instant::now(), order),
+                                None => return End::Stopped,
+                            },
+                            () = sleep_until(heard_at + allowed_silence) => {
+                                return End::Lost(format!("no sign of the hub for {} ms", allowed_silence.as_millis()));
+                            }
+                            () = sleep_until(stop_at.unwrap_or(heard_at)), if stop_at.is_some() => return self.close().await,
+                            () = sleep_until(exchange.beat_due().into()) => exchange.beat(Instant::now()).await,
+                        }
+            if let Some(end) = exchange.changes.leave(self.own) {
                 return end;
             }
             if up {

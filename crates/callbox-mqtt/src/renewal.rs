@@ -20,14 +20,16 @@ pub struct Renewal {
 impl Renewal {
     /// For a ticket that is used from now on. What is no ticket never runs out.
     pub fn new(now: Instant, ticket: &str) -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         match ticket::read(ticket) {
-            Ok(claims) => {
-                let left = Duration::from_secs(claims.expires_at().saturating_sub(unix));
-                let margin = (left / 10).clamp(LATEST, EARLIEST);
-                Self { expires_at: claims.expires_at(), due: now.checked_add(left.saturating_sub(margin)) }
-            }
+            Ok(claims) => Self { expires_at: claims.expires_at(), due: due(now, claims.expires_at()) },
             Err(_) => Self { expires_at: 0, due: None },
+        }
+    }
+
+    /// The clock on the wall was set: the end of the ticket is nearer, or farther, than it seemed.
+    pub fn clock_was_set(&mut self, now: Instant) {
+        if self.due.is_some() {
+            self.due = due(now, self.expires_at);
         }
     }
 
@@ -47,6 +49,14 @@ impl Renewal {
         self.due = Some(now + AGAIN);
         is_newer
     }
+}
+
+/// When to look for a newer ticket than the one that expires then.
+fn due(now: Instant, expires_at: u64) -> Option<Instant> {
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let left = Duration::from_secs(expires_at.saturating_sub(unix));
+    let margin = (left / 10).clamp(LATEST, EARLIEST);
+    now.checked_add(left.saturating_sub(margin))
 }
 
 #[cfg(test)]
@@ -71,6 +81,18 @@ mod tests {
         assert!(!renewal.is_newer(due, &ticket(1000)) || !renewal.is_due(due), "asked again only later");
         assert!(!renewal.is_due(due) && renewal.is_due(due + AGAIN));
         assert!(renewal.is_newer(due, &ticket(5000)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_moves_the_end() {
+        let now = Instant::now();
+        let mut renewal = Renewal::new(now, &ticket(1000));
+        renewal.due = Some(now + Duration::from_secs(1_000_000_000));
+        renewal.clock_was_set(now);
+        assert!(renewal.is_due(now + Duration::from_secs(905)));
+        let mut never = Renewal::new(now, "a password");
+        never.clock_was_set(now);
+        assert_eq!(never.due(), None);
     }
 
     #[test]

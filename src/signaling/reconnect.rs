@@ -10,16 +10,23 @@ use tokio::time::sleep_until;
 
 use super::Order;
 use super::exchange::Exchange;
+use super::network_change::Cause;
 use super::status::State;
 
-/// The code of a ticket that has expired: the only refusal that a new ticket heals.
+/// The ticket has expired, by the clocks as they are: a new ticket, or another clock, heals that.
 const EXPIRED: u32 = 70001;
+/// The ticket cannot be read, or was made in the future by the clocks as they are.
+const UNREADABLE: u32 = 70003;
+/// Refusals of a ticket that asking again does not heal. The same ticket file is read again all the same, rarely: somebody may replace it.
+const FINAL: [u32; 5] = [70002, UNREADABLE, 70009, 70013, 70014];
 /// A session that lasted this long was a good one: the next failure begins with short delays.
 const GOOD: Duration = Duration::from_secs(10);
 /// The shortest wait after an attempt that took long.
 const LEAST: Duration = Duration::from_millis(250);
 const AFTER_REPLACED: Duration = Duration::from_secs(30);
 const AFTER_REFUSED: Duration = Duration::from_secs(60);
+/// However long a hub tells us to stay away: it may be wrong.
+const LONGEST: Duration = Duration::from_secs(600);
 
 /// One way to carry messages.
 pub(super) trait Transport: Send {
@@ -46,6 +53,7 @@ pub(super) enum End {
         reason: Bye,
         code: Option<u32>,
         text: String,
+        retry_ms: Option<u32>,
     },
     /// A broker does not let us in, or not read what is ours.
     Refused(String),
@@ -63,7 +71,7 @@ impl End {
             Self::Stopped => "stopped".to_owned(),
             Self::NoTicket(text) | Self::Lost(text) | Self::Refused(text) | Self::TakenOver(text) => text.clone(),
             Self::Moved(text) => text.clone(),
-            Self::Bye { reason, code, text } => {
+            Self::Bye { reason, code, text, .. } => {
                 let code = code.map(|code| format!(" {code}")).unwrap_or_default();
                 format!("the hub said good-bye: {reason:?}{code} {text}").trim_end().to_owned()
             }
@@ -77,11 +85,11 @@ pub(super) async fn run<T: Transport>(mut transport: T, mut exchange: Exchange, 
     let mut pause = Pause::new(transport.backoff());
     loop {
         exchange.board.enter(State::Connecting);
-        exchange.reach.begin();
+        exchange.changes.begin();
         exchange.beat(Instant::now()).await;
         let began = Instant::now();
         let end = transport.session(&mut exchange, &mut orders).await;
-        let wait = pause.after(&end, began.elapsed());
+        let (wait, cause) = pause.after(&end, began.elapsed());
         let reason = end.text();
         exchange.went_down(&reason).await;
         match end {
@@ -93,7 +101,7 @@ pub(super) async fn run<T: Transport>(mut transport: T, mut exchange: Exchange, 
             }
         }
         exchange.board.enter(State::Waiting);
-        match rest(wait, &mut exchange, &mut orders).await {
+        match rest(wait, cause, &mut exchange, &mut orders).await {
             Rest::Over => {}
             Rest::Hurry => pause.backoff.reset(),
             Rest::Stop => break,
@@ -118,9 +126,18 @@ impl Pause {
         Self { backoff, expired: false }
     }
 
-    fn after(&mut self, end: &End, lasted: Duration) -> Duration {
+    /// How long, and what ends it early.
+    fn after(&mut self, end: &End, lasted: Duration) -> (Duration, Cause) {
         if lasted >= GOOD {
             self.backoff.reset();
+        }
+        match end {
+            End::Renew => return (Duration::ZERO, Cause::Unreached),
+            End::Moved(_) => {
+                self.backoff.reset();
+                return (Duration::ZERO, Cause::Unreached);
+            }
+            _ => {}
         }
         let expired = matches!(
             end,
@@ -128,23 +145,27 @@ impl Pause {
         );
         let again = std::mem::replace(&mut self.expired, expired);
         match end {
-            End::Renew => Duration::ZERO,
-            End::Moved(_) => {
-                self.backoff.reset();
-                Duration::ZERO
+            End::Bye { retry_ms: Some(ms), code, .. } => {
+                (told(*ms), if code.is_some() { Cause::Time } else { Cause::Refused })
             }
-            _ if expired && !again => Duration::from_secs(1),
+            _ if expired && !again => (Duration::from_secs(1), Cause::Time),
+            _ if expired => (AFTER_REFUSED, Cause::Time),
             End::Bye { reason: Bye::Replaced, .. } | End::TakenOver(_) => {
                 tracing::warn!("this device logged in elsewhere too: give each installation its own user.device");
-                AFTER_REPLACED
+                (AFTER_REPLACED, Cause::Refused)
             }
-            // Any other refusal of a ticket does not heal by asking again; the hub may limit whoever insists.
-            End::Bye { code: Some(_), .. } => AFTER_REFUSED,
-            _ if expired => AFTER_REFUSED,
+            End::Bye { code: Some(UNREADABLE), .. } => (AFTER_REFUSED, Cause::Time),
+            End::Bye { code: Some(code), .. } if FINAL.contains(code) => (AFTER_REFUSED, Cause::Refused),
             // An attempt that nobody answered was a wait of its own.
-            _ => self.backoff.next(chance()).saturating_sub(lasted).max(LEAST),
+            _ => (self.backoff.next(chance()).saturating_sub(lasted).max(LEAST), Cause::Unreached),
         }
     }
+}
+
+/// As long as the hub says, and up to half of it more by chance, so that not all come back at once.
+fn told(retry_ms: u32) -> Duration {
+    let least = Duration::from_millis(retry_ms.into()).clamp(LEAST, LONGEST);
+    least.mul_f64(1.0 + f64::from(chance()) / f64::from(u32::MAX) / 2.0)
 }
 
 /// A number nobody can guess; the middle, should the system have no randomness to give.
@@ -155,15 +176,19 @@ fn chance() -> u32 {
 /// How a wait ended.
 enum Rest {
     Over,
-    /// There is a network (again).
+    /// What it failed by may have changed: another network, another time.
     Hurry,
     Stop,
 }
 
 /// Waits while orders come in.
-async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> Rest {
+async fn rest(wait: Duration, cause: Cause, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> Rest {
     let until = tokio::time::Instant::now() + wait;
     loop {
+        // What changed while the attempt that failed was under way counts too.
+        if exchange.changes.ends_wait(cause) {
+            return Rest::Hurry;
+        }
         tokio::select! {
             () = sleep_until(until) => return Rest::Over,
             order = orders.recv() => match order {
@@ -175,9 +200,6 @@ async fn rest(wait: Duration, exchange: &mut Exchange, orders: &mut mpsc::Receiv
         if exchange.stopping.is_some() {
             return Rest::Stop;
         }
-        if exchange.reach.hurries() {
-            return Rest::Hurry;
-        }
     }
 }
 
@@ -186,7 +208,7 @@ mod tests {
     use super::*;
 
     fn bye(reason: Bye, code: Option<u32>) -> End {
-        End::Bye { reason, code, text: String::new() }
+        End::Bye { reason, code, text: String::new(), retry_ms: None }
     }
 
     fn pause() -> Pause {
@@ -194,7 +216,47 @@ mod tests {
     }
 
     fn wait(pause: &mut Pause, end: &End) -> u64 {
-        pause.after(end, Duration::ZERO).as_secs()
+        pause.after(end, Duration::ZERO).0.as_secs()
+    }
+
+    fn cause(end: &End) -> Cause {
+        pause().after(end, Duration::ZERO).1
+    }
+
+    #[test]
+    fn a_hub_that_names_a_time_is_not_asked_earlier_and_not_by_all_at_once() {
+        let told = |retry_ms| End::Bye { reason: Bye::NotLoggedIn, code: None, text: String::new(), retry_ms };
+        for _ in 0..50 {
+            let wait = pause().after(&told(Some(8000)), Duration::from_secs(20)).0;
+            assert!((8000..=12_000).contains(&wait.as_millis()), "{wait:?}");
+        }
+        assert!(pause().after(&told(Some(u32::MAX)), Duration::ZERO).0 <= LONGEST * 2);
+        assert!(pause().after(&told(Some(0)), Duration::ZERO).0 >= LEAST);
+        assert!(wait(&mut pause(), &told(None)) < 1, "with back-off, as any other failure");
+        let unknown = bye(Bye::NotLoggedIn, Some(70_500));
+        assert!(wait(&mut pause(), &unknown) < 1, "a code that is not known is not final");
+    }
+
+    #[test]
+    fn what_ends_a_wait_depends_on_why_it_is_waited() {
+        assert_eq!(cause(&End::Lost(String::new())), Cause::Unreached);
+        assert_eq!(cause(&bye(Bye::Shutdown, None)), Cause::Unreached);
+        for by_time in [bye(Bye::NotLoggedIn, Some(EXPIRED)), bye(Bye::NotLoggedIn, Some(UNREADABLE))] {
+            assert_eq!(cause(&by_time), Cause::Time);
+        }
+        assert_eq!(cause(&bye(Bye::TicketExpired, None)), Cause::Time);
+        assert_eq!(cause(&End::Refused(String::new())), Cause::Time, "a broker does not say why");
+        for refused in [bye(Bye::Replaced, None), bye(Bye::NotLoggedIn, Some(70009)), End::TakenOver(String::new())] {
+            assert_eq!(cause(&refused), Cause::Refused);
+        }
+    }
+
+    #[test]
+    fn a_new_address_is_no_new_ticket() {
+        let (mut pause, expired) = (pause(), bye(Bye::NotLoggedIn, Some(EXPIRED)));
+        assert_eq!(wait(&mut pause, &expired), 1);
+        assert_eq!(wait(&mut pause, &End::Moved(String::new())), 0);
+        assert_eq!(wait(&mut pause, &expired), 60, "it was asked once already");
     }
 
     #[test]
@@ -221,9 +283,9 @@ mod tests {
         for _ in 0..10 {
             pause.after(&lost, Duration::ZERO);
         }
-        assert!(pause.after(&lost, Duration::from_secs(5)) <= Duration::from_secs(10));
-        assert_eq!(pause.after(&End::Moved(String::new()), Duration::ZERO), Duration::ZERO);
-        assert_eq!(pause.after(&lost, Duration::from_secs(5)), LEAST);
+        assert!(pause.after(&lost, Duration::from_secs(5)).0 <= Duration::from_secs(10));
+        assert_eq!(pause.after(&End::Moved(String::new()), Duration::ZERO).0, Duration::ZERO);
+        assert_eq!(pause.after(&lost, Duration::from_secs(5)).0, LEAST);
     }
 
     #[test]
@@ -239,7 +301,7 @@ mod tests {
         for _ in 0..10 {
             pause.after(&lost, Duration::ZERO);
         }
-        assert!(pause.after(&lost, Duration::ZERO) > Duration::from_secs(7));
-        assert!(pause.after(&lost, GOOD) <= Duration::from_millis(500));
+        assert!(pause.after(&lost, Duration::ZERO).0 > Duration::from_secs(7));
+        assert!(pause.after(&lost, GOOD).0 <= Duration::from_millis(500));
     }
 }
