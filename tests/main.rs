@@ -29,4 +29,5 @@ mod mqtt_panel;
 mod quiet;
 mod shell;
 mod signaling;
+mod skip;
 mod standby;

@@ -12,6 +12,7 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
 
 use crate::media_wire::{OPEN, Wire, settings};
+use crate::skip::skip;
 
 const SOON: Duration = Duration::from_secs(20);
 /// The test picture's brightest bar; the placeholder is black with thin letters.
@@ -87,7 +88,10 @@ async fn until_bright(wire: &mut Wire, wished: bool, what: &str) {
 async fn a_network_camera_goes_and_comes_back_in_a_call() {
     media::warm_up().unwrap();
     let Some(server) = Server::start("0") else {
-        println!("SKIPPED: no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0");
+        skip(
+            "a_network_camera_goes_and_comes_back_in_a_call",
+            "no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0",
+        );
         return;
     };
     let port = server.port();

@@ -219,7 +219,7 @@ async fn nobody_reads_what_is_for_somebody_else() {
 
 #[tokio::test]
 async fn tls_with_a_password_or_a_certificate_and_a_broker_that_is_down() {
-    if is_missing() {
+    if is_missing("tls_with_a_password_or_a_certificate_and_a_broker_that_is_down") {
         return;
     }
     let broker = Mosquitto::secure(USERS);
@@ -250,7 +250,7 @@ async fn tls_with_a_password_or_a_certificate_and_a_broker_that_is_down() {
 
 #[tokio::test]
 async fn a_ticket_is_renewed_in_a_call_and_nobody_notices() {
-    if is_missing() {
+    if is_missing("a_ticket_is_renewed_in_a_call_and_nobody_notices") {
         return;
     }
     let broker = Mosquitto::start(USERS);

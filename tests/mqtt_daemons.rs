@@ -90,7 +90,7 @@ impl Drop for Daemon {
 
 #[test]
 fn two_panels_talk_and_a_killed_one_is_missed_and_comes_back() {
-    if is_missing() {
+    if is_missing("two_panels_talk_and_a_killed_one_is_missed_and_comes_back") {
         return;
     }
     let (broker, dir) = (Mosquitto::start(&[]), tempfile::tempdir().unwrap());

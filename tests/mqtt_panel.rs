@@ -161,7 +161,7 @@ pub(crate) async fn talk(door: &mut Panel, flat: &mut Panel) {
 
 /// A broker and two panels at it.
 pub(crate) async fn street() -> Option<(Mosquitto, Panel, Panel)> {
-    if is_missing() {
+    if is_missing("mqtt_panel") {
         return None;
     }
     let broker = Mosquitto::start(USERS);

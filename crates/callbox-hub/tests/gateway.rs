@@ -31,7 +31,7 @@ async fn local(broker: &Mosquitto) -> Hub {
 }
 
 async fn street() -> Option<(Mosquitto, Hub, Hub)> {
-    if is_missing() {
+    if is_missing("gateway") {
         return None;
     }
     let broker = Mosquitto::for_gateways(&[]);
@@ -174,7 +174,7 @@ async fn an_invite_waits_at_the_broker_for_who_comes_back_in_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_that_is_killed_in_a_ringing_call_is_replaced_by_another() {
-    if is_missing() {
+    if is_missing("a_gateway_that_is_killed_in_a_ringing_call_is_replaced_by_another") {
         return;
     }
     let broker = Mosquitto::for_gateways(&[]);
@@ -325,7 +325,7 @@ async fn a_ticket_that_runs_out_ends_the_session_at_a_gateway() {
 
 #[tokio::test]
 async fn a_gateway_shows_its_certificate_or_the_users_own_ticket() {
-    if is_missing() {
+    if is_missing("a_gateway_shows_its_certificate_or_the_users_own_ticket") {
         return;
     }
     let shown = ticket(APP, "anna", 3600);

@@ -20,3 +20,5 @@ mod misuse;
 mod mosquitto;
 mod process;
 mod sessions;
+#[path = "../../../tests/skip.rs"]
+mod skip;
