@@ -11,6 +11,7 @@ mod handshake;
 mod knock;
 mod mqtt;
 mod network_change;
+mod orders;
 mod reconnect;
 mod standby;
 mod status;
@@ -39,8 +40,8 @@ use standby::Pair;
 use status::Board;
 use websocket::WebSocket;
 
-/// How many orders may wait for the transport task.
-const ORDERS: usize = 256;
+/// How many events of a transport task may wait; then it waits itself.
+const EVENTS: usize = 256;
 /// How long a stop may take: the last hang-up is sent, and proven to have arrived.
 const STOP: Duration = Duration::from_millis(1500);
 
@@ -156,7 +157,7 @@ struct Rang {
 /// The signalling edge. Ends its task when stopped or dropped.
 #[derive(Debug)]
 pub struct Signaling {
-    orders: mpsc::Sender<Order>,
+    orders: orders::Sender,
     /// Of the first way, and of the stand-by.
     boards: Vec<Board>,
     task: JoinHandle<()>,
@@ -165,7 +166,7 @@ pub struct Signaling {
 impl Signaling {
     /// Starts connecting, and goes on for ever.
     pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Self {
-        let (orders, inbox) = mpsc::channel(ORDERS);
+        let (orders, inbox) = orders::queue();
         let (server, board) = (settings.server.clone(), Board::new(""));
         let Some(standby) = settings.standby.clone() else {
             let exchange = Exchange::new(&settings, events, board.clone());
@@ -239,9 +240,7 @@ impl Signaling {
     }
 
     fn order(&self, order: Order) {
-        if self.orders.try_send(order).is_err() {
-            tracing::error!(waiting = ORDERS, "signalling takes no orders: message dropped");
-        }
+        self.orders.give(order);
     }
 }
 
@@ -259,7 +258,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Sen
 }
 
 /// One way, from the first attempt to the stop.
-async fn carry(settings: Settings, server: Server, board: &Board, exchange: Exchange, inbox: mpsc::Receiver<Order>) {
+async fn carry(settings: Settings, server: Server, board: &Board, exchange: Exchange, inbox: orders::Receiver) {
     match server {
         Server::Hub(url) => {
             board.at(url.as_str());

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use callbox_core::client::Backoff;
 use callbox_core::ids::Address;
 use callbox_mqtt::{Brokers, Connection, Event, Instance, Login, Opened, Renewal, Tls};
-use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::exchange::Exchange;
 use super::reconnect::{End, Transport};
 use super::status::State;
-use super::{Order, Rang, Settings, aside};
+use super::{Rang, Settings, aside, orders};
 
 /// Two minutes of attempts at most 4 s apart, then up to 15 s.
 const HOPEFUL: u32 = 40;
@@ -34,7 +33,7 @@ impl Transport for Mqtt {
         Backoff::hopeful(HOPEFUL)
     }
 
-    async fn session(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
+    async fn session(&mut self, exchange: &mut Exchange, orders: &mut orders::Receiver) -> End {
         let ticket = match self.settings.fresh_ticket().await {
             Ok(ticket) => ticket,
             Err(reason) => return End::NoTicket(reason),
@@ -99,7 +98,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     /// Carries messages both ways until the connection ends.
-    async fn carry(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
+    async fn carry(&mut self, exchange: &mut Exchange, orders: &mut orders::Receiver) -> End {
         let (mut stop_at, began) = (None, Instant::now());
         loop {
             let beat = self.beat_due(exchange);

@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use callbox_core::client::Backoff;
 use callbox_core::protocol::Bye;
-use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::Order;
 use super::exchange::Exchange;
 use super::network_change::Cause;
+use super::orders;
 use super::status::State;
 
 /// The ticket has expired, by the clocks as they are: a new ticket, or another clock, heals that.
@@ -34,11 +33,7 @@ pub(super) trait Transport: Send {
     fn backoff(&self) -> Backoff;
 
     /// One session, from connecting to its end.
-    fn session(
-        &mut self,
-        exchange: &mut Exchange,
-        orders: &mut mpsc::Receiver<Order>,
-    ) -> impl Future<Output = End> + Send;
+    fn session(&mut self, exchange: &mut Exchange, orders: &mut orders::Receiver) -> impl Future<Output = End> + Send;
 }
 
 /// Why a session ended.
@@ -81,7 +76,7 @@ impl End {
 }
 
 /// Connects for ever, until told to stop.
-pub(super) async fn run<T: Transport>(mut transport: T, mut exchange: Exchange, mut orders: mpsc::Receiver<Order>) {
+pub(super) async fn run<T: Transport>(mut transport: T, mut exchange: Exchange, mut orders: orders::Receiver) {
     let mut pause = Pause::new(transport.backoff());
     loop {
         exchange.board.enter(State::Connecting);
@@ -182,7 +177,7 @@ enum Rest {
 }
 
 /// Waits while orders come in.
-async fn rest(wait: Duration, cause: Cause, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> Rest {
+async fn rest(wait: Duration, cause: Cause, exchange: &mut Exchange, orders: &mut orders::Receiver) -> Rest {
     let until = tokio::time::Instant::now() + wait;
     loop {
         // What changed while the attempt that failed was under way counts too.

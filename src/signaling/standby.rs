@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 
 use super::exchange::Exchange;
 use super::status::Board;
-use super::{Event, ORDERS, Order, Server, Settings, carry};
+use super::{EVENTS, Event, Order, Server, Settings, carry, orders};
 
 /// How many messages are remembered, should they have to be said again.
 const SAID: usize = 32;
@@ -28,7 +28,7 @@ const RECENT: Duration = Duration::from_secs(30);
 
 /// One of the two ways.
 struct Way {
-    orders: mpsc::Sender<Order>,
+    orders: orders::Sender,
     up: bool,
     /// Who is there, as this way tells.
     there: BTreeSet<Address>,
@@ -64,12 +64,12 @@ impl Pair {
         if let Err(error) = getrandom::fill(&mut seed) {
             tracing::error!(%error, "no randomness: envelope ids may repeat");
         }
-        let (tell, heard) = mpsc::channel(ORDERS);
+        let (tell, heard) = mpsc::channel(EVENTS);
         let (seen, mut tasks) = (Arc::new(Mutex::new(Seen::default())), JoinSet::new());
         let mut number = 0;
         let ways = servers.map(|(server, board)| {
-            let (orders, inbox) = mpsc::channel(ORDERS);
-            let (told, mut events) = mpsc::channel(ORDERS);
+            let (orders, inbox) = orders::queue();
+            let (told, mut events) = mpsc::channel(EVENTS);
             let exchange = Exchange::new(settings, told, board.clone()).sharing(Arc::clone(&seen));
             let settings = settings.clone();
             tasks.spawn(async move { carry(settings, server, &board, exchange, inbox).await });
@@ -89,7 +89,7 @@ impl Pair {
     }
 
     /// Passes orders and events until told to stop.
-    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
+    pub(super) async fn run(mut self, mut orders: orders::Receiver) {
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
@@ -151,7 +151,9 @@ impl Pair {
         }
         self.said.push_back(Said { envelope, at: now, repeated: first.is_none(), fared: None });
         if self.said.len() > SAID {
-            self.said.pop_front();
+            let is_setup = |said: &Said| matches!(said.envelope.message, Message::Candidate { .. });
+            let least = self.said.iter().position(is_setup).unwrap_or(0);
+            self.said.remove(least);
         }
     }
 
@@ -236,7 +238,5 @@ impl Pair {
 }
 
 fn give(way: &Way, order: Order) {
-    if way.orders.try_send(order).is_err() {
-        tracing::error!(waiting = ORDERS, "one of the two ways takes no orders: dropped there");
-    }
+    way.orders.give(order);
 }

@@ -7,7 +7,6 @@ use callbox_core::client::Backoff;
 use callbox_core::protocol::MAX_BYTES;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::mpsc;
 use tokio::time::{sleep_until, timeout};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Bytes, Message as Frame};
@@ -16,7 +15,7 @@ use super::exchange::{Exchange, Verdict};
 use super::handshake::{self, Opened, Socket};
 use super::reconnect::{End, Transport};
 use super::status::State;
-use super::{HubUrl, Order, Settings};
+use super::{HubUrl, Settings, orders};
 
 /// How long connecting, and then logging in, may take.
 const SETUP: Duration = Duration::from_secs(5);
@@ -38,17 +37,12 @@ impl Transport for WebSocket {
         Backoff::hopeful(HOPEFUL)
     }
 
-    async fn session(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
+    async fn session(&mut self, exchange: &mut Exchange, orders: &mut orders::Receiver) -> End {
         session(&self.settings, &self.url, exchange, orders).await
     }
 }
 
-async fn session(
-    settings: &Settings,
-    url: &HubUrl,
-    exchange: &mut Exchange,
-    orders: &mut mpsc::Receiver<Order>,
-) -> End {
+async fn session(settings: &Settings, url: &HubUrl, exchange: &mut Exchange, orders: &mut orders::Receiver) -> End {
     let ticket = match settings.fresh_ticket().await {
         Ok(ticket) => ticket,
         Err(reason) => return End::NoTicket(reason),
@@ -100,7 +94,7 @@ struct Wire {
 
 impl Wire {
     /// Carries frames both ways until the connection ends.
-    async fn carry(&mut self, exchange: &mut Exchange, orders: &mut mpsc::Receiver<Order>) -> End {
+    async fn carry(&mut self, exchange: &mut Exchange, orders: &mut orders::Receiver) -> End {
         let (mut up, mut allowed_silence) = (false, SETUP);
         let mut heard_at = tokio::time::Instant::now();
         let mut stop_at = None;

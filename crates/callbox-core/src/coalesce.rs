@@ -94,6 +94,11 @@ impl<T: Coalesce> CoalescingQueue<T> {
         self.entries.push_front((entry, share));
     }
 
+    /// Drops the entries that do not pass this test.
+    pub fn retain(&mut self, mut keep: impl FnMut(&T) -> bool) {
+        self.entries.retain(|(entry, _)| keep(entry));
+    }
+
     /// Returns how many entries wait.
     pub fn len(&self) -> usize {
         self.entries.len()

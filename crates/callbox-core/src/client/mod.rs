@@ -3,10 +3,12 @@
 
 mod backoff;
 mod outbox;
+mod own_calls;
 mod presence;
 mod seen;
 
 pub use backoff::Backoff;
-pub use outbox::Outbox;
+pub use outbox::{Addressed, Outbox, overtakes, receiver};
+pub use own_calls::OwnCalls;
 pub use presence::Presence;
 pub use seen::Seen;

@@ -3,14 +3,22 @@
 //! Messages that decide a call are kept until the hub has proven (WebSocket pong) that it read them, or a broker has
 //! acknowledged them (PUBACK), and are sent again after a reconnect: every one of them is idempotent, and told from its
 //! duplicate by the envelope's id.
+//!
+//! Decisions about this device's own calls have a queue of their own: it is sent first, and neither candidates nor answers
+//! to strangers take its places. Everything else shares a fixed number of places, fairly among the receivers.
 
 use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use crate::ids::EnvelopeId;
+use super::OwnCalls;
+use crate::coalesce::{Coalesce, CoalescingQueue, Meeting};
+use crate::ids::{EnvelopeId, Target};
 use crate::protocol::{Envelope, Message};
 
+/// Places for what is not a decision about an own call.
 const WAITING: usize = 128;
+/// Decisions about calls of others that are kept until they are proven to have arrived.
 const UNPROVEN: usize = 32;
 /// A decision is worth telling for as long as an invite usually rings.
 const DECISION: Duration = Duration::from_secs(30);
@@ -36,47 +44,136 @@ impl Waiting {
     }
 }
 
+impl Coalesce for Waiting {
+    /// Whether it decides a call, and a hash of the receiver's name.
+    type Share = (bool, u64);
+
+    fn meets(&self, older: &Self) -> Meeting {
+        if overtakes(addressed(&self.envelope), addressed(&older.envelope)) { Meeting::Replace } else { Meeting::Stay }
+    }
+
+    fn share(&self) -> Option<Self::Share> {
+        Some((decides(&self.envelope.message), receiver(self.envelope.to.as_ref())))
+    }
+}
+
+/// Returns a hash of the user a message is for: who competes with others for places.
+pub fn receiver(to: Option<&Target>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    to.map(|to| &to.user).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A message and its receiver.
+pub type Addressed<'a> = (Option<&'a Target>, &'a Message);
+
+fn addressed(envelope: &Envelope) -> Addressed<'_> {
+    (envelope.to.as_ref(), &envelope.message)
+}
+
+/// Returns whether a newer message makes an older one to the same receiver pointless. The end of a call overtakes all that
+/// was to be said in it; a newer invite or mute state replaces the older.
+pub fn overtakes((to, newer): Addressed<'_>, (older_to, older): Addressed<'_>) -> bool {
+    let Some(call) = newer.call() else { return false };
+    if older.call() != Some(call) || older_to != to {
+        return false;
+    }
+    match (newer, older) {
+        (Message::Hangup { .. } | Message::Reject { .. } | Message::Cancel { .. }, older) => {
+            !matches!(older, Message::Invite { .. })
+        }
+        // The station invites anew when it is told that signalling is up.
+        (Message::Invite { .. }, Message::Invite { .. }) => true,
+        (Message::Media { .. }, Message::Media { .. }) => true,
+        (Message::Accept { .. }, Message::Accept { .. }) => true,
+        (Message::Confirm { .. }, Message::Confirm { .. }) => true,
+        _ => false,
+    }
+}
+
 /// The queue of one device.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outbox {
-    waiting: VecDeque<Waiting>,
+    own_calls: OwnCalls,
+    /// Decisions about own calls: at most a few for each call and receiver.
+    own: VecDeque<Waiting>,
+    others: CoalescingQueue<Waiting>,
     unproven: VecDeque<(u64, Waiting)>,
     ping: u64,
     proof_wanted: bool,
 }
 
-impl Outbox {
-    /// Takes a message in. When it is full the one that matters least makes room and comes back.
-    pub fn push(&mut self, now: Instant, envelope: Envelope) -> Option<Envelope> {
-        self.forget_what_it_overtakes(&envelope);
-        let mut lost = None;
-        if self.waiting.len() >= WAITING {
-            let least = self.waiting.iter().position(|waiting| !decides(&waiting.envelope.message)).unwrap_or(0);
-            lost = self.waiting.remove(least);
+impl Default for Outbox {
+    fn default() -> Self {
+        Self {
+            own_calls: OwnCalls::default(),
+            own: VecDeque::new(),
+            others: CoalescingQueue::new(WAITING),
+            unproven: VecDeque::new(),
+            ping: 0,
+            proof_wanted: false,
         }
-        self.waiting.push_back(Waiting { envelope, since: now });
+    }
+}
+
+impl Outbox {
+    /// Takes a message in. Returns the message that was lost when all places were taken.
+    pub fn push(&mut self, now: Instant, envelope: Envelope) -> Option<Envelope> {
+        let is_own = self.own_calls.decides(&envelope.message);
+        self.own.retain(|older| now < older.expires() && !overtakes(addressed(&envelope), addressed(&older.envelope)));
+        self.others.retain(|older| !overtakes(addressed(&envelope), addressed(&older.envelope)));
+        let waiting = Waiting { envelope, since: now };
+        let lost = if is_own { self.keep_own(waiting) } else { self.others.push(waiting) };
         lost.map(|lost| lost.envelope)
+    }
+
+    /// A call that is no longer remembered as our own waits with the others.
+    fn keep_own(&mut self, waiting: Waiting) -> Option<Waiting> {
+        self.own.push_back(waiting);
+        let own_calls = &self.own_calls;
+        let is_old = |waiting: &Waiting| waiting.envelope.message.call().is_none_or(|call| !own_calls.has(call));
+        let at = self.own.iter().position(is_old)?;
+        let old = self.own.remove(at)?;
+        self.others.push(old)
     }
 
     /// The next message worth sending.
     pub fn next(&mut self, now: Instant) -> Option<Envelope> {
-        while let Some(mut waiting) = self.waiting.pop_front() {
+        loop {
+            let own = self.own.pop_front();
+            let is_own = own.is_some();
+            let mut waiting = own.or_else(|| self.others.pop())?;
             let waited = now.saturating_duration_since(waiting.since);
             if now >= waiting.expires() || !reduce(&mut waiting.envelope.message, waited) {
                 continue;
             }
             if decides(&waiting.envelope.message) {
-                waiting.since =
-                    if matches!(waiting.envelope.message, Message::Invite { .. }) { now } else { waiting.since };
-                self.unproven.push_back((self.ping + 1, waiting.clone()));
-                self.proof_wanted = true;
-                if self.unproven.len() > UNPROVEN {
-                    self.unproven.pop_front();
+                if matches!(waiting.envelope.message, Message::Invite { .. }) {
+                    waiting.since = now;
                 }
+                self.expect_proof(waiting.clone(), is_own);
             }
             return Some(waiting.envelope);
         }
-        None
+    }
+
+    fn expect_proof(&mut self, waiting: Waiting, is_own: bool) {
+        // Of each kind the newest counts. An end does not make up for an accept that never arrived.
+        let kind = waiting.envelope.message.type_name();
+        self.unproven.retain(|(_, older)| {
+            let is_same = older.envelope.message.type_name() == kind;
+            !(is_own && is_same && overtakes(addressed(&waiting.envelope), addressed(&older.envelope)))
+        });
+        self.unproven.push_back((self.ping + 1, waiting));
+        self.proof_wanted = true;
+        let own_calls = &self.own_calls;
+        let is_other =
+            |(_, waiting): &(u64, Waiting)| !waiting.envelope.message.call().is_some_and(|call| own_calls.has(call));
+        if self.unproven.iter().filter(|unproven| is_other(unproven)).count() > UNPROVEN {
+            if let Some(at) = self.unproven.iter().position(is_other) {
+                self.unproven.remove(at);
+            }
+        }
     }
 
     /// The number of a ping to send now, when something was sent that has to arrive.
@@ -102,42 +199,22 @@ impl Outbox {
     pub fn went_down(&mut self) {
         self.proof_wanted = false;
         for (_, waiting) in self.unproven.drain(..).rev() {
-            self.waiting.push_front(waiting);
+            if waiting.envelope.message.call().is_some_and(|call| self.own_calls.has(call)) {
+                self.own.push_front(waiting);
+            } else {
+                self.others.put_back(waiting);
+            }
         }
     }
 
     /// How many messages wait.
     pub fn waiting(&self) -> usize {
-        self.waiting.len()
+        self.own.len() + self.others.len()
     }
 
     /// Nothing waits, and all that matters has arrived.
     pub fn is_settled(&self) -> bool {
-        self.waiting.is_empty() && self.unproven.is_empty()
-    }
-
-    /// The end of a call overtakes all that was to be said in it; a newer invite or mute state replaces the older.
-    fn forget_what_it_overtakes(&mut self, newer: &Envelope) {
-        let Some(call) = newer.message.call() else { return };
-        match &newer.message {
-            Message::Hangup { .. } | Message::Reject { .. } | Message::Cancel { .. } => {
-                self.waiting.retain(|waiting| {
-                    waiting.envelope.message.call() != Some(call)
-                        || waiting.envelope.to != newer.to
-                        || matches!(waiting.envelope.message, Message::Invite { .. })
-                })
-            }
-            // The station invites anew when it is told that signalling is up.
-            Message::Invite { .. } => self.waiting.retain(|waiting| {
-                !(matches!(&waiting.envelope.message, Message::Invite { call: older, .. } if older == call)
-                    && waiting.envelope.to == newer.to)
-            }),
-            Message::Media { .. } => self.waiting.retain(|waiting| {
-                !(matches!(&waiting.envelope.message, Message::Media { call: older, .. } if older == call)
-                    && waiting.envelope.to == newer.to)
-            }),
-            _ => {}
-        }
+        self.waiting() == 0 && self.unproven.is_empty()
     }
 }
 
@@ -163,115 +240,5 @@ fn reduce(message: &mut Message, waited: Duration) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::ids::{CallId, UserId};
-    use crate::protocol::{Agent, EarlyMedia, EndReason, Kind, Media};
-
-    use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "an Instant can be had in no other way")]
-    fn now() -> Instant {
-        Instant::now()
-    }
-
-    fn call(name: &str) -> CallId {
-        name.parse().unwrap()
-    }
-
-    fn envelope(id: u32, message: Message) -> Envelope {
-        let to = "anna".parse::<UserId>().unwrap().into();
-        Envelope { id: id.to_string().parse().unwrap(), from: None, to: Some(to), message }
-    }
-
-    fn candidate(id: u32) -> Envelope {
-        envelope(id, Message::Candidate { call: call("c"), link: 1, candidate: String::new(), mline: 0 })
-    }
-
-    fn hangup(id: u32) -> Envelope {
-        envelope(id, Message::Hangup { call: call("c"), reason: EndReason::Hangup })
-    }
-
-    fn ids(outbox: &mut Outbox, now: Instant) -> Vec<String> {
-        std::iter::from_fn(|| outbox.next(now)).map(|envelope| envelope.id.to_string()).collect()
-    }
-
-    #[test]
-    fn after_a_long_silence_the_hang_up_is_told_and_the_candidate_is_not() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        outbox.push(now, envelope(1, Message::Accept { call: call("other"), agent: Agent::Panel }));
-        outbox.push(now, candidate(2));
-        assert_eq!(ids(&mut outbox, now + SETUP), ["1"]);
-        outbox.push(now, hangup(3));
-        assert_eq!(ids(&mut outbox, now + DECISION), [""; 0], "after 30 s nobody waits for it");
-    }
-
-    #[test]
-    fn a_cancel_is_told_however_long_the_silence_for_its_invite_may_still_ring() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        outbox.push(now, envelope(1, Message::Cancel { call: call("c"), reason: EndReason::Cancelled, by: None }));
-        assert_eq!(ids(&mut outbox, now + DECISION * 4), ["1"]);
-        outbox.went_down();
-        assert_eq!(ids(&mut outbox, now + LONGEST_RING), [""; 0]);
-    }
-
-    #[test]
-    fn a_hang_up_overtakes_what_was_to_be_said_in_its_call() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        outbox.push(now, candidate(1));
-        outbox.push(now, hangup(2));
-        assert_eq!(ids(&mut outbox, now), ["2"]);
-    }
-
-    #[test]
-    fn an_invite_that_waited_asks_for_less_time() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        let invite = |name, remaining_ms| Message::Invite {
-            call: call(name),
-            kind: Kind::Single,
-            media: Media::Video,
-            callees: vec!["anna".parse().unwrap()],
-            remaining_ms,
-            agent: Agent::Panel,
-            early: EarlyMedia::Off,
-        };
-        outbox.push(now, envelope(1, invite("a", 3000)));
-        outbox.push(now, envelope(2, invite("b", 900)));
-        let sent = outbox.next(now + Duration::from_secs(1)).unwrap();
-        assert_eq!(sent.message, invite("a", 2000));
-        assert_eq!(outbox.next(now + Duration::from_secs(1)), None, "its deadline has passed");
-    }
-
-    #[test]
-    fn a_decision_the_hub_never_proved_to_have_read_is_sent_again() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        outbox.push(now, hangup(1));
-        assert_eq!(ids(&mut outbox, now), ["1"]);
-        assert!(outbox.ping().is_some() && outbox.ping().is_none());
-        outbox.went_down();
-        assert_eq!(ids(&mut outbox, now), ["1"]);
-        let ping = outbox.ping().unwrap();
-        outbox.proven(ping);
-        assert!(outbox.is_settled());
-    }
-
-    #[test]
-    fn a_decision_that_was_acknowledged_is_not_sent_again() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        outbox.push(now, envelope(1, Message::Accept { call: call("other"), agent: Agent::Panel }));
-        outbox.push(now, hangup(2));
-        assert_eq!(ids(&mut outbox, now), ["1", "2"]);
-        outbox.arrived(&"1".parse().unwrap());
-        outbox.went_down();
-        assert_eq!(ids(&mut outbox, now), ["2"]);
-    }
-
-    #[test]
-    fn a_full_outbox_drops_a_candidate_before_a_decision() {
-        let (mut outbox, now) = (Outbox::default(), now());
-        outbox.push(now, envelope(0, Message::Accept { call: call("other"), agent: Agent::Panel }));
-        let lost: Vec<_> = (1..=200).filter_map(|id| outbox.push(now, candidate(id))).collect();
-        assert_eq!((lost.len(), lost[0].message.type_name()), (200 + 1 - WAITING, "candidate"));
-        assert_eq!(outbox.waiting(), WAITING);
-        assert_eq!(outbox.next(now).unwrap().message.type_name(), "accept");
-    }
-}
+#[path = "outbox_tests.rs"]
+mod tests;
