@@ -282,9 +282,9 @@ fn log_change(change: &Change) {
         }
         Change::Forget { app, user, call } => info!(%app, %user, %call, "invite decided"),
         Change::Miss(missed) => info!(app = %missed.app, user = %missed.user, call = %missed.call, "call missed"),
-        Change::Reached { app, user, call } => debug!(%app, %user, %call, "invite reached a device"),
+        Change::Reached { app, user, call } => debug!(%app, %user, %call, "invite answered by a device"),
         Change::DropMissed { app, user, call } => debug!(%app, %user, %call, "missed call dropped"),
-        Change::ToldMissed { app, user } => debug!(%app, %user, "missed calls told"),
+        Change::Unseen { app, user } => info!(%app, %user, "user forgotten: many others have logged in since"),
         Change::Seen { app, user } => info!(%app, %user, "new user"),
     }
 }

@@ -60,8 +60,9 @@ fn with_floats(line: &str) -> String {
 #[test]
 fn a_known_type_with_wrong_fields_is_no_unknown_type() {
     for kind in Message::TYPES {
-        let text =
-            format!(r#"{{"v":1,"id":"a","type":"{kind}","users":7,"reason":7,"you":7,"app":"x","user":7,"code":7}}"#);
+        let text = format!(
+            r#"{{"v":1,"id":"a","type":"{kind}","users":7,"reason":7,"you":7,"app":"x","user":7,"code":7,"find":7}}"#
+        );
         match Envelope::decode(text.as_bytes()) {
             Err(DecodeError::BadFields { kind: found, .. }) => assert_eq!(found, *kind),
             Ok(envelope) => assert!(matches!(envelope.message.type_name(), "ping" | "pong"), "{kind}"),

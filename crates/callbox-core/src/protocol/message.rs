@@ -85,6 +85,16 @@ pub enum Bye {
     TicketExpired,
 }
 
+/// One user of a page of names.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ListedUser {
+    /// The name.
+    pub user: UserId,
+    /// Whether a device is there; absent: not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub online: Option<bool>,
+}
+
 /// What one envelope says.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -271,6 +281,28 @@ pub enum Message {
         /// At most 256 names, or the one entry `*`.
         users: Vec<String>,
     },
+    /// Tell me the names of users, page by page. Answered by `listed`.
+    List {
+        /// Only names that contain this; case is ignored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        find: Option<UserId>,
+        /// Names behind this one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<UserId>,
+        /// At most so many.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u16>,
+    },
+    /// One page of names.
+    Listed {
+        /// The `list` it answers.
+        re: EnvelopeId,
+        /// In order of name.
+        users: Vec<ListedUser>,
+        /// Where the next page begins; absent: that was all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<UserId>,
+    },
     /// A device came or went. After `watch`, one for each device that is there and one with no device for each user with none.
     Presence {
         /// The user.
@@ -324,80 +356,4 @@ pub enum Message {
     Ping {},
     /// Yes.
     Pong {},
-}
-
-impl Message {
-    /// The call this message belongs to, if it belongs to one.
-    pub fn call(&self) -> Option<&CallId> {
-        match self {
-            Self::Invite { call, .. }
-            | Self::Ringing { call, .. }
-            | Self::Accept { call, .. }
-            | Self::Confirm { call }
-            | Self::Reject { call, .. }
-            | Self::Cancel { call, .. }
-            | Self::Hangup { call, .. }
-            | Self::Offer { call, .. }
-            | Self::Answer { call, .. }
-            | Self::Candidate { call, .. }
-            | Self::Media { call, .. }
-            | Self::Picture { call, .. }
-            | Self::Door { call, .. }
-            | Self::Command { call, .. }
-            | Self::Challenge { call, .. }
-            | Self::Relink { call, .. }
-            | Self::Missed { call, .. } => Some(call),
-            Self::Result { call, .. } => call.as_ref(),
-            Self::Login { .. }
-            | Self::Welcome { .. }
-            | Self::Watch { .. }
-            | Self::Presence { .. }
-            | Self::Bye { .. }
-            | Self::Ping {}
-            | Self::Pong {} => None,
-        }
-    }
-}
-
-/// The one list of types: the name of each variant on the wire.
-macro_rules! types {
-    ($($variant:ident => $name:literal,)*) => {
-        impl Message {
-            /// Every `type` on the wire.
-            pub const TYPES: &'static [&'static str] = &[$($name),*];
-
-            /// The `type` on the wire, for logs.
-            pub fn type_name(&self) -> &'static str {
-                match self { $(Self::$variant { .. } => $name,)* }
-            }
-        }
-    };
-}
-
-types! {
-    Invite => "invite",
-    Ringing => "ringing",
-    Accept => "accept",
-    Confirm => "confirm",
-    Reject => "reject",
-    Cancel => "cancel",
-    Hangup => "hangup",
-    Offer => "offer",
-    Answer => "answer",
-    Candidate => "candidate",
-    Media => "media",
-    Picture => "picture",
-    Door => "door",
-    Command => "command",
-    Challenge => "challenge",
-    Relink => "relink",
-    Login => "login",
-    Welcome => "welcome",
-    Watch => "watch",
-    Presence => "presence",
-    Missed => "missed",
-    Result => "result",
-    Bye => "bye",
-    Ping => "ping",
-    Pong => "pong",
 }

@@ -6,10 +6,11 @@ mod message;
 mod numbers;
 mod reason;
 mod result;
+mod types;
 
 pub use door::{DoorState, UNLOCK};
 pub use envelope::{DecodeError, Envelope, MAX_BYTES, MAX_CALLEES, VERSION};
-pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, Media, Message};
+pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, ListedUser, Media, Message};
 pub use reason::EndReason;
 pub use result::ResultCode;
 

@@ -300,6 +300,8 @@ fn set_call(message: &mut Message, to: &CallId) {
         Message::Login { .. }
         | Message::Welcome { .. }
         | Message::Watch { .. }
+        | Message::List { .. }
+        | Message::Listed { .. }
         | Message::Presence { .. }
         | Message::Bye { .. }
         | Message::Ping {}

@@ -2,18 +2,21 @@
 //! what to do out.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::client::{Outbox, Presence};
 use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target, UserId};
-use callbox_core::protocol::{DecodeError, Envelope, Message, ResultCode};
+use callbox_core::protocol::{DecodeError, Envelope, ListedUser, Message, ResultCode};
 use callbox_mqtt::{Event, Opened, Outcome};
 
 use super::asked::{Asked, Invite};
 use super::results::Results;
 use super::watching::{Focus, Settling, Watching};
-use crate::switchboard::{Answer, Foreign, Frame, MAX_EVERYBODY, Sorted, Wish, sort};
+use crate::switchboard::{
+    Answer, Budgets, Foreign, Frame, INVITES, MAX_EVERYBODY, MESSAGES, Page, Query, RESERVE, Sorted, Wish, sort,
+};
 
 /// One thing to do, in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +44,9 @@ pub(super) struct Desk {
     asked: Asked,
     /// Results on their way to a peer.
     results: Results,
+    /// What the device may say to one user.
+    invites: Budgets<UserId>,
+    messages: Budgets<UserId>,
     effects: VecDeque<Effect>,
 }
 
@@ -57,6 +63,8 @@ impl Desk {
             focus: None,
             asked: Asked::default(),
             results: Results::default(),
+            invites: Budgets::new(INVITES),
+            messages: Budgets::new(MESSAGES),
             effects: VecDeque::new(),
         }
     }
@@ -67,10 +75,16 @@ impl Desk {
             Sorted::Nothing => {}
             Sorted::Ping => self.say(Message::Pong {}),
             Sorted::Watch(id, users) => self.watch(now, id, &users),
+            Sorted::List(id, query) => self.list(id, &query),
             Sorted::Peer(to, envelope) if matches!(envelope.message, Message::Invite { .. }) => {
                 self.invite(now, to, envelope);
             }
-            Sorted::Peer(_, envelope) => {
+            Sorted::Peer(to, envelope) => {
+                if !self.may_send(now, &to, &envelope) {
+                    let (id, call) = (envelope.id.clone(), envelope.message.call().cloned());
+                    let text = format!("too much at once for {}: not passed on, wait some seconds", to.user);
+                    return self.result(ResultCode::TooMany, &id, call.as_ref(), text);
+                }
                 if matches!(envelope.message, Message::Result { .. }) {
                     self.results.insert(now, envelope.id.clone());
                 }
@@ -164,6 +178,24 @@ impl Desk {
         self.settle(now);
     }
 
+    /// One page of the configured names: a broker lists nobody. Who is there is known of those alone that are watched.
+    fn list(&mut self, re: EnvelopeId, query: &Query) {
+        let behind = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let Page { names, after } = query.page(self.users.range((behind, Bound::Unbounded)));
+        let online = |user: &UserId| self.watching.tells(user).then(|| self.presence.devices(user).next().is_some());
+        let users = names.into_iter().map(|user| ListedUser { online: online(&user), user }).collect();
+        self.say(Message::Listed { re, users, after });
+    }
+
+    /// Whether the device may say one more thing to this user; what ends a call has a reserve.
+    fn may_send(&mut self, now: Instant, to: &Target, envelope: &Envelope) -> bool {
+        let ends = matches!(
+            envelope.message,
+            Message::Reject { .. } | Message::Cancel { .. } | Message::Hangup { .. } | Message::Confirm { .. }
+        );
+        self.messages.take(now, to.user.clone(), 1, if ends { 0 } else { RESERVE })
+    }
+
     fn invite(&mut self, now: Instant, to: Target, envelope: Envelope) {
         let Message::Invite { call, kind, remaining_ms, .. } = &envelope.message else { return };
         let (id, call, kind, remaining_ms) = (envelope.id.clone(), call.clone(), *kind, *remaining_ms);
@@ -174,6 +206,10 @@ impl Desk {
         if !self.users.is_empty() && !self.users.contains(&to.user) {
             let text = format!("nobody here is called {}", to.user);
             return self.result(ResultCode::UnknownUser, &id, Some(&call), text);
+        }
+        if !self.invites.take(now, to.user.clone(), 1, 0) {
+            let text = format!("too many invites to {} in a row: wait some seconds", to.user);
+            return self.result(ResultCode::TooMany, &id, Some(&call), text);
         }
         let until = now + Duration::from_millis(remaining_ms.into());
         match self.asked.put(Invite { id, call, to, kind, until, taken: false }) {

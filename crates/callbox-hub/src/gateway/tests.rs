@@ -269,7 +269,9 @@ fn a_flood_without_a_broker_is_bounded_and_said() {
     }
     let told = anna.results();
     assert_eq!(told.len(), 400 - 128);
-    assert!(told.iter().all(|(_, code)| code == "offline"), "{told:?}");
+    let too_many = told.iter().filter(|(_, code)| code == "too_many").count();
+    assert_eq!(too_many, 400 - 240, "what one user may say to another at once");
+    assert!(told.iter().all(|(_, code)| code == "offline" || code == "too_many"), "{told:?}");
 }
 
 #[test]
@@ -281,6 +283,33 @@ fn nothing_is_due_between_an_invite_and_its_acknowledgement() {
     assert_eq!(anna.results(), [], "the broker has not said that it has the invite");
     anna.acknowledged("i", Outcome::Taken);
     assert_eq!(anna.results(), pair("i", "queued"));
+}
+
+#[test]
+fn a_caller_who_rings_without_end_is_told_to_wait() {
+    let mut anna = Story::up();
+    for n in 0..12 {
+        anna.hears(invite(&format!("i{n}"), "single", 30_000));
+    }
+    assert_eq!(anna.results().iter().filter(|(_, code)| code == "too_many").count(), 2);
+    anna.hears(json!({ "v": 1, "id": "i", "to": { "user": "flat" }, "type": "invite", "call": "c2", "kind": "single",
+        "media": "audio", "callees": ["flat"], "remaining_ms": 1000, "agent": "browser", "early": "off" }));
+    assert_eq!(anna.results(), [], "another callee is not held back");
+}
+
+#[test]
+fn a_gateway_lists_the_configured_names_and_who_is_there_of_those_that_are_watched() {
+    let mut anna = Story::new(&["door", "flat", "garden"]);
+    anna.event(Event::Up);
+    anna.hears(json!({ "v": 1, "id": "w", "type": "watch", "users": ["door"] }));
+    anna.event(Event::Watching);
+    anna.is_there("door", "panel", true);
+    anna.pass(Duration::from_secs(3));
+    anna.said();
+    anna.hears(json!({ "v": 1, "id": "l", "type": "list", "limit": 2 }));
+    let said = anna.said();
+    assert_eq!(said[0]["users"], json!([{ "user": "door", "online": true }, { "user": "flat" }]));
+    assert_eq!((&said[0]["re"], &said[0]["after"]), (&json!("l"), &json!("flat")));
 }
 
 #[test]

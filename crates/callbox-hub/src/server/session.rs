@@ -1,19 +1,19 @@
 //! One socket from its first frame to its last.
 
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::{Message as WsMessage, WebSocket};
-use callbox_core::protocol::{Bye, Message};
+use callbox_core::protocol::Message;
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, info};
 
 use super::door::{Guest, Refusal, admit};
 use super::limits::Bucket;
-use super::outbox::{Farewell, Outbox, queue};
+use super::outbox::{Outbox, queue};
 use super::{Event, House};
 use crate::switchboard::{Frame, SessionId};
 
@@ -87,7 +87,6 @@ async fn read(
     house: &House,
 ) -> &'static str {
     let Guest { app, address, ticket, ticket_left } = guest;
-    let own_outbox = outbox.clone();
     house.tell(Event::LoggedIn { session, app, address, ticket, ticket_left, outbox }).await;
     let (limit, silence) = (&house.settings.rate, house.settings.heartbeat * 5 / 2);
     let mut bucket = Bucket::full(Instant::now(), limit.burst, f64::from(limit.per_second));
@@ -107,10 +106,9 @@ async fn read(
             WsMessage::Ping(_) | WsMessage::Pong(_) => None,
             WsMessage::Close(_) => return "closed",
         };
-        if !bucket.take(Instant::now(), frame.as_ref().map_or(1, cost)) {
-            let text = format!("more than {} messages a second", limit.per_second);
-            own_outbox.close(Farewell::new(house.envelope_id(), Bye::TooFast, None, text));
-            return "too fast";
+        // Back-pressure: who says more is read more slowly, and loses nothing.
+        while !bucket.take(Instant::now(), frame.as_ref().map_or(1, cost)) {
+            sleep(Duration::from_secs(1) / limit.per_second.max(1)).await;
         }
         let Some(frame) = frame else { continue };
         if !house.tell(Event::Heard { session, frame }).await {
@@ -119,10 +117,10 @@ async fn read(
     }
 }
 
-/// A `watch` may be answered by a thousand messages.
+/// A `watch` may be answered by a thousand messages, a `list` looks at thousands of names.
 fn cost(frame: &Frame) -> u32 {
     match frame {
-        Frame::Known(envelope) if matches!(envelope.message, Message::Watch { .. }) => 10,
+        Frame::Known(envelope) if matches!(envelope.message, Message::Watch { .. } | Message::List { .. }) => 10,
         Frame::Known(_) | Frame::Foreign(_) | Frame::Unreadable(_) => 1,
     }
 }
@@ -130,5 +128,5 @@ fn cost(frame: &Frame) -> u32 {
 /// Reads on for a moment after the goodbye: closing a socket with unread bytes would reset it and take the goodbye along.
 async fn linger(stream: &mut SplitStream<WebSocket>) {
     let rest = async { while let Some(Ok(_)) = stream.next().await {} };
-    drop(timeout(std::time::Duration::from_millis(500), rest).await);
+    drop(timeout(Duration::from_millis(500), rest).await);
 }

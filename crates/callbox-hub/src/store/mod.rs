@@ -130,8 +130,8 @@ impl Store {
                 "DELETE FROM missed WHERE app = ? AND user = ? AND call = ?",
                 params![app.0, user.as_str(), call.as_str()],
             ),
-            Change::ToldMissed { app, user } => {
-                run("DELETE FROM missed WHERE app = ? AND user = ?", params![app.0, user.as_str()])
+            Change::Unseen { app, user } => {
+                run("DELETE FROM seen WHERE app = ? AND user = ?", params![app.0, user.as_str()])
             }
             Change::Seen { app, user } => {
                 run("INSERT OR IGNORE INTO seen (app, user) VALUES (?,?)", params![app.0, user.as_str()])

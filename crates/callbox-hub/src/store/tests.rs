@@ -69,7 +69,7 @@ fn missed_calls_told_are_gone() {
     let store = Store::open(&Place::Memory).unwrap();
     store.apply(&Change::Miss(missed("anna", "c0"))).unwrap();
     store.apply(&Change::Miss(missed("bert", "c0"))).unwrap();
-    store.apply(&Change::ToldMissed { app: APP, user: "anna".parse().unwrap() }).unwrap();
+    store.apply(&Change::DropMissed { app: APP, user: "anna".parse().unwrap(), call: "c0".parse().unwrap() }).unwrap();
     assert_eq!(store.remembered().unwrap().0.missed, vec![missed("bert", "c0")]);
 }
 

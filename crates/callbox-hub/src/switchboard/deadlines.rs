@@ -37,11 +37,6 @@ impl<K: Clone + Ord> Deadlines<K> {
         self.in_order.first().map(|(at, _)| *at)
     }
 
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.by_key.len()
-    }
-
     /// Takes out whatever is due, the earliest first.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<K> {
         let mut due = Vec::new();
@@ -89,7 +84,11 @@ mod tests {
                     }
                 }
                 assert_eq!(deadlines.next(), naive.values().min().copied(), "seed {seed}");
-                assert_eq!((deadlines.len(), deadlines.in_order.len()), (naive.len(), naive.len()), "seed {seed}");
+                assert_eq!(
+                    (deadlines.by_key.len(), deadlines.in_order.len()),
+                    (naive.len(), naive.len()),
+                    "seed {seed}"
+                );
             }
         }
     }

@@ -49,7 +49,7 @@ pub enum Effect {
 pub enum Change {
     /// An undecided invite, or the same one again.
     Keep(KeptInvite),
-    /// The invite has reached a device.
+    /// A device has answered the invite.
     Reached {
         /// Tenant.
         app: AppId,
@@ -69,7 +69,7 @@ pub enum Change {
     },
     /// Nobody was there for this call.
     Miss(MissedCall),
-    /// The oldest missed call of this user makes room.
+    /// A missed call was told, is too old, makes room for another, or was answered after all.
     DropMissed {
         /// Tenant.
         app: AppId,
@@ -78,18 +78,18 @@ pub enum Change {
         /// Call.
         call: CallId,
     },
-    /// The user has been told of every missed call.
-    ToldMissed {
-        /// Tenant.
-        app: AppId,
-        /// Callee.
-        user: UserId,
-    },
     /// This user exists.
     Seen {
         /// Tenant.
         app: AppId,
         /// Who logged in for the first time.
+        user: UserId,
+    },
+    /// This user has not been here for so long that it makes room for another.
+    Unseen {
+        /// Tenant.
+        app: AppId,
+        /// Who.
         user: UserId,
     },
 }
@@ -105,7 +105,7 @@ pub struct KeptInvite {
     pub envelope: Envelope,
     /// When it came in (wall clock).
     pub sent_unix_ms: u64,
-    /// A device of the user has had it.
+    /// A device of the user has answered it.
     pub reached: bool,
 }
 

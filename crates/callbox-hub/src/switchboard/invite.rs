@@ -26,11 +26,12 @@ impl Tenant {
         if self.is_settled(session, &envelope, &to.user, &call, out) {
             return;
         }
+        if !self.budgets.may_ring(now, &envelope, &to.user) {
+            let text = format!("too many invites to {} in a row: wait some seconds", to.user);
+            return out.result(session, ResultCode::TooMany, Some(&id), Some(&call), text);
+        }
         let receivers = self.receivers(session, to);
         let kept = keepable && self.keep(now, &to.user, &call, &envelope, out);
-        if kept && !receivers.is_empty() {
-            self.note_reached(&to.user, &call, out);
-        }
         let (code, text) = match (receivers.is_empty(), kept) {
             (false, _) => (ResultCode::Ok, String::new()),
             (true, true) => (ResultCode::Queued, format!("{} is not connected, the invite waits", name(to))),
@@ -44,26 +45,70 @@ impl Tenant {
 
     /// Whatever waits for the user of a device that has just logged in: invites with the time left, then missed calls.
     pub(super) fn deliver_waiting(&mut self, now: Now, session: SessionId, address: &Address, out: &mut Outbox) {
-        for (call, kept) in self.kept.undecided(&address.user) {
+        for kept in self.kept.undecided(&address.user) {
             if kept.inviter == *address {
                 continue;
             }
             if let Some(envelope) = kept.delivery(now) {
                 out.pass(session, envelope);
-                self.note_reached(&address.user, &call, out);
             }
         }
-        let (missed, told) = self.missed.tell(self.app, &address.user, now.unix_ms);
+        self.tell_missed(now, session, &address.user, |_| true, out);
+    }
+
+    /// A device that has been there all the time has shown that it is awake: it is told of the calls that it slept through.
+    pub(super) fn tell_slept_through(&mut self, now: Now, session: SessionId, user: &UserId, out: &mut Outbox) {
+        if !self.missed.has(user) {
+            return;
+        }
+        // Until the deadline the answer of a device may still come.
+        let of_user = self.kept.of_user(user);
+        self.tell_missed(now, session, user, |call| !of_user.contains(call), out);
+    }
+
+    fn tell_missed(
+        &mut self,
+        now: Now,
+        session: SessionId,
+        user: &UserId,
+        is_over: impl Fn(&CallId) -> bool,
+        out: &mut Outbox,
+    ) {
+        let (missed, changes) = self.missed.tell(self.app, user, now.unix_ms, is_over);
         for (MissedCall { call, caller, media, .. }, ago_ms) in missed {
             out.say(session, Message::Missed { call, caller, media, ago_ms });
         }
-        if let Some(told) = told {
-            out.store(told);
+        for change in changes {
+            out.store(change);
+        }
+    }
+
+    /// Whether a device of the callee answers an invite by this. Only then has the invite reached somebody: a socket that is open says
+    /// nothing of the device behind it.
+    pub(super) fn note_answer(&mut self, envelope: &Envelope, to: &Target, out: &mut Outbox) {
+        let (
+            Some(from),
+            Message::Ringing { call, .. }
+            | Message::Accept { call, .. }
+            | Message::Reject { call, .. }
+            | Message::Hangup { call, .. },
+        ) = (&envelope.from, &envelope.message)
+        else {
+            return;
+        };
+        let Some(kept) = self.kept.find(&from.user, call) else { return };
+        if kept.inviter.user != to.user || kept.inviter == *from || !self.kept.reached(&from.user, call) {
+            return;
+        }
+        out.store(Change::Reached { app: self.app, user: from.user.clone(), call: call.clone() });
+        // It was cancelled before the answer came: then it was noted already.
+        if let Some(change) = self.missed.withdraw(self.app, &from.user, call) {
+            out.store(change);
         }
     }
 
     /// Whether this message decides waiting invites; if so they ring nobody any more.
-    pub(super) fn decide_by(&mut self, envelope: &Envelope, to: &Target, out: &mut Outbox) -> bool {
+    pub(super) fn decide_by(&mut self, now: Now, envelope: &Envelope, to: &Target, out: &mut Outbox) -> bool {
         let Some(from) = &envelope.from else { return false };
         let mut decision = Decision::ByInviter;
         let (decided, call, missed) = match &envelope.message {
@@ -84,7 +129,7 @@ impl Tenant {
             if let Some(kept) = self.kept.decide(user, call, decision.clone()) {
                 out.store(Change::Forget { app: self.app, user: user.clone(), call: call.clone() });
                 if missed {
-                    self.note_missed(user, &kept, out);
+                    self.note_missed(now, user, &kept, out);
                 }
             }
         }
@@ -96,7 +141,7 @@ impl Tenant {
         for (user, call, kept) in self.kept.expire(now) {
             if kept.decided.is_none() {
                 out.store(Change::Forget { app: self.app, user: user.clone(), call });
-                self.note_missed(&user, &kept, out);
+                self.note_missed(now, &user, &kept, out);
             }
         }
     }
@@ -150,8 +195,9 @@ impl Tenant {
         let (Message::Invite { remaining_ms, .. }, Some(inviter)) = (&envelope.message, &envelope.from) else {
             return false;
         };
-        if !self.kept.has_room(user) {
-            return false;
+        let Some(victims) = self.kept.make_room(user, &inviter.user) else { return false };
+        for (user, call) in victims {
+            out.store(Change::Forget { app: self.app, user, call });
         }
         let kept = Kept {
             envelope: envelope.clone(),
@@ -181,17 +227,14 @@ impl Tenant {
         rung
     }
 
-    fn note_reached(&mut self, user: &UserId, call: &CallId, out: &mut Outbox) {
-        if self.kept.reached(user, call) {
-            out.store(Change::Reached { app: self.app, user: user.clone(), call: call.clone() });
-        }
-    }
-
-    fn note_missed(&mut self, user: &UserId, kept: &Kept, out: &mut Outbox) {
-        let (false, Some((call, media))) = (kept.reached, facts(&kept.envelope)) else { return };
+    /// Nothing is noted for a name that nobody has ever logged in with: such names are invented without end.
+    fn note_missed(&mut self, now: Now, user: &UserId, kept: &Kept, out: &mut Outbox) {
+        let (false, true, Some((call, media))) = (kept.reached, self.is_known(user), facts(&kept.envelope)) else {
+            return;
+        };
         let (caller, sent_unix_ms) = (kept.inviter.clone(), kept.sent_unix_ms);
         let missed = MissedCall { app: self.app, user: user.clone(), call, caller, media, sent_unix_ms };
-        for change in self.missed.note(missed) {
+        for change in self.missed.note(now, missed) {
             out.store(change);
         }
     }

@@ -8,11 +8,16 @@ use callbox_core::protocol::{Envelope, Message};
 
 use super::Now;
 use super::deadlines::Deadlines;
+use super::shares::Shares;
 
-/// The most invites that wait for one user, decided ones included until their deadline.
+/// The most invites of one caller that wait for one user, decided ones included until their deadline.
+const PER_CALLER_AND_USER: usize = 16;
+/// The most invites that wait for one user. Beyond it the caller with most of them loses its oldest.
 const PER_USER: usize = 64;
+/// The most invites of one caller that wait in one app.
+const PER_CALLER: usize = 512;
 /// The most invites that wait in one app: 666 a second that ring for 30 s. An ordinary one takes 2 KiB, one with as many
-/// and as long names as may be 4 KiB.
+/// and as long names as may be 4 KiB. Beyond it the caller with most of them loses its oldest.
 const PER_APP: usize = 20_000;
 
 /// One invite to one user.
@@ -23,7 +28,7 @@ pub(super) struct Kept {
     pub(super) inviter: Address,
     pub(super) deadline: Instant,
     pub(super) sent_unix_ms: u64,
-    /// A device has had it.
+    /// A device of the user has answered: it rings, was picked up, or refused.
     pub(super) reached: bool,
     /// Nobody is rung any more; remembered until the deadline, so that a repeated invite does not ring again.
     pub(super) decided: Option<Decision>,
@@ -61,6 +66,7 @@ pub(super) struct KeptInvites {
     invites: BTreeMap<UserId, BTreeMap<CallId, Kept>>,
     callees: BTreeMap<CallId, BTreeSet<UserId>>,
     due: Deadlines<(UserId, CallId)>,
+    shares: Shares<(UserId, CallId)>,
 }
 
 impl KeptInvites {
@@ -68,20 +74,42 @@ impl KeptInvites {
         self.invites.get(user)?.get(call)
     }
 
-    /// Whether one more fits.
-    pub(super) fn has_room(&self, user: &UserId) -> bool {
-        self.due.len() < PER_APP && self.invites.get(user).is_none_or(|calls| calls.len() < PER_USER)
+    /// Whether one more of this caller fits. Whoever makes room for it is taken out and returned.
+    pub(super) fn make_room(&mut self, user: &UserId, caller: &UserId) -> Option<Vec<(UserId, CallId)>> {
+        let mut counts = BTreeMap::<&UserId, usize>::new();
+        let of_user = self.invites.get(user);
+        for kept in of_user.into_iter().flat_map(BTreeMap::values) {
+            *counts.entry(&kept.inviter.user).or_default() += 1;
+        }
+        let own = counts.get(caller).copied().unwrap_or_default();
+        if own >= PER_CALLER_AND_USER || self.shares.weight_of(caller) >= PER_CALLER {
+            return None;
+        }
+        let mut victims = Vec::new();
+        if of_user.is_some_and(|calls| calls.len() >= PER_USER) {
+            let (name, _) = counts.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > own + 1)?;
+            let theirs = of_user.into_iter().flatten().filter(|(_, kept)| kept.inviter.user == *name);
+            let (call, _) = theirs.min_by_key(|(_, kept)| kept.sent_unix_ms)?;
+            victims.push((user.clone(), call.clone()));
+        } else if self.shares.weight() >= PER_APP {
+            victims.push(self.shares.victim(caller, 1)?.clone());
+        }
+        for (user, call) in &victims {
+            drop(self.take(user, call));
+        }
+        Some(victims)
     }
 
     /// Keeps an invite; another one to the same user with the same call makes way.
     pub(super) fn put(&mut self, user: UserId, call: CallId, kept: Kept) {
         drop(self.take(&user, &call));
         self.due.set((user.clone(), call.clone()), kept.deadline);
+        self.shares.put((user.clone(), call.clone()), &kept.inviter.user, 1);
         self.callees.entry(call.clone()).or_default().insert(user.clone());
         self.invites.entry(user).or_default().insert(call, kept);
     }
 
-    /// Notes that a device has it. True when that is news.
+    /// Notes that a device has answered. Returns whether that is news.
     pub(super) fn reached(&mut self, user: &UserId, call: &CallId) -> bool {
         self.find_mut(user, call).is_some_and(|kept| !std::mem::replace(&mut kept.reached, true))
     }
@@ -97,9 +125,14 @@ impl KeptInvites {
     }
 
     /// The undecided ones of a user.
-    pub(super) fn undecided(&self, user: &UserId) -> Vec<(CallId, Kept)> {
-        let of_user = self.invites.get(user).into_iter().flatten();
-        of_user.filter(|(_, kept)| kept.decided.is_none()).map(|(call, kept)| (call.clone(), kept.clone())).collect()
+    pub(super) fn undecided(&self, user: &UserId) -> Vec<Kept> {
+        let of_user = self.invites.get(user).into_iter().flat_map(BTreeMap::values);
+        of_user.filter(|kept| kept.decided.is_none()).cloned().collect()
+    }
+
+    /// The calls of a user whose deadline has not passed.
+    pub(super) fn of_user(&self, user: &UserId) -> BTreeSet<CallId> {
+        self.invites.get(user).into_iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
     /// Everybody an inviter still rings with this call.
@@ -136,6 +169,7 @@ impl KeptInvites {
             }
         }
         self.due.remove(&(user.clone(), call.clone()));
+        self.shares.remove(&(user.clone(), call.clone()));
         Some(kept)
     }
 }

@@ -1,14 +1,20 @@
 //! The hub's decisions without a socket, a clock or a file: inputs in, effects out.
 
+mod budget;
 mod deadlines;
 mod effect;
 mod held;
 mod input;
 mod invite;
 mod kept;
+mod lately;
+mod listing;
 mod missed;
 mod outbox;
+mod pairs;
 mod route;
+mod seen;
+mod shares;
 mod sort;
 mod tenant;
 mod watchers;
@@ -19,8 +25,11 @@ use std::time::Instant;
 use callbox_core::ids::{AppId, IdSource};
 use callbox_core::protocol::Bye;
 
+pub use budget::{Allowance, Budgets};
 pub use effect::{Change, Effect, KeptInvite, MissedCall, Remembered};
 pub use input::{Foreign, Frame, Input, Now, SessionId};
+pub use listing::{Page, Query, merge};
+pub(crate) use pairs::{INVITES, MESSAGES, RESERVE};
 pub use sort::{Answer, Sorted, sort};
 pub use tenant::TenantSettings;
 pub use watchers::{MAX_EVERYBODY, Wish};
@@ -47,7 +56,7 @@ impl Switchboard {
         remembered: Remembered,
         ids: IdSource,
     ) -> Self {
-        let tenants = apps.into_iter().map(|(app, settings)| (app, Tenant::new(app, settings))).collect();
+        let tenants = apps.into_iter().map(|(app, settings)| (app, Tenant::new(now, app, settings))).collect();
         let mut switchboard = Self { tenants, sessions: BTreeMap::new(), out: Outbox::new(ids) };
         switchboard.remember(now, remembered);
         switchboard
@@ -74,7 +83,7 @@ impl Switchboard {
             }
             Input::Closed { session } => {
                 if let Some(tenant) = self.sessions.remove(&session).and_then(|app| self.tenants.get_mut(&app)) {
-                    tenant.leave(session, &mut self.out);
+                    tenant.leave(now, session, &mut self.out);
                 }
             }
             Input::Tick => {
@@ -111,13 +120,13 @@ impl Switchboard {
         let Remembered { invites, missed, seen } = remembered;
         for (app, user) in seen {
             if let Some(tenant) = self.tenants.get_mut(&app) {
-                tenant.remember_seen(user);
+                tenant.remember_seen(&user);
             }
         }
         for call in missed {
             if let Some(tenant) = self.tenants.get_mut(&call.app) {
                 // What is stored is stored already: only the bounds may ask for a change.
-                for change in tenant.missed.note(call) {
+                for change in tenant.missed.note(now, call) {
                     if matches!(change, Change::DropMissed { .. }) {
                         self.out.store(change);
                     }

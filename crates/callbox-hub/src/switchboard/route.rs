@@ -1,6 +1,6 @@
 //! A message finds its receiver.
 
-use callbox_core::ids::{Address, Target};
+use callbox_core::ids::{Address, CallId, EnvelopeId, Target};
 use callbox_core::protocol::{Envelope, Message, ResultCode};
 
 use super::outbox::{Outbox, name};
@@ -11,12 +11,14 @@ impl Tenant {
     /// A device said something.
     pub(super) fn hear(&mut self, now: Now, session: SessionId, frame: Frame, out: &mut Outbox) {
         let Some(from) = self.sessions.get(&session).map(|session| session.address.clone()) else { return };
+        let user = from.user.clone();
         match sort(&from, frame) {
             Sorted::Nothing => {}
             Sorted::Ping => out.say(session, Message::Pong {}),
             Sorted::Watch(id, users) => self.watch(session, &id, &users, out),
+            Sorted::List(id, query) => self.list(session, id, &query, out),
             Sorted::Peer(to, envelope) => self.route(now, session, &to, envelope, out),
-            Sorted::Foreign(foreign) => self.route_foreign(session, &from, &foreign, out),
+            Sorted::Foreign(foreign) => self.route_foreign(now, session, &from, &foreign, out),
             Sorted::Refused(answers) => {
                 for Answer { from: stead, message } in answers {
                     match stead {
@@ -26,19 +28,32 @@ impl Tenant {
                 }
             }
         }
+        self.tell_slept_through(now, session, &user, out);
     }
 
     fn route(&mut self, now: Now, session: SessionId, to: &Target, envelope: Envelope, out: &mut Outbox) {
         if matches!(envelope.message, Message::Invite { .. }) {
             return self.invite(now, session, to, envelope, out);
         }
-        let decided = self.decide_by(&envelope, to, out);
+        self.note_answer(&envelope, to, out);
+        let decided = self.decide_by(now, &envelope, to, out);
         let receivers = self.receivers(session, to);
         if receivers.is_empty() {
             return self.nobody_there(now, session, to, envelope, decided, out);
         }
-        for receiver in receivers {
+        let size = envelope.encode().len();
+        let ends = matches!(
+            envelope.message,
+            Message::Reject { .. } | Message::Cancel { .. } | Message::Hangup { .. } | Message::Confirm { .. }
+        );
+        let (served, refused): (Vec<_>, Vec<_>) = receivers
+            .into_iter()
+            .partition(|receiver| self.budgets.may_send(now, &envelope.from, *receiver, size, ends));
+        for receiver in served {
             out.pass(receiver, envelope.clone());
+        }
+        if !refused.is_empty() && !matches!(envelope.message, Message::Result { .. }) {
+            self.refuse_excess(session, to, &envelope.id, envelope.message.call(), out);
         }
     }
 
@@ -67,21 +82,34 @@ impl Tenant {
             .device
             .clone()
             .filter(|_| !itself && !now_or_never)
-            .map(|device| Address { user: to.user.clone(), device });
+            .map(|device| Address { user: to.user.clone(), device })
+            .filter(|device| self.may_be_back(now, device));
         let held = device.is_some_and(|device| self.held.hold(now, device, envelope));
         let (code, text) =
             if held { (ResultCode::Queued, "waits 10 s for it") } else { (ResultCode::Offline, "not kept") };
         out.result(session, code, Some(&id), call.as_ref(), format!("{} is not connected: {text}", name(to)));
     }
 
-    fn route_foreign(&self, session: SessionId, from: &Address, foreign: &Foreign, out: &mut Outbox) {
+    /// The sender has used up what it may say to one receiver: the receiver is spared, the sender told.
+    fn refuse_excess(&self, session: SessionId, to: &Target, id: &EnvelopeId, call: Option<&CallId>, out: &mut Outbox) {
+        let text = format!("too much at once for {}: not passed on, wait some seconds", name(to));
+        out.result(session, ResultCode::TooMany, Some(id), call, text);
+    }
+
+    fn route_foreign(&mut self, now: Now, session: SessionId, from: &Address, foreign: &Foreign, out: &mut Outbox) {
         let receivers = self.receivers(session, &foreign.to);
         if receivers.is_empty() {
             let text = format!("{} is not connected", name(&foreign.to));
             return out.result(session, ResultCode::Offline, Some(&foreign.id), None, text);
         }
-        for receiver in receivers {
+        let (size, sender) = (foreign.stamped(from).len(), Some(from.clone()));
+        let (served, refused): (Vec<_>, Vec<_>) =
+            receivers.into_iter().partition(|receiver| self.budgets.may_send(now, &sender, *receiver, size, false));
+        for receiver in served {
             out.pass_foreign(receiver, foreign, from);
+        }
+        if !refused.is_empty() {
+            self.refuse_excess(session, &foreign.to, &foreign.id, None, out);
         }
     }
 

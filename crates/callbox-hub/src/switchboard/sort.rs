@@ -3,7 +3,7 @@
 use callbox_core::ids::{Address, EnvelopeId, Target};
 use callbox_core::protocol::{DecodeError, EndReason, Envelope, Message, ResultCode};
 
-use super::{Foreign, Frame, HUB_DEVICE};
+use super::{Foreign, Frame, HUB_DEVICE, Query};
 
 /// What becomes of a frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub enum Sorted {
     Ping,
     /// The device wants to know of these, in the words of the message with this id.
     Watch(EnvelopeId, Vec<String>),
+    /// The device asks for names of users, in the words of the message with this id.
+    List(EnvelopeId, Query),
     /// It goes to a peer, its sender stamped.
     Peer(Target, Envelope),
     /// It goes to a peer as it is.
@@ -47,8 +49,16 @@ fn known(from: &Address, envelope: Envelope) -> Sorted {
         Message::Ping {} => Sorted::Ping,
         Message::Pong {} => Sorted::Nothing,
         Message::Watch { users } => Sorted::Watch(id, users.clone()),
+        Message::List { find, after, limit } => match Query::parse(find.clone(), after.clone(), *limit) {
+            Ok(query) => Sorted::List(id, query),
+            Err(text) => refused(ResultCode::BadMessage, id, &message, text),
+        },
         Message::Login { .. } => refused(ResultCode::BadMessage, id, &message, "already logged in: open a new socket"),
-        Message::Welcome { .. } | Message::Presence { .. } | Message::Missed { .. } | Message::Bye { .. } => {
+        Message::Welcome { .. }
+        | Message::Presence { .. }
+        | Message::Listed { .. }
+        | Message::Missed { .. }
+        | Message::Bye { .. } => {
             let text = format!("only the hub says `{}`", message.type_name());
             refused(ResultCode::Forbidden, id, &message, text)
         }

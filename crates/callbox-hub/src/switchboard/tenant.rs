@@ -1,10 +1,11 @@
 //! One app: who is there, who watches whom, and what waits for whom.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, AppId, DeviceId, EnvelopeId, UserId};
-use callbox_core::protocol::{Bye, Message, ResultCode};
+use callbox_core::protocol::{Bye, ListedUser, Message, ResultCode};
 
 use super::Now;
 use super::SessionId;
@@ -12,12 +13,16 @@ use super::deadlines::Deadlines;
 use super::effect::Change;
 use super::held::Held;
 use super::kept::KeptInvites;
+use super::lately::Lately;
+use super::listing::{Page, Query, merge};
 use super::missed::Missed;
 use super::outbox::Outbox;
+use super::pairs::Pairs;
+use super::seen::Seen;
 use super::watchers::{MAX_EVERYBODY, Watchers, Wish};
 
-/// The most users remembered as having logged in before.
-const MAX_SEEN: usize = 10_000;
+/// After the start of the hub, devices of an earlier run may come back within this time.
+const RESTART: Duration = Duration::from_secs(60);
 /// UserSig's code for a ticket that ran out.
 const EXPIRED: u32 = 70001;
 
@@ -68,14 +73,17 @@ pub(super) struct Tenant {
     pub(super) kept: KeptInvites,
     pub(super) missed: Missed,
     pub(super) held: Held,
+    pub(super) budgets: Pairs,
     due: Deadlines<SessionId>,
     present: BTreeMap<UserId, BTreeMap<DeviceId, SessionId>>,
-    seen: BTreeSet<UserId>,
+    seen: Seen,
+    pub(super) lately: Lately,
+    started: Instant,
     watchers: Watchers,
 }
 
 impl Tenant {
-    pub(super) fn new(app: AppId, settings: TenantSettings) -> Self {
+    pub(super) fn new(now: Now, app: AppId, settings: TenantSettings) -> Self {
         Self {
             app,
             settings,
@@ -83,9 +91,12 @@ impl Tenant {
             kept: KeptInvites::default(),
             missed: Missed::default(),
             held: Held::default(),
+            budgets: Pairs::default(),
             due: Deadlines::default(),
             present: BTreeMap::new(),
-            seen: BTreeSet::new(),
+            seen: Seen::default(),
+            lately: Lately::default(),
+            started: now.steady,
             watchers: Watchers::default(),
         }
     }
@@ -134,13 +145,14 @@ impl Tenant {
     }
 
     /// A device left.
-    pub(super) fn leave(&mut self, session: SessionId, out: &mut Outbox) {
+    pub(super) fn leave(&mut self, now: Now, session: SessionId, out: &mut Outbox) {
         let Some(Session { address: Address { user, device }, .. }) = self.sessions.remove(&session) else { return };
         self.due.remove(&session);
         self.watchers.remove(session);
         let Some(devices) = self.present.get_mut(&user) else { return };
         devices.remove(&device);
         let last = devices.is_empty();
+        self.lately.left(now, &Address { user: user.clone(), device: device.clone() });
         if last {
             self.present.remove(&user);
         }
@@ -154,12 +166,16 @@ impl Tenant {
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) -> Vec<SessionId> {
         self.expire(now, out);
         self.held.expire(now);
+        self.lately.expire(now);
+        for change in self.missed.expire(self.app, now) {
+            out.store(change);
+        }
         let mut expired = Vec::new();
         for id in self.due.take_due(now.steady) {
             let Some(session) = self.sessions.get_mut(&id) else { continue };
             if session.ticket_until <= now.steady {
                 out.close(id, Bye::TicketExpired, Some(EXPIRED), "the ticket has run out: log in with a new one");
-                self.leave(id, out);
+                self.leave(now, id, out);
                 expired.push(id);
             } else {
                 session.renew_at = self.settings.renew_welcome.map(|every| now.steady + every);
@@ -172,7 +188,8 @@ impl Tenant {
 
     /// When `tick` has something to do.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        [self.due.next(), self.kept.deadline(), self.held.deadline()].into_iter().flatten().min()
+        let own = [self.kept.deadline(), self.held.deadline(), self.missed.deadline(), self.lately.deadline()];
+        own.into_iter().flatten().chain(self.due.next()).min()
     }
 
     /// Answers a `watch`: the state now, then `ok`, then every change.
@@ -184,11 +201,11 @@ impl Tenant {
         let names = match &wish {
             Wish::Users(users) => users.clone(),
             Wish::Everybody => {
-                let known = self.known_users();
-                let messages = known.len().max(self.sessions.len());
+                let known = if self.seen.len() > MAX_EVERYBODY { BTreeSet::new() } else { self.known_users() };
+                let messages = known.len().max(self.sessions.len()).max(self.seen.len());
                 if messages > MAX_EVERYBODY {
                     let text =
-                        format!("this app has {messages} users and devices, `*` shows {MAX_EVERYBODY}: name them");
+                        format!("this app has {messages} users and devices, `*` shows {MAX_EVERYBODY}: ask by `list`");
                     return out.result(session, ResultCode::Forbidden, Some(re), None, text);
                 }
                 known
@@ -209,6 +226,20 @@ impl Tenant {
         out.result(session, ResultCode::Ok, Some(re), None, "");
     }
 
+    /// Answers a `list`: one page of names.
+    pub(super) fn list(&self, session: SessionId, re: EnvelopeId, query: &Query, out: &mut Outbox) {
+        let behind = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let sources: Vec<Box<dyn Iterator<Item = &UserId>>> = vec![
+            Box::new(self.settings.users.range((behind, Bound::Unbounded))),
+            Box::new(self.seen.after(behind)),
+            Box::new(self.present.range((behind, Bound::Unbounded)).map(|(user, _)| user)),
+        ];
+        let Page { names, after } = query.page(merge(sources));
+        let listed = |user: UserId| ListedUser { online: Some(self.present.contains_key(&user)), user };
+        let users = names.into_iter().map(listed).collect();
+        out.say(session, Message::Listed { re, users, after });
+    }
+
     /// The sessions of a user, all or one device.
     pub(super) fn reachable(&self, user: &UserId, device: Option<&DeviceId>) -> Vec<SessionId> {
         let Some(devices) = self.present.get(user) else { return Vec::new() };
@@ -220,23 +251,39 @@ impl Tenant {
 
     /// Whether a user of this name can be called.
     pub(super) fn may_exist(&self, user: &UserId) -> bool {
-        self.settings.users.is_empty() || self.settings.users.contains(user) || self.seen.contains(user)
+        self.settings.users.is_empty() || self.is_known(user)
     }
 
-    pub(super) fn remember_seen(&mut self, user: UserId) {
-        if self.seen.len() < MAX_SEEN {
-            self.seen.insert(user);
-        }
+    /// Whether a user of this name is listed, or has logged in before.
+    pub(super) fn is_known(&self, user: &UserId) -> bool {
+        self.settings.users.contains(user) || self.seen.contains(user)
+    }
+
+    /// Whether this device may log in again in a moment: it was there a while ago, or may have been before the hub was restarted.
+    pub(super) fn may_be_back(&self, now: Now, device: &Address) -> bool {
+        let just_started = now.steady.saturating_duration_since(self.started) < RESTART;
+        self.lately.knows(device) || just_started && self.is_known(&device.user)
+    }
+
+    pub(super) fn remember_seen(&mut self, user: &UserId) {
+        // More than the bound are not stored.
+        self.seen.note(user);
     }
 
     fn mark_seen(&mut self, user: &UserId, out: &mut Outbox) {
-        if self.seen.len() < MAX_SEEN && self.seen.insert(user.clone()) {
+        let (is_new, forgotten) = self.seen.note(user);
+        if let Some(user) = forgotten {
+            out.store(Change::Unseen { app: self.app, user });
+        }
+        if is_new {
             out.store(Change::Seen { app: self.app, user: user.clone() });
         }
     }
 
+    /// Everybody that is listed, has logged in before, or is there.
     fn known_users(&self) -> BTreeSet<UserId> {
-        self.settings.users.iter().chain(&self.seen).chain(self.present.keys()).cloned().collect()
+        let seen = self.seen.after(Bound::Unbounded);
+        self.settings.users.iter().chain(seen).chain(self.present.keys()).cloned().collect()
     }
 
     fn tell_watchers(&self, user: &UserId, device: Option<&DeviceId>, online: bool, out: &mut Outbox) {

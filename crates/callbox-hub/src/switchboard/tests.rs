@@ -3,6 +3,7 @@
 mod calls;
 pub(crate) mod chance;
 mod desk;
+mod fairness;
 mod order;
 mod presence;
 mod waiting;

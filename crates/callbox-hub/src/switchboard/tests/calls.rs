@@ -77,6 +77,7 @@ fn a_command_reaches_a_device_now_or_never() {
 #[test]
 fn users_of_two_apps_never_meet() {
     let mut desk = Desk::new();
+    desk.was_there("anna/phone");
     let door = desk.log_in("door/panel");
     let anna = desk.log_in_to(OTHER, "anna/phone", Duration::from_secs(60));
     desk.heard(door);
@@ -86,7 +87,14 @@ fn users_of_two_apps_never_meet() {
     desk.say(door, "", Message::Watch { users: vec!["*".to_owned()] });
     assert!(desk.heard(anna).is_empty());
     desk.say(door, "anna", confirm("c2"));
-    let told = ["result:queued", "result:queued", "presence:door/panel:true", "result:ok", "result:offline"];
+    let told = [
+        "result:queued",
+        "result:queued",
+        "presence:anna:false",
+        "presence:door/panel:true",
+        "result:ok",
+        "result:offline",
+    ];
     assert_eq!(desk.words(door), told);
     let again = desk.log_in_to(OTHER, "anna/phone", Duration::from_secs(60));
     assert_eq!(desk.words(again), ["welcome"]);

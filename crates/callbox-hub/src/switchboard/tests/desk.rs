@@ -57,6 +57,10 @@ pub(super) fn reject(call: &str, reason: EndReason) -> Message {
     Message::Reject { call: call.parse().unwrap(), reason }
 }
 
+pub(super) fn ringing(call: &str) -> Message {
+    Message::Ringing { call: call.parse().unwrap(), agent: Agent::Browser, early: EarlyMedia::Connect, link: 0 }
+}
+
 pub(super) fn confirm(call: &str) -> Message {
     Message::Confirm { call: call.parse().unwrap() }
 }
@@ -96,6 +100,13 @@ impl Desk {
             Self::opened(Now { steady: self.now.steady + down, unix_ms }, TenantSettings::default(), remembered);
         desk.stored.splice(0..0, self.stored);
         desk
+    }
+
+    /// A device was there once: its name is none that somebody invented.
+    pub(super) fn was_there(&mut self, who: &str) {
+        let session = self.log_in(who);
+        self.log_out(session);
+        self.heard(session);
     }
 
     /// A device logs in.
@@ -205,7 +216,7 @@ pub(super) fn remembered(changes: &[Change]) -> Remembered {
             Change::DropMissed { user, call, .. } => {
                 held.missed.retain(|missed| missed.user != *user || missed.call != *call);
             }
-            Change::ToldMissed { user, .. } => held.missed.retain(|missed| missed.user != *user),
+            Change::Unseen { user, .. } => held.seen.retain(|(_, seen)| seen != user),
             Change::Seen { app, user } => held.seen.push((*app, user.clone())),
         }
     }

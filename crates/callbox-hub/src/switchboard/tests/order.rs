@@ -63,6 +63,7 @@ where
                 4..=6 => desk.say(session, user, invite(call, &[user], 1 + chance.below(30_000) as u32)),
                 7 => desk.say(session, user, cancel(call, EndReason::Cancelled)),
                 8 => desk.say(session, device, confirm(call)),
+                9 if chance.below(2) == 0 => desk.say(session, device, ringing(call)),
                 9 => desk.say(session, device, reject(call, EndReason::Rejected)),
                 10 => desk.say(session, "", Message::Watch { users: vec!["*".to_owned()] }),
                 11 => desk.frame(session, r#"{"v":1,"id":"x","type":"dance","to":{"user":"anna"}}"#),
@@ -105,7 +106,12 @@ fn check(desk: &mut Desk, live: &BTreeMap<SessionId, &str>, seed: u64) {
 fn naive_deadline(switchboard: &Switchboard) -> Option<Instant> {
     let of_tenant = |tenant: &Tenant| {
         let sessions = tenant.sessions.values().map(Session::due);
-        sessions.chain(tenant.kept.deadlines()).chain(tenant.held.deadlines()).min()
+        sessions
+            .chain(tenant.kept.deadlines())
+            .chain(tenant.held.deadlines())
+            .chain(tenant.missed.deadline())
+            .chain(tenant.lately.deadline())
+            .min()
     };
     switchboard.tenants.values().filter_map(of_tenant).min()
 }

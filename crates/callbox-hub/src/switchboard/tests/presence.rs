@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use callbox_core::protocol::Message;
+use callbox_core::protocol::{Envelope, Message};
 
 use super::desk::*;
 use crate::switchboard::TenantSettings;
@@ -86,4 +86,32 @@ fn who_has_left_is_told_nothing() {
     desk.heard(anna);
     desk.log_in("bert/phone");
     assert!(desk.heard(anna).is_empty());
+}
+
+#[test]
+fn a_long_list_comes_in_pages_and_can_be_searched() {
+    let users = (0..1001).map(|n| format!("u{n:04}").parse().unwrap()).collect();
+    let mut desk = Desk::with(TenantSettings { users, ..TenantSettings::default() });
+    let anna = desk.log_in("anna/desk");
+    desk.heard(anna);
+    let (mut after, mut names) = (None, Vec::new());
+    loop {
+        desk.say(anna, "", Message::List { find: None, after, limit: Some(200) });
+        let heard = desk.heard(anna);
+        let [Envelope { message: Message::Listed { users, after: next, .. }, .. }] = &heard[..] else {
+            panic!("{heard:?}")
+        };
+        names.extend(users.iter().map(|listed| (listed.user.to_string(), listed.online)));
+        after = next.clone();
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((names.len(), names[0].clone()), (1002, ("anna".to_owned(), Some(true))));
+    assert_eq!(names[1], ("u0000".to_owned(), Some(false)));
+    desk.say(anna, "", Message::List { find: Some("U100".parse().unwrap()), after: None, limit: None });
+    let heard = desk.heard(anna);
+    assert!(matches!(&heard[0].message, Message::Listed { users, after: None, .. } if users.len() == 1), "{heard:?}");
+    desk.say(anna, "", Message::List { find: None, after: None, limit: Some(1000) });
+    assert_eq!(desk.words(anna), ["result:bad_message"]);
 }
