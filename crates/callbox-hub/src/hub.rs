@@ -11,17 +11,19 @@ use callbox_mqtt::BrokerUrl;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{sleep_until, timeout};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::Settings;
 use crate::gateway::Gateway;
 use crate::server::{self, Event, Farewell, House, Outbox, TooFewDescriptors};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, Writer};
 use crate::switchboard::{Change, Effect, Frame, Input, Now, SessionId, Switchboard};
 use crate::turn;
 
 /// Events that wait for the loop; whoever has more waits too.
 const MAX_EVENTS: usize = 1024;
+/// The loop ends within this time: the store's last commits take at most 2 s.
+const LAST_WRITES: Duration = Duration::from_secs(3);
 /// Goodbyes take at most this long.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -74,7 +76,7 @@ pub async fn run(
     let (shut, shutting) = oneshot::channel();
     let (stop_server, server_stops) = watch::channel(false);
     let house = Arc::new(House::new(settings.server, seats, events, IdSource::new(seed()?)));
-    // A thread of its own: SQLite may block it without holding up a socket.
+    // A thread of its own: a busy runtime does not hold up the routing.
     let runtime = tokio::runtime::Handle::current();
     let (done, looped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("switchboard".to_owned()).spawn(move || {
@@ -103,7 +105,7 @@ pub async fn run(
     if !asked {
         return Err(HubError::LoopEnded);
     }
-    if timeout(Duration::from_secs(1), looped).await.is_ok() && thread.join().is_err() {
+    if timeout(LAST_WRITES, looped).await.is_ok() && thread.join().is_err() {
         return Err(HubError::LoopEnded);
     }
     info!("stopped");
@@ -132,12 +134,16 @@ impl Middle {
         }
         info!(invites = remembered.invites.len(), missed = remembered.missed.len(), "remembered");
         let switchboard = Switchboard::new(now(), tenants, remembered, IdSource::new(seed()?));
+        let store = Writer::start(store)?;
         Ok(Self::Switchboard(Box::new(Hub { switchboard, store, turn, heartbeat, ids, outboxes: BTreeMap::new() })))
     }
 
     async fn run(self, inbox: mpsc::Receiver<Event>, shutting: oneshot::Receiver<()>) {
         match self {
-            Self::Switchboard(hub) => hub.run(inbox, shutting).await,
+            Self::Switchboard(mut hub) => {
+                hub.run(inbox, shutting).await;
+                hub.store.finish();
+            }
             Self::Gateway(gateway) => gateway.run(inbox, shutting).await,
         }
     }
@@ -145,7 +151,7 @@ impl Middle {
 
 struct Hub {
     switchboard: Switchboard,
-    store: Store,
+    store: Writer,
     turn: turn::Settings,
     heartbeat: Duration,
     ids: IdSource,
@@ -154,7 +160,7 @@ struct Hub {
 
 impl Hub {
     /// Takes an event or the deadline, asks the switchboard, carries out what it wants.
-    async fn run(mut self, mut inbox: mpsc::Receiver<Event>, mut shutting: oneshot::Receiver<()>) {
+    async fn run(&mut self, mut inbox: mpsc::Receiver<Event>, mut shutting: oneshot::Receiver<()>) {
         self.carry_out();
         let mut shut = false;
         loop {
@@ -212,9 +218,7 @@ impl Hub {
                 Effect::Close { session, reason, code, text } => self.close(session, reason, code, &text),
                 Effect::Store(change) => {
                     log_change(&change);
-                    if let Err(error) = self.store.apply(&change) {
-                        error!(%error, "store: a change is lost");
-                    }
+                    self.store.write(change);
                 }
             }
         }

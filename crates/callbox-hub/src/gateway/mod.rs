@@ -26,7 +26,7 @@ use tracing::{error, info, warn};
 use crate::server::{Event, Farewell, Outbox, Shown};
 use crate::switchboard::{SessionId, TenantSettings};
 use crate::turn;
-use certificates::Certificates;
+use certificates::{Certificates, Renewal};
 use desk::Desk;
 use session::{Order, Session};
 
@@ -83,6 +83,8 @@ struct Shared {
 /// Everybody who is logged in here.
 pub(crate) struct Gateway {
     shared: Arc<Shared>,
+    /// Taken when it runs.
+    renewal: Option<Renewal>,
     login: LoginBy,
     tenants: BTreeMap<AppId, Tenant>,
     seats: BTreeMap<SessionId, Seat>,
@@ -115,8 +117,9 @@ impl Gateway {
         ids: IdSource,
     ) -> Result<Self, TlsError> {
         let brokers = Arc::new(settings.brokers);
+        let (certificates, renewal) = Certificates::load(brokers.clone())?;
         let shared = Shared {
-            certificates: Certificates::load(brokers.clone())?,
+            certificates,
             brokers,
             connecting: Arc::new(Semaphore::new(CONNECTING)),
             turn,
@@ -126,6 +129,7 @@ impl Gateway {
         let tenant = |settings: TenantSettings| Tenant { users: Arc::new(settings.users.clone()), settings };
         Ok(Self {
             shared: Arc::new(shared),
+            renewal: Some(renewal),
             login: settings.login,
             tenants: tenants.into_iter().map(|(app, settings)| (app, tenant(settings))).collect(),
             seats: BTreeMap::new(),
@@ -137,8 +141,18 @@ impl Gateway {
     /// Serves until told to stop, or until nobody can come in any more.
     pub(crate) async fn run(mut self, mut inbox: mpsc::Receiver<Event>, mut shutting: oneshot::Receiver<()>) {
         let mut shut = false;
+        let (shared, renewal) = (self.shared.clone(), self.renewal.take());
+        let follow = async {
+            if let Some(renewal) = renewal {
+                shared.certificates.follow(renewal).await;
+            }
+            // Only when the files are not looked at any more, which is logged: everything else goes on.
+            std::future::pending::<()>().await;
+        };
+        tokio::pin!(follow);
         loop {
             tokio::select! {
+                () = &mut follow => {}
                 event = inbox.recv() => match event {
                     Some(event) => self.on(event),
                     None => break,
@@ -254,7 +268,7 @@ impl Gateway {
 }
 
 impl Shared {
-    fn tls(&self) -> Result<Option<Tls>, TlsError> {
+    fn tls(&self) -> Option<Tls> {
         self.certificates.tls()
     }
 

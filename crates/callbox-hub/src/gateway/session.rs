@@ -162,10 +162,8 @@ impl Session {
         };
         way.began = now;
         let brokers = self.shared.brokers.clone();
-        let opened =
-            self.shared.tls().map_err(|error| End::Lost(format!("TLS: {error}"))).and_then(|tls| {
-                Connection::open(self.login.clone(), brokers, tls, self.password.clone(), way.clean_start)
-            });
+        let tls = self.shared.tls();
+        let opened = Connection::open(self.login.clone(), brokers, tls, self.password.clone(), way.clean_start);
         match opened {
             Ok(connection) => {
                 let connection = match way.instance.clone() {

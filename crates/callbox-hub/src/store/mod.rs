@@ -5,13 +5,16 @@
 //! each of them (tens of milliseconds on an SD card, with every other message behind it) would buy nothing.
 
 mod schema;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use callbox_core::ids::{Address, AppId};
 use callbox_core::protocol::{Envelope, Media};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, ErrorCode, Row, params};
+
+pub use writer::Writer;
 
 use crate::switchboard::{Change, KeptInvite, MissedCall, Remembered};
 
@@ -47,6 +50,13 @@ pub enum StoreError {
         /// Ours.
         known: i64,
     },
+}
+
+impl StoreError {
+    /// Whether another process holds the file: it may be given back.
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Sqlite { source, .. } if source.sqlite_error_code() == Some(ErrorCode::DatabaseBusy))
+    }
 }
 
 /// The open store.
@@ -89,6 +99,19 @@ impl Store {
     /// [`StoreError`] when SQLite cannot write.
     pub fn apply(&self, change: &Change) -> Result<(), StoreError> {
         self.write(change).map_err(|source| self.wrap(source))
+    }
+
+    /// Carries out several changes in one commit: all of them or none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when SQLite cannot write.
+    pub fn apply_all(&self, changes: &[Change]) -> Result<(), StoreError> {
+        let commit = || {
+            let transaction = self.db.unchecked_transaction()?;
+            changes.iter().try_for_each(|change| self.write(change))?;
+            transaction.commit()
+        };
+        commit().map_err(|source| self.wrap(source))
     }
 
     fn wrap(&self, source: rusqlite::Error) -> StoreError {
