@@ -57,6 +57,12 @@ class FakeHub {
     this.socket.onclose();
   }
 
+  /** The page sleeps: time passes, and only then do its timers fire. */
+  jump(ms) {
+    this.now += ms;
+    mock.timers.tick(ms);
+  }
+
   pass(ms) {
     for (let left = ms; left > 0; left -= 100) {
       this.now += Math.min(100, left);
@@ -65,10 +71,10 @@ class FakeHub {
   }
 }
 
-test('logs in first, then watches everybody', (t) => {
+test('logs in first', (t) => {
   const hub = new FakeHub(t);
   hub.welcome();
-  assert.deepEqual(hub.types(), ['login', 'watch']);
+  assert.deepEqual(hub.types(), ['login']);
   assert.equal(hub.socket.heard[0].ticket, 'secret');
   assert.equal(hub.told[0].type, 'up');
   assert.deepEqual(hub.told[0].iceServers, [{ urls: ['stun:hub'] }]);
@@ -93,7 +99,7 @@ test('a hang-up said while the hub is gone goes out when it is back; an old cand
     if (hub.socket.readyState === 0 && n < 3) hub.cut();
   }
   hub.welcome();
-  assert.deepEqual(hub.types(), ['login', 'watch', 'hangup']);
+  assert.deepEqual(hub.types(), ['login', 'hangup']);
 });
 
 test('comes back with growing patience, for ever', (t) => {
@@ -144,17 +150,126 @@ test('a duplicate is heard once, the same id from another sender counts', (t) =>
   assert.equal(hub.told.filter(({ type }) => type === 'heard').length, 2);
 });
 
-test('a newer login of the same device, or a bad ticket, is the end; a restart is not', (t) => {
-  for (const [reason, dialled] of [['replaced', 1], ['not_logged_in', 1], ['ticket_expired', 1], ['shutdown', 2], ['too_slow', 2]]) {
-    const hub = new FakeHub(t);
-    hub.welcome();
-    hub.say({ type: 'bye', reason, code: 70001 });
-    hub.pass(2_000);
-    assert.equal(hub.sockets.length, dialled, reason);
-    assert.equal(hub.told.some(({ type }) => type === 'refused'), dialled === 1, reason);
-    hub.line.stop();
-    mock.timers.reset();
+test('only a newer login and a ticket that no waiting cures are final', (t) => {
+  const final = [{ reason: 'replaced' }, ...[70002, 70003, 70009, 70013, 70014].map((code) => ({ reason: 'not_logged_in', code }))];
+  const passing = [
+    { reason: 'not_logged_in' }, { reason: 'not_logged_in', code: 70001 }, { reason: 'not_logged_in', code: 99999 }, { reason: 'ticket_expired', code: 70001 },
+    { reason: 'not_logged_in', code: 70003, retry_ms: 3_000 }, { reason: 'shutdown' }, { reason: 'too_slow' }, { reason: 'too_fast' }, { reason: 'news_of_tomorrow' },
+  ];
+  for (const [byes, ends] of [[final, true], [passing, false]]) {
+    for (const bye of byes) {
+      const hub = new FakeHub(t);
+      hub.welcome();
+      hub.say({ type: 'bye', text: 'why', ...bye });
+      hub.pass(10_000);
+      assert.equal(hub.sockets.length > 1, !ends, JSON.stringify(bye));
+      assert.equal(hub.told.filter(({ type }) => type === 'refused').length, ends ? 1 : 0, JSON.stringify(bye));
+      assert.equal(hub.told.filter(({ type }) => type === 'waits').length, ends ? 0 : 1, JSON.stringify(bye));
+      hub.line.stop();
+      mock.timers.reset();
+    }
   }
+});
+
+test('comes back when the hub has said, not before, and longer each time where it has not', (t) => {
+  const hub = new FakeHub(t);
+  hub.open();
+  hub.say({ type: 'bye', reason: 'not_logged_in', text: 'too many refused logins', retry_ms: 3_000 });
+  hub.line.hurry();
+  hub.pass(2_900);
+  assert.equal(hub.sockets.length, 1, 'a person who looks at the page changes nothing');
+  hub.pass(1_000);
+  assert.equal(hub.sockets.length, 2);
+  const waits = [];
+  for (let n = 0; n < 8; n += 1) {
+    const [dialled, from] = [hub.sockets.length, hub.now];
+    hub.open();
+    hub.say({ type: 'bye', reason: 'not_logged_in', text: 'the hub is full' });
+    while (hub.sockets.length === dialled) hub.pass(100);
+    waits.push(hub.now - from);
+  }
+  assert.ok(waits.every((wait, n) => n === 0 || wait >= waits[n - 1]), waits.join(' '));
+  assert.equal(waits.at(-1), 60_000);
+  for (const nonsense of [-1, 1.5, '3000', null, 1e12]) {
+    const dialled = hub.sockets.length;
+    hub.open();
+    hub.say({ type: 'bye', reason: 'not_logged_in', retry_ms: nonsense });
+    hub.pass(606_000);
+    assert.ok(hub.sockets.length > dialled, String(nonsense));
+  }
+});
+
+test('a clock that jumps a minute between timers: nothing is taken for silence, and a ring that waits is heard', (t) => {
+  const hub = new FakeHub(t);
+  hub.welcome();
+  for (let minute = 0; minute < 30; minute += 1) {
+    hub.jump(60_000);
+    assert.equal(hub.types().filter((type) => type === 'ping').length, minute + 1, 'each time the page wakes it asks');
+    hub.say({ type: 'pong' });
+  }
+  hub.jump(60_000);
+  hub.say({ type: 'invite', call: 'c', from: { user: 'door', device: 'panel' } });
+  assert.equal(hub.sockets.length, 1);
+  assert.deepEqual(hub.told.map(({ type }) => type), ['up', 'heard']);
+});
+
+test('a ping that was sent before a long sleep is sent once more', (t) => {
+  const hub = new FakeHub(t);
+  hub.welcome();
+  hub.pass(10_000);
+  assert.equal(hub.types().filter((type) => type === 'ping').length, 1);
+  hub.jump(3_600_000);
+  assert.equal(hub.sockets.length, 1, 'what it brought back may still be queued');
+  assert.equal(hub.types().filter((type) => type === 'ping').length, 2);
+  hub.pass(6_000);
+  assert.equal(hub.sockets.length, 2, 'two pings have brought nothing back');
+});
+
+test('a socket that is gone after a good session is dialled again at once, one that never was not', (t) => {
+  const hub = new FakeHub(t);
+  hub.welcome();
+  for (let n = 0; n < 3; n += 1) {
+    hub.pass(5_000);
+    hub.say({ type: 'pong' });
+  }
+  hub.cut();
+  assert.equal(hub.sockets.length, 2);
+  hub.cut();
+  assert.equal(hub.sockets.length, 2);
+});
+
+test('what came while the page slept is handled before a deadline is judged', async (t) => {
+  const hub = new FakeHub(t);
+  hub.welcome();
+  let settled = false;
+  const waits = hub.line.settled().then(() => (settled = true));
+  await Promise.resolve();
+  assert.equal(hub.types().at(-1), 'ping');
+  assert.equal(settled, false);
+  hub.say({ type: 'pong' });
+  mock.timers.tick(1);
+  await waits;
+});
+
+test('dials that fail before the socket is open are counted', (t) => {
+  const hub = new FakeHub(t);
+  for (let n = 0; n < 3; n += 1) {
+    hub.cut();
+    hub.pass(5_000);
+  }
+  assert.deepEqual(hub.told, [1, 2, 3].map((times) => ({ type: 'unreached', times })));
+});
+
+test('whole-valued floats are integers', (t) => {
+  const hub = new FakeHub(t);
+  hub.open();
+  const say = (text) => hub.socket.onmessage({ data: text });
+  say('{"v":1.0,"id":"h1","type":"welcome","you":{"user":"anna","device":"phone"},"heartbeat_ms":10000.0,"ice_servers":[]}');
+  say('{"v":1.0,"id":"a","from":{"user":"door","device":"panel"},"type":"invite","call":"c","remaining_ms":30000.0}');
+  assert.equal(hub.told[1].message.remaining_ms, 30_000);
+  say('{"v":1.0,"id":"h2","type":"bye","reason":"not_logged_in","code":70003.0,"retry_ms":2000.0}');
+  assert.equal(hub.told.at(-1).type, 'waits');
+  assert.ok(hub.told.at(-1).ms >= 2_000);
 });
 
 test('another major version is answered, never met with silence', (t) => {

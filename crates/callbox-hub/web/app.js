@@ -1,17 +1,23 @@
-// Wires the parts: what happens goes into the station, what it decides goes to signalling, links, media and view.
+// Wires the parts: what a person, the hub, the browser and other tabs say goes to the session; what follows goes to the edges and the view.
 
-import { Capture, WakeLock } from './media.js';
-import { Door } from './door.js';
+import { Announcer } from './announce.js';
+import { attempt } from './attempt.js';
+import { clockFault, hubTime, ticketTimes } from './clocks.js';
+import { demoRuns, demoTicket } from './demo.js';
+import { Effects } from './effects.js';
 import { Links } from './links.js';
+import { Capture, WakeLock } from './media.js';
 import { noticesOf } from './notices.js';
 import { Notifier } from './notify.js';
-import { Rung } from './rung.js';
-import { makeId, Signaling } from './signaling.js';
-import { Station } from './station.js';
+import { OriginQuestion } from './origin.js';
+import { Session } from './session.js';
+import { foreignOrigin, readLink, SignIn } from './signin.js';
+import { makeId } from './signaling.js';
 import { Store } from './store.js';
+import { Tabs } from './tabs.js';
 import { Tones } from './tones.js';
 import { View } from './view.js';
-import { doorWords, ending, isMissed, nameOf, refusal } from './words.js';
+import { nameOf, refusal, waiting } from './words.js';
 
 const query = new URLSearchParams(location.search);
 const SETTINGS = {
@@ -19,149 +25,116 @@ const SETTINGS = {
   codec: ['h264', 'vp8'].includes(query.get('codec')) ? query.get('codec') : null,
   ring: Math.min(600, Math.max(1, Number(query.get('ring')) || 30)) * 1_000,
 };
-/** How long a word about the end of a call stays. */
-const ENDED_MS = { brief: 4_000, long: 12_000 };
 const EPOCH = performance.timeOrigin;
+const TAB = makeId();
 
 const store = new Store();
 const view = new View((name, detail) => wish(name, detail));
 const tones = new Tones();
 const wakeLock = new WakeLock();
 const notifier = new Notifier();
-const rung = new Rung(store);
+const announcer = new Announcer((text) => view.say(text));
+const origin = new OriginQuestion({ base: document.baseURI, page: location.origin });
 const links = new Links({ settings: SETTINGS, tell: (link, event, more) => feed({ type: 'link', link, event, ...more }) });
-const capture = new Capture((tracks) => captured(tracks));
+const capture = new Capture((tracks) => effects.captured(tracks));
+const signIn = new SignIn({ store, start: (credentials) => begin(credentials) });
+const model = { mayAsk: false, mayNotify: false, failed: null, ...fresh() };
+const effects = new Effects({ model, store, links, capture, tones, view }, { session: () => session, painted: paint });
 
-let credentials = null;
-let station = null;
-let door = null;
-let signaling = null;
-let timer = null;
-let dismissal = null;
+let session = null;
+let tabs = null;
 let painting = false;
-const model = fresh();
+/** What is done as soon as no call is left: another sign-in, or the sign-in page. */
+let afterCall = null;
 
 function fresh() {
   return {
-    me: '', line: 'off', presence: new Map(), recent: [], ended: null, reason: null, blocked: null, stream: null,
-    capture: null, facing: 'user', cameras: 1, mayAsk: false, timing: {},
+    me: '', line: 'off', recent: [], ended: null, reason: null, stream: null, capture: null, facing: 'user', cameras: 1, timing: {},
+    /** What stands in the way of a call, in words. */
+    said: null, elsewhere: false, ice: [],
   };
 }
 
-// ---- the loop: one input, then everything that follows from it ----
+const feed = (input) => session?.feed(input);
 
-function feed(input) {
-  if (!station) return;
-  const effects = station.handle(performance.now(), input);
-  for (const effect of [...effects, ...door.handle(performance.now(), input, station.view())]) carryOut(effect);
-  clearTimeout(timer);
-  const deadline = Math.min(station.deadline() ?? Infinity, door.deadline() ?? Infinity);
-  if (deadline < Infinity) timer = setTimeout(() => feed({ type: 'tick' }), Math.max(0, deadline - performance.now()) + 1);
+// ---- a sign-in begins ----
+
+/** Logs in with these, unless another tab does so already. */
+async function begin(credentials, { steal = false } = {}) {
+  leave();
+  Object.assign(model, fresh(), { me: credentials.user, line: 'connecting', recent: store.recent(credentials.user) });
+  const { app, user, device } = credentials;
+  const mine = (tabs = new Tabs({ key: `${app}/${user}/${device}`, id: TAB, told: fromTab, state: () => session?.view.state ?? 'idle' }));
+  const other = steal ? null : await mine.other();
+  if (mine !== tabs) return;
+  if (other) return occupied(credentials, other);
+  await mine.own({ steal });
+  if (mine === tabs) run(credentials);
+}
+
+function run(credentials) {
+  const url = new URL('ws', document.baseURI);
+  url.protocol = url.protocol.replace('http', 'ws');
+  url.search = url.hash = '';
+  session = new Session({
+    credentials, url: url.href, ring: SETTINGS.ring, store,
+    edges: { carryOut: (effect) => effects.carryOut(effect), painted: paint, tell: told, pass: (message) => tabs?.pass(message) },
+  });
+  if (tabs.carried) session.carry(tabs.carried);
+  session.start();
+  askPermissions();
   paint();
 }
 
-function carryOut(effect) {
-  switch (effect.do) {
-    case 'send': return signaling.send(effect.to, effect.message);
-    case 'prepare': return prepare(effect.media);
-    case 'release': return release();
-    case 'open': return links.open(effect.link, effect.media, effect.offerer);
-    case 'offer': case 'answer': case 'candidate': return links.heard(effect.link, effect.do, effect);
-    case 'gate': return links.gate(effect.link, effect.flow);
-    case 'close': return links.close(effect.link);
-    case 'use': return use(effect.link);
-    case 'tone': return tones.play(effect.tone);
-    case 'record': return ended(effect.record);
-    default: return undefined;
-  }
+/** Another tab of this browser runs this sign-in. */
+function occupied(credentials, { state }) {
+  view.elsewhere({ name: nameOf(credentials.user), state });
+  tabs.wait();
 }
 
-function prepare(media) {
-  model.ended = null;
-  model.reason = null;
-  capture.want({ audio: true, video: media === 'video' });
+function leave() {
+  session?.stop();
+  tabs?.close();
+  session = tabs = afterCall = null;
 }
 
-function release() {
-  capture.release();
-  links.send({ audio: null, video: null });
-  model.capture = null;
-  model.facing = 'user';
+/** Does it now, or when the call of now is over. */
+function whenIdle(then) {
+  if (session && session.view.state !== 'idle') afterCall = then;
+  else then();
 }
 
-async function captured(tracks) {
-  model.capture = tracks;
-  links.send(tracks);
-  feed({ type: 'capture', audio: Boolean(tracks.audio), video: Boolean(tracks.video) });
-  const devices = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
-  model.cameras = devices.filter(({ kind }) => kind === 'videoinput').length;
-  paint();
+async function signInPage(error = '') {
+  const demo = await demoRuns();
+  if (!session) view.signIn({ demo, user: store.lastUser, error, lasting: store.lasting });
 }
 
-/** This link's picture and sound are the ones to show from now on. */
-function use(link) {
-  model.stream = link && links.stream(link);
-  if (!link) return;
-  view.remote.requestVideoFrameCallback?.(() => feed({ type: 'link', link, event: 'first_frame_shown' }));
-}
-
-function ended(record) {
-  if (record.reason === 'busy' && record.direction === 'incoming') {
-    model.recent = store.remember(model.me, { ...record, at: Date.now(), fresh: true });
-    return;
-  }
-  const opened = door.opened(record.call);
-  model.reason = record.reason;
-  model.timing = record.timing;
-  model.recent = store.remember(model.me, { ...record, opened, at: Date.now(), fresh: isMissed(record) });
-  show({ ...record, opened });
-}
-
-function show(record) {
-  model.ended = record;
-  clearTimeout(dismissal);
-  const brief = ['hangup', 'cancelled', 'rejected'].includes(record.reason) && !isMissed(record);
-  dismissal = setTimeout(() => wish('dismiss'), brief ? ENDED_MS.brief : ENDED_MS.long);
-}
-
-// ---- what the hub says ----
+// ---- what the hub says of the sign-in ----
 
 function told(event) {
   switch (event.type) {
     case 'up':
-      links.iceServers = event.iceServers;
-      model.line = 'up';
-      feed({ type: 'signaling', up: true });
-      return ringOn(rung.back(model.me));
+      Object.assign(model, { line: 'up', said: null, ice: links.use(event.iceServers) });
+      if (event.again) return paint();
+      signIn.welcomed();
+      return linkIsRead();
     case 'down':
       model.line = 'down';
-      return feed({ type: 'signaling', up: false });
-    case 'heard': return heard(event.from, event.message);
-    case 'presence': return present(event);
+      return paint();
     case 'missed': return missed(event);
-    case 'result': return feed(event);
+    case 'unreached': return unreached(event.times);
+    case 'waits': return waits(event);
     case 'refused': return refused(event);
     default: return undefined;
   }
 }
 
-function heard(from, message) {
-  rung.heard(from, message);
-  feed({ type: 'heard', from, message });
-}
-
-/** What rang when this page went. */
-function ringOn(invite) {
-  if (invite) heard(invite.from, invite.message);
-}
-
-function present({ user, device, online }) {
-  const devices = model.presence.get(user) ?? new Set();
-  if (!device) devices.clear();
-  else if (online) devices.add(device);
-  else devices.delete(device);
-  model.presence.set(user, devices);
-  feed({ type: 'presence', user, device, online });
+async function unreached(times) {
+  const here = session;
+  const text = await origin.unreached(times);
+  if (text === undefined || here !== session || model.line === 'up') return;
+  model.said = text && { kind: 'origin', text };
+  paint();
 }
 
 function missed({ call, caller, media, ago_ms: age }) {
@@ -170,52 +143,113 @@ function missed({ call, caller, media, ago_ms: age }) {
   paint();
 }
 
-async function refused({ reason, code, text }) {
-  if (reason === 'replaced') {
-    model.line = 'off';
-    model.blocked = { icon: 'leave', text: 'Callbox is open in another tab or window of this browser.', button: 'Use it here', wish: 'here' };
-    feed({ type: 'pressed', action: 'leave' });
-    return paint();
+/** The hub sends us away, and we ask again: it says why. */
+async function waits({ reason, code, text }) {
+  const here = session;
+  const { demo, user } = here.credentials;
+  if (demo && (code === 70001 || reason === 'ticket_expired')) {
+    const ticket = await demoTicket(user);
+    if (here !== session) return;
+    if (ticket) {
+      const renewed = { ...here.credentials, ...ticket };
+      signIn.renewed(renewed);
+      return here.renew(renewed);
+    }
   }
-  const expired = code === 70001 || reason === 'ticket_expired';
-  if (expired && credentials.demo && (await enter(credentials.user))) return undefined;
-  leave();
-  return signIn(refusal({ reason, code, text }));
+  if (code === 70001 && signIn.hasOlder) return refused({ code, text: 'It has run out.' });
+  model.line = 'waiting';
+  const words = waiting({ reason, code, text, clock: await whoseClock(here, code) });
+  if (here !== session || model.line === 'up') return;
+  model.said = { kind: code === 70001 ? 'expired' : 'waiting', text: words };
+  paint();
 }
 
-/** This device has its network back, or another one: what stood on the old one is of no use. */
-function moved() {
-  signaling?.renew();
-  feed({ type: 'network' });
+/** Which clock is wrong, when the hub refuses a ticket for its time. */
+async function whoseClock({ credentials }, code) {
+  if (code !== 70001 && code !== 70003) return null;
+  const [times, hub] = await Promise.all([ticketTimes(credentials.ticket), hubTime(document.baseURI)]);
+  const here = Date.now();
+  return { fault: clockFault({ times, hub, here }), times, hub, here };
+}
+
+/** The hub refuses for good. A call goes on: media does not need the hub. */
+function refused({ reason, code, text }) {
+  model.line = 'off';
+  session.cutOff();
+  if (reason === 'replaced') return tabs.replaced(displaced());
+  const words = refusal({ code, text });
+  const before = signIn.refused();
+  linkIsRead();
+  return whenIdle(() => {
+    if (!before) {
+      leave();
+      return signInPage(words);
+    }
+    model.failed = `That link doesn’t work. ${words} You are still signed in as ${nameOf(before.user)}.`;
+    return signIn.restore();
+  });
+}
+
+/** The same device is logged in by another session. Returns the call that goes on here, or null. */
+function displaced() {
+  Object.assign(model, { line: 'off', elsewhere: true, said: null });
+  const call = session?.yield() ?? null;
+  paint();
+  return call;
+}
+
+// ---- what other tabs say ----
+
+function fromTab(event) {
+  switch (event.type) {
+    case 'yield':
+      tabs.wait();
+      return displaced();
+    case 'free': return session && !model.elsewhere ? undefined : whenIdle(() => signIn.credentials && begin(signIn.credentials));
+    case 'carry': return session?.carry(event.call);
+    default: return session?.passed(event);
+  }
 }
 
 // ---- what the person wishes ----
 
+const WISHES = {
+  enter: ({ user }) => enter(user),
+  link: ({ text }) => paste(text),
+  signout: () => signOut(),
+  here: () => whenIdle(() => begin(signIn.credentials, { steal: true })),
+  other: () => whenIdle(() => signOut()),
+  switch: () => whenIdle(() => signIn.answer(true)),
+  stay: () => { signIn.answer(false); linkIsRead(); },
+  ok: () => { model.failed = null; paint(); },
+  allow: async () => { await Capture.ask(); askPermissions(); },
+  notify: async () => { await notifier.ask(); askPermissions(); },
+  sound: () => paint(),
+  find: ({ name }) => session?.people.find(name),
+  more: () => session?.people.more(),
+  call: (detail) => call(detail),
+  again: () => again(),
+  dismiss: () => effects.dismiss(),
+  'accept-video': () => press('accept', { media: 'video' }),
+  'accept-audio': () => press('accept', { media: 'audio' }),
+  decline: () => press('reject'),
+  hangup: () => press('hangup'),
+  unlock: () => press('unlock'),
+  mic: () => press('microphone', { on: !session.view.mic }),
+  camera: () => camera(),
+  flip: async () => { model.facing = await capture.flip(); paint(); },
+};
+
 function wish(name, detail = {}) {
-  switch (name) {
-    case 'enter': return enter(detail.user);
-    case 'signout': return signOut();
-    case 'here': return start(credentials);
-    case 'allow': return allow();
-    case 'sound': return paint();
-    case 'call': return call(detail);
-    case 'again': return again();
-    case 'dismiss': return dismiss();
-    case 'accept-video': return feed({ type: 'pressed', action: 'accept', media: 'video' });
-    case 'accept-audio': return feed({ type: 'pressed', action: 'accept', media: 'audio' });
-    case 'decline': return feed({ type: 'pressed', action: 'reject' });
-    case 'hangup': return feed({ type: 'pressed', action: 'hangup' });
-    case 'unlock': return feed({ type: 'pressed', action: 'unlock' });
-    case 'mic': return feed({ type: 'pressed', action: 'microphone', on: !station.view().mic });
-    case 'camera': return camera();
-    case 'flip': return flip();
-    default: return undefined;
-  }
+  return WISHES[name]?.(detail);
+}
+
+function press(action, more = {}) {
+  feed({ type: 'pressed', action, ...more });
 }
 
 function call({ users, media }) {
-  if (model.line !== 'up') return;
-  feed({ type: 'pressed', action: 'call', users, media });
+  if (model.line === 'up') press('call', { users, media });
 }
 
 function again() {
@@ -223,137 +257,100 @@ function again() {
   call({ users: direction === 'incoming' ? [caller.user] : callees, media });
 }
 
-function dismiss() {
-  clearTimeout(dismissal);
-  model.ended = null;
-  paint();
-}
-
 /** A camera that is off is given back, so that its lamp goes out. */
 function camera() {
-  const on = !(station.view().camera && model.capture?.video !== null);
-  feed({ type: 'pressed', action: 'camera', on });
+  const on = !(session.view.camera && model.capture?.video !== null);
+  press('camera', { on });
   capture.want({ audio: true, video: on });
 }
 
-async function flip() {
-  model.facing = await capture.flip();
-  paint();
-}
-
-async function allow() {
-  await Capture.ask();
-  await notifier.ask();
-  await askState();
-}
-
-async function askState() {
+async function askPermissions() {
+  model.mayNotify = Notifier.permission === 'default';
   model.mayAsk = await Capture.mayAsk();
   paint();
 }
 
-// ---- sign in and out ----
-
 async function enter(user) {
-  const ticket = await store.demoTicket(user);
-  if (!ticket) return signIn('That name can’t come in here. Use letters, digits, _ and -.'), false;
-  credentials = { ...ticket, device: store.device, demo: true };
-  store.keep(credentials);
-  start(credentials);
-  return true;
+  const ticket = await demoTicket(user);
+  if (ticket) signIn.enter({ ...ticket, device: store.device, demo: true });
+  else signInPage('That name can’t come in here. Use letters, digits, _ and -.');
 }
 
-function start({ app, user, device, ticket }) {
-  leave();
-  Object.assign(model, fresh(), { me: user, line: 'connecting', recent: store.recent(user) });
-  station = new Station({ me: { user, device }, ids: makeId, ring: SETTINGS.ring });
-  const url = new URL('ws', document.baseURI);
-  url.protocol = url.protocol.replace('http', 'ws');
-  url.search = url.hash = '';
-  door = new Door(makeId);
-  signaling = new Signaling({ url: url.href, credentials: { app, user, device, ticket }, tell: told });
-  signaling.start();
-  askState();
-}
-
-function leave() {
-  feed({ type: 'pressed', action: 'leave' });
-  signaling?.stop();
-  clearTimeout(timer);
-  station = door = signaling = null;
+function paste(text) {
+  const elsewhere = foreignOrigin(text, location.origin);
+  const link = readLink(text, store.device);
+  if (elsewhere) signInPage(`This link belongs to ${elsewhere}. Open it there.`);
+  else if (!link) signInPage('This isn’t a whole sign-in link. Copy all of it, up to its last character.');
+  else signIn.enter(link);
 }
 
 function signOut() {
   leave();
-  store.forget();
-  credentials = null;
-  signIn();
-}
-
-async function signIn(error = '') {
-  view.signIn({ demo: await store.demoRuns(), user: store.lastUser, error });
+  signIn.signOut();
+  signInPage();
 }
 
 // ---- paint ----
 
 function paint() {
-  if (painting || !station) return;
+  if (painting || !session) return;
   painting = true;
   queueMicrotask(() => {
     painting = false;
-    if (station) paintNow();
+    if (session) paintNow();
   });
 }
 
 function paintNow() {
   const now = performance.now();
-  const shown = station.view();
+  const shown = session.view;
+  if (shown.state === 'idle' && afterCall) {
+    const then = afterCall;
+    afterCall = null;
+    return then();
+  }
   if (shown.state !== 'idle') model.timing = shown.timing;
   wakeLock.hold(['inviting', 'accepting', 'talking'].includes(shown.state));
   notifier.ringing(shown.state === 'ringing' ? { call: shown.call, text: `${nameOf(shown.caller.user)} is calling` } : null);
-  announce(shown);
-  view.paint({
-    ...model, view: shown, door: door.view(), clock: now, now: EPOCH + now, notices: noticesOf(model, { audible: tones.audible, possible: Capture.possible }), own: model.capture?.video ?? null,
-    contacts: [...model.presence].filter(([user]) => user !== model.me).map(([user, devices]) => ({ user, online: devices.size > 0 }))
-      .sort((a, b) => b.online - a.online || a.user.localeCompare(b.user, undefined, { numeric: true })),
-  });
-}
-
-let announced = '';
-let announcedDoor = null;
-function announce({ state, call: id, caller }) {
-  const opens = door.view();
-  if (opens && opens.phase !== announcedDoor && opens.phase !== 'shut') view.say(doorWords(opens));
-  announcedDoor = opens?.phase;
-  const mark = `${state} ${id}`;
-  if (mark === announced) return;
-  const was = announced.split(' ')[0];
-  announced = mark;
-  if (state === 'ringing') view.say(`${nameOf(caller.user)} is calling`);
-  else if (state === 'talking') view.say('Connected');
-  else if (state === 'idle' && was && model.ended) view.say(ending(model.ended).words);
+  const door = session.door.view();
+  announcer.tell(shown, door, model.ended);
+  const notices = noticesOf({ ...model, offered: signIn.offered, lasting: store.lasting }, { tones, capturable: Capture.possible, connectable: Links.possible });
+  return view.paint({ ...model, view: shown, door, clock: now, now: EPOCH + now, notices, own: model.capture?.video ?? null, people: session.people.view });
 }
 
 // ---- the world ----
 
+/** The sign-in of the address is in use, or answered: it leaves the address, unless this browser can keep it nowhere else. */
+function linkIsRead() {
+  if (store.lasting && !signIn.offered && location.hash) history.replaceState(null, '', location.pathname + location.search);
+  paint();
+}
+
 // The browser tells when it has no network at all, and some of them tell of another one.
-addEventListener('online', () => moved());
-let network = navigator.connection?.type;
-navigator.connection?.addEventListener('change', () => {
-  const { type } = navigator.connection;
-  if (type !== network && type !== 'none') moved();
-  network = type;
+addEventListener('online', () => session?.moved());
+attempt('the kind of network', () => {
+  let network = navigator.connection?.type;
+  navigator.connection?.addEventListener('change', () => {
+    const { type } = navigator.connection;
+    if (type !== network && type !== 'none') session?.moved();
+    network = type;
+  });
 });
 addEventListener('pagehide', () => {
-  if (station) rung.goes(model.me, station.view());
+  session?.goes();
   leave();
 });
 addEventListener('pageshow', ({ persisted }) => persisted && location.reload());
-addEventListener('hashchange', () => boot());
-document.addEventListener('visibilitychange', () => document.hidden || signaling?.probe());
+addEventListener('hashchange', () => {
+  const link = readLink(location.hash, store.device);
+  if (link) signIn.offer(link, session !== null && session.view.state !== 'idle');
+  paint();
+});
+document.addEventListener('visibilitychange', () => document.hidden || session?.woke());
+document.addEventListener('resume', () => session?.woke());
 for (const event of ['pointerdown', 'keydown']) {
   addEventListener(event, () => {
-    if (station?.view().state === 'idle' && model.recent.some((entry) => entry.fresh)) setTimeout(() => {
+    if (session?.view.state === 'idle' && model.recent.some((entry) => entry.fresh)) setTimeout(() => {
       model.recent = store.seen(model.me);
       paint();
     }, 3_000);
@@ -362,31 +359,22 @@ for (const event of ['pointerdown', 'keydown']) {
 }
 view.remote.addEventListener('resize', paint);
 view.remote.addEventListener('playing', paint);
-setInterval(() => {
-  const now = station?.view();
-  if (now && now.state !== 'idle') view.tick(now, performance.now());
-}, 250);
+setInterval(() => session && session.view.state !== 'idle' && view.tick(session.view, performance.now()), 250);
 setInterval(paint, 30_000);
 
 /** A read-only look inside, for tests and for people who look for a fault. */
 Object.defineProperty(globalThis, 'callbox', {
   value: Object.freeze({
     get state() { return document.documentElement.dataset.state; },
-    get call() { return station?.view().call ?? null; },
-    get links() { return station?.view().links ?? []; },
+    get call() { return session?.view.call ?? null; },
+    get links() { return session?.view.links ?? []; },
     get endReason() { return model.reason; },
     get timing() { return { ...model.timing }; },
     get line() { return model.line; },
-    get view() { return structuredClone(station?.view() ?? null); },
-    get door() { return door?.view() ?? null; },
+    get view() { return structuredClone(session?.view ?? null); },
+    get door() { return session?.door.view() ?? null; },
     stats: () => links.stats(),
   }),
 });
 
-function boot() {
-  credentials = store.fromFragment() ?? store.credentials;
-  if (credentials) start(credentials);
-  else signIn();
-}
-
-boot();
+if (!signIn.open(readLink(location.hash, store.device))) signInPage();

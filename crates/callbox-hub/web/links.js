@@ -1,5 +1,8 @@
 // One RTCPeerConnection a link: opens, describes, gates and closes what the station orders, and tells it what happens.
 
+import { attempt } from './attempt.js';
+import { usableServers } from './ice.js';
+
 const FIRSTS_MS = 100;
 const FIRSTS_FOR_MS = 60_000;
 const HELD = 64;
@@ -12,16 +15,31 @@ export class Links {
   #tracks = { audio: null, video: null };
   #tell; #settings;
 
+  #iceServers = [];
+
   constructor({ tell, settings }) {
     this.#tell = tell;
     this.#settings = settings;
-    this.iceServers = [];
   }
 
-  /** Sets up ICE and DTLS, all gates closed. */
+  /** Whether this browser can make connections at all. Some have that switched off. */
+  static get possible() {
+    return attempt('RTCPeerConnection', () => typeof RTCPeerConnection === 'function', false);
+  }
+
+  /** Takes the servers for links made from now on. Returns those that cannot be used: `[{url, fault}]`. */
+  use(servers) {
+    if (!Links.possible) return [];
+    const { usable, refused } = usableServers(servers, (iceServers) => new RTCPeerConnection({ iceServers }));
+    this.#iceServers = usable;
+    for (const { url, fault } of refused) console.warn('callbox: ICE server skipped:', url, fault);
+    return refused;
+  }
+
+  /** Sets up ICE and DTLS, all gates closed. Throws when this browser cannot make one. */
   open(id, media, offerer) {
     const link = new Link(id, {
-      media, offerer, iceServers: this.iceServers, settings: this.#settings, tracks: this.#tracks,
+      media, offerer, iceServers: this.#iceServers, settings: this.#settings, tracks: this.#tracks,
       tell: (event, more) => this.#links.has(key(id)) && this.#tell(id, event, more),
     });
     this.#links.set(key(id), link);

@@ -1,5 +1,7 @@
 // Microphone and camera: asked for when a call needs them, given back when it ends. What is missing only degrades the call.
 
+import { attempt, attemptLater } from './attempt.js';
+
 const SOUND = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 const PICTURE = { width: { ideal: 960 }, height: { ideal: 540 }, frameRate: { ideal: 24, max: 30 } };
 
@@ -14,12 +16,18 @@ export class Capture {
   constructor(changed) {
     this.#changed = changed;
     // A headset or camera plugged in during a call is taken into use when there was none.
-    globalThis.navigator?.mediaDevices?.addEventListener?.('devicechange', () => this.#fill());
+    attempt('news of devices', () => globalThis.navigator?.mediaDevices?.addEventListener?.('devicechange', () => this.#fill()));
   }
 
   /** Whether this page may ask at all: browsers allow it on https and on localhost only. */
   static get possible() {
-    return Boolean(navigator.mediaDevices?.getUserMedia);
+    return attempt('microphone and camera', () => Boolean(navigator.mediaDevices?.getUserMedia), false);
+  }
+
+  /** How many cameras there are, as far as the browser tells. */
+  static async cameras() {
+    const devices = await attemptLater('the list of devices', () => navigator.mediaDevices.enumerateDevices(), []);
+    return devices.filter(({ kind }) => kind === 'videoinput').length;
   }
 
   /** The tracks of now. */

@@ -1,31 +1,44 @@
-// The line to the hub: one WebSocket, login, heartbeat, reconnect for ever, and what must not get lost meanwhile.
+// The line to the hub: one WebSocket, login, heartbeat, redial, and what must not get lost meanwhile.
+
+import { Heartbeat, LATE_MS } from './heartbeat.js';
+import { Redial } from './redial.js';
 
 const LOGIN_MS = 10_000;
-/** Waits are short while hope is fresh: about two minutes. */
-const BACKOFF = { first: 400, soon: 4_000, hopeful: 40, most: 15_000 };
+/** A page that slept waits this long for the hub's answer before it judges anything. */
+const PROBE_MS = 3_000;
+const SETTLE_MS = 1_500;
 const QUEUE = 64;
 /** How long a message is worth sending after the line was down. */
 const WORTH_MS = { hangup: 120_000, reject: 60_000, cancel: 60_000, command: 0 };
 const WORTH_ELSE_MS = 15_000;
 const SEEN = 512;
 const MAX_BYTES = 64 * 1024;
+/** The codes of `bye` that no waiting cures: the ticket itself is wrong. */
+const FINAL_CODES = [70002, 70003, 70009, 70013, 70014];
 
 /** 32 hexadecimal digits that nobody can guess. */
 export function makeId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** A session with the hub that comes back by itself. Tells `tell({type: 'up'|'down'|'heard'|'presence'|'missed'|'result'|'refused', …})`. */
+/**
+ * A session with the hub that comes back by itself. Reports `tell({type, …})`:
+ * `up`, `down`, `heard`, `presence`, `missed`, `result`, `found`; `unreached` {times}: dials that failed before the socket was open;
+ * `waits` {reason, code, text, ms}: sent away, and will ask again; `refused` {reason, code, text}: over until there is another sign-in.
+ */
 export class Signaling {
-  #url; #credentials; #tell; #connect; #clock; #random;
+  #url; #credentials; #tell; #connect; #clock; #redial;
   #socket = null;
   #timers = new Set();
-  #tries = 0;
   #up = false;
-  #over = false;
+  #over = true;
   #queue = [];
   #seen = new Set();
-  #heard = 0;
+  #beat = null;
+  #unopened = 0;
+  /** The hub does not want to be asked before. */
+  #notBefore = 0;
+  #settling = [];
 
   /** `credentials`: {app, user, device, ticket}. `connect`, `clock` and `random` are there for tests. */
   constructor({ url, credentials, tell, connect = (to) => new WebSocket(to), clock = () => performance.now(), random = Math.random }) {
@@ -34,7 +47,7 @@ export class Signaling {
     this.#tell = tell;
     this.#connect = connect;
     this.#clock = clock;
-    this.#random = random;
+    this.#redial = new Redial(random);
   }
 
   /** Whether messages go out now. */
@@ -54,29 +67,45 @@ export class Signaling {
     this.#drop();
   }
 
-  /** Tries again at once: the page was woken. */
-  hurry() {
-    if (this.#over || this.#up) return;
-    if (this.#socket?.readyState === 0) return;
+  /** Logs in with other credentials of the same user and device; what waits to be sent stays. */
+  login(credentials) {
+    this.#credentials = credentials;
+    this.#over = false;
+    this.#notBefore = 0;
     this.renew();
+  }
+
+  /** Tries again at once, unless the hub has asked us to wait: the page was woken. */
+  hurry() {
+    if (this.#over || this.#up || this.#socket?.readyState === 0) return;
+    if (this.#clock() >= this.#notBefore) this.renew();
   }
 
   /** Connects anew at once: this device has another network, and the old socket is of no use whatever it says. */
   renew() {
     if (this.#over) return;
-    const was = this.#up;
-    this.#tries = 0;
-    this.#drop();
-    if (was) this.#tell({ type: 'down' });
+    this.#redial.reset();
+    this.#leave();
     this.#dial();
   }
 
-  /** Is the hub still there? A page that slept has not noticed. */
+  /** Asks whether the hub is still there: a page that slept has not noticed. */
   probe() {
     if (!this.#up) return this.hurry();
-    const asked = this.#clock();
+    if (!this.#beat) return undefined;
+    this.#beat.ask(this.#clock(), PROBE_MS);
     this.#put({ type: 'ping' });
-    this.#later(3_000, () => this.#heard < asked && this.#lost());
+    return this.#arm();
+  }
+
+  /** Resolves when everything that came while the page slept has been handled: with the hub's next word, or after 1.5 s. */
+  settled() {
+    return new Promise((done) => {
+      if (!this.#up) return void setTimeout(done, 0);
+      this.#settling.push(done);
+      setTimeout(done, SETTLE_MS);
+      this.probe();
+    });
   }
 
   /** Sends to a device or a user; keeps it for a while when the line is down. */
@@ -85,6 +114,15 @@ export class Signaling {
     if (this.#up) return this.#write(envelope);
     this.#queue.push({ envelope, until: this.#clock() + (WORTH_MS[message.type] ?? WORTH_ELSE_MS) });
     if (this.#queue.length > QUEUE) this.#queue.shift();
+    return undefined;
+  }
+
+  /** Asks the hub itself. Returns the id that its answer names in `re`, or null while the line is down. */
+  ask(message) {
+    if (!this.#up) return null;
+    const id = makeId();
+    this.#write({ v: 1, id, ...message });
+    return id;
   }
 
   #dial() {
@@ -93,17 +131,26 @@ export class Signaling {
       socket = this.#connect(this.#url);
     } catch (error) {
       console.warn('callbox: no socket', error);
-      return this.#again();
+      return this.#again(this.#redial.afterLoss(this.#clock()));
     }
     this.#socket = socket;
-    socket.onopen = () => this.#put({ type: 'login', ...this.#credentials, agent: 'browser' });
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.#unopened = 0;
+      this.#put({ type: 'login', ...this.#credentials, agent: 'browser' });
+    };
     socket.onmessage = ({ data }) => socket === this.#socket && this.#read(data);
-    socket.onclose = () => socket === this.#socket && this.#lost();
-    this.#later(LOGIN_MS, () => socket === this.#socket && !this.#up && this.#lost());
+    socket.onclose = () => {
+      if (socket !== this.#socket) return;
+      if (!opened) this.#tell({ type: 'unreached', times: (this.#unopened += 1) });
+      if (socket === this.#socket) this.#lost();
+    };
+    return this.#judge(LOGIN_MS, () => socket === this.#socket && !this.#up && this.#lost());
   }
 
   #read(data) {
-    this.#heard = this.#clock();
+    this.#beat?.heard();
     let envelope;
     try {
       if (typeof data !== 'string' || data.length > MAX_BYTES) throw new TypeError('too large, or no text');
@@ -112,15 +159,21 @@ export class Signaling {
     } catch (error) {
       return console.warn('callbox: not an envelope', error.message);
     }
+    this.#take(envelope);
+    for (const done of this.#settling.splice(0)) setTimeout(done, 0);
+    return undefined;
+  }
+
+  #take(envelope) {
     const { v, id, from, to, ...message } = envelope;
     if (v !== 1) return this.#otherVersion(envelope);
-    if (from && this.#isDuplicate(from, id)) return;
+    if (from && this.#isDuplicate(from, id)) return undefined;
     if (from) return this.#tell({ type: 'heard', from, message });
     switch (message.type) {
       case 'welcome': return this.#welcome(message);
       case 'ping': return this.#put({ type: 'pong' });
       case 'bye': return this.#bye(message);
-      case 'presence': case 'missed': case 'result': return this.#tell(message);
+      case 'presence': case 'missed': case 'result': case 'found': return this.#tell(message);
       case 'pong': return undefined;
       default: return console.info('callbox: unknown type', message.type);
     }
@@ -141,52 +194,62 @@ export class Signaling {
   #welcome(message) {
     const again = this.#up;
     this.#up = true;
-    this.#tries = 0;
+    const now = this.#clock();
     if (!again) {
-      this.#put({ type: 'watch', users: ['*'] });
-      const now = this.#clock();
+      this.#redial.welcomed(now);
       for (const { envelope, until } of this.#queue.splice(0)) if (until > now) this.#write(envelope);
-      this.#beat(message.heartbeat_ms || 15_000);
+      // A page cannot see WebSocket pings: it asks by itself.
+      const every = message.heartbeat_ms;
+      this.#beat = new Heartbeat(now, every >= 1_000 && every <= 600_000 ? every : 15_000);
+      this.#arm();
     }
-    this.#tell({ type: 'up', you: message.you, iceServers: message.ice_servers ?? [] });
+    this.#tell({ type: 'up', again, you: message.you, iceServers: Array.isArray(message.ice_servers) ? message.ice_servers : [] });
   }
 
-  /** A page cannot see WebSocket pings: it asks by itself, and silence for two beats means the hub is gone. */
-  #beat(every) {
-    this.#later(every, () => {
-      if (this.#clock() - this.#heard > 2 * every + 1_000) return this.#lost();
-      this.#put({ type: 'ping' });
-      this.#beat(every);
-    });
+  #arm() {
+    const beat = this.#beat;
+    this.#later(Math.max(0, beat.due - this.#clock()), () => {
+      if (beat !== this.#beat) return;
+      const verdict = beat.tick(this.#clock());
+      if (verdict === 'lost') return void this.#lost();
+      if (verdict === 'ping') this.#put({ type: 'ping' });
+      this.#arm();
+    }, 'beat');
   }
 
-  #bye({ reason, code, text }) {
-    const final = ['replaced', 'not_logged_in', 'ticket_expired'].includes(reason);
-    if (!final) return this.#lost();
-    this.#over = true;
-    this.#drop();
-    this.#tell({ type: 'down' });
-    this.#tell({ type: 'refused', reason, code, text: text ?? '' });
+  #bye({ reason, code, text, retry_ms: retryMs }) {
+    const final = reason === 'replaced' || (retryMs === undefined && FINAL_CODES.includes(code));
+    const said = { reason, code, text: typeof text === 'string' ? text : '' };
+    this.#over = final;
+    this.#leave();
+    if (final) return this.#tell({ type: 'refused', ...said });
+    const ms = this.#redial.afterRefusal(this.#clock(), retryMs);
+    this.#notBefore = this.#clock() + ms;
+    this.#again(ms);
+    return this.#tell({ type: 'waits', ...said, ms });
   }
 
   #lost() {
+    this.#leave();
+    this.#again(this.#redial.afterLoss(this.#clock()));
+  }
+
+  #again(ms) {
+    if (this.#over || this.#socket) return;
+    if (ms === 0) this.#dial();
+    else this.#later(ms, () => this.#socket || this.#dial());
+  }
+
+  #leave() {
     const was = this.#up;
     this.#drop();
     if (was) this.#tell({ type: 'down' });
-    this.#again();
-  }
-
-  #again() {
-    if (this.#over) return;
-    const longest = this.#tries < BACKOFF.hopeful ? BACKOFF.soon : BACKOFF.most;
-    const most = Math.min(longest, BACKOFF.first * 2 ** Math.min(this.#tries, 10));
-    this.#tries = Math.min(this.#tries + 1, BACKOFF.hopeful);
-    this.#later(most * (0.5 + this.#random() / 2), () => this.#dial());
   }
 
   #drop() {
     this.#up = false;
-    for (const timer of this.#timers) clearTimeout(timer);
+    this.#beat = null;
+    for (const { id } of this.#timers) clearTimeout(id);
     this.#timers.clear();
     const socket = this.#socket;
     this.#socket = null;
@@ -201,8 +264,21 @@ export class Signaling {
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(envelope));
   }
 
-  #later(ms, then) {
-    const timer = setTimeout(() => {
+  /** A verdict after so many milliseconds. A timer that fires late judges nothing: once more, so that what is queued is handled first. */
+  #judge(ms, verdict) {
+    const due = this.#clock() + ms;
+    this.#later(ms, () => (this.#clock() - due > LATE_MS ? this.#later(Math.min(ms, PROBE_MS), verdict) : verdict()));
+  }
+
+  /** A timer that goes with the socket. One with a name replaces the earlier one of that name. */
+  #later(ms, then, name = null) {
+    for (const timer of this.#timers) {
+      if (name === null || timer.name !== name) continue;
+      clearTimeout(timer.id);
+      this.#timers.delete(timer);
+    }
+    const timer = { name, id: 0 };
+    timer.id = setTimeout(() => {
       this.#timers.delete(timer);
       then();
     }, ms);

@@ -23,8 +23,8 @@ export class Station {
   #tone = 'silence';
   #used = null;
 
-  /** `ids` makes call ids, `early` is the wish for early media, `ring` how long an invite lasts (ms). */
-  constructor({ me, ids, early = 'preview', ring = 30_000 }) {
+  /** `ids` makes call ids, `early(user)` is the wish for early media with this user, `ring` how long an invite lasts (ms). */
+  constructor({ me, ids, early = () => 'preview', ring = 30_000 }) {
     this.#me = me;
     this.#ids = ids;
     this.#early = early;
@@ -148,15 +148,15 @@ export class Station {
   #ask(s) {
     const { call, media, callees } = s.facts;
     const left = s.until - LIMITS.backstop - this.#now;
-    const invite = { type: 'invite', call, kind: 'single', media, callees, remaining_ms: Math.round(left), agent: 'browser', early: this.#early };
-    if (left > 0) for (const user of s.callees.open) this.#send({ user }, invite);
+    const invite = { type: 'invite', call, kind: 'single', media, callees, remaining_ms: Math.round(left), agent: 'browser' };
+    if (left > 0) for (const user of s.callees.open) this.#send({ user }, { ...invite, early: this.#early(user) });
     return s;
   }
 
   #invitingHeard(s, from, m) {
     if (m.type === 'accept') return this.#award(s, target(from));
     if (m.type === 'ringing') {
-      const early = least(m.early, this.#early);
+      const early = least(m.early, this.#early(from.user));
       if (!s.callees.rang(from, early)) return s;
       mark(s.facts, this.#now, 'ringing_ms');
       // It was restarted while it rang, and counts from 1 again.
@@ -204,7 +204,7 @@ export class Station {
   // ---- ringing: somebody rings us ----
 
   #ringFor(from, m) {
-    const early = least(m.early, this.#early);
+    const early = least(m.early, this.#early(from.user));
     const facts = factsOf(this.#now, 'incoming', m.call, m.media, target(from), m.callees);
     const lines = new Lines(m.call, m.media);
     const until = this.#now + m.remaining_ms;

@@ -1,128 +1,144 @@
-// What this browser remembers: who is signed in, which device this is, and the last calls.
+// What this browser remembers: who is signed in, which device this is, whom we talked with, and the last calls.
 
+import { attempt } from './attempt.js';
 import { makeId } from './signaling.js';
 
 const RECENT = 30;
+const KNOWN = 200;
 const ID = /^[A-Za-z0-9_-]{1,32}$/;
 
-/** localStorage, with the tab's own memory before it so that a reload stays who it was. */
+/** A place for texts that lasts as long as this page: for a browser that keeps nothing. */
+export class Memory {
+  #texts = new Map();
+  getItem(key) { return this.#texts.get(key) ?? null; }
+  setItem(key, text) { this.#texts.set(key, String(text)); }
+  removeItem(key) { this.#texts.delete(key); }
+}
+
+/** Finds a place to keep texts. Where site data is blocked, reading the property throws already. */
+function place(name) {
+  return attempt(name, () => {
+    const found = globalThis[name];
+    found.setItem('callbox.probe', '1');
+    found.removeItem('callbox.probe');
+    return found;
+  });
+}
+
+/** localStorage, with the tab's own memory before it so that a reload stays who it was. Both stand in for each other. */
 export class Store {
+  #local;
+  #session;
+
+  constructor({ local = place('localStorage'), session = place('sessionStorage') } = {}) {
+    /** Whether anything outlives this page. */
+    this.lasting = Boolean(local);
+    this.#local = local ?? new Memory();
+    this.#session = session ?? new Memory();
+  }
+
   /** This browser's device id. */
   get device() {
-    const known = read(localStorage, 'callbox.device');
+    const known = read(this.#local, 'callbox.device');
     if (ID.test(known ?? '')) return known;
     const made = `web-${makeId().slice(0, 12)}`;
-    write(localStorage, 'callbox.device', made);
+    write(this.#local, 'callbox.device', made);
     return made;
   }
 
   /** Who was signed in last, or ''. */
   get lastUser() {
-    return read(localStorage, 'callbox.last') ?? '';
+    const user = read(this.#local, 'callbox.last');
+    return ID.test(user ?? '') ? user : '';
   }
 
   /** The sign-in that is remembered, or null. */
   get credentials() {
-    return valid(read(sessionStorage, 'callbox.signin')) ?? valid(read(localStorage, 'callbox.signin'));
+    return valid(read(this.#session, 'callbox.signin')) ?? valid(read(this.#local, 'callbox.signin'));
   }
 
-  /** Takes a personal link's fragment, remembers it, and takes it out of the address bar. */
-  fromFragment() {
-    const fragment = new URLSearchParams(location.hash.slice(1));
-    const found = valid({
-      app: Number(fragment.get('app')), user: fragment.get('user'), ticket: fragment.get('ticket'), device: fragment.get('device') || this.device,
-    });
-    if (!found) return null;
-    history.replaceState(null, '', location.pathname + location.search);
-    this.keep(found);
-    return found;
-  }
-
-  /** Remembers a sign-in. */
+  /** Remembers a sign-in that the hub has taken. */
   keep(credentials) {
-    write(sessionStorage, 'callbox.signin', credentials);
-    write(localStorage, 'callbox.signin', credentials);
-    write(localStorage, 'callbox.last', credentials.user);
+    write(this.#session, 'callbox.signin', credentials);
+    write(this.#local, 'callbox.signin', credentials);
+    write(this.#local, 'callbox.last', credentials.user);
   }
 
   /** Forgets the sign-in; the device id stays. */
   forget() {
-    for (const storage of [sessionStorage, localStorage]) storage.removeItem('callbox.signin');
-  }
-
-  /** Whether this hub hands out tickets for a demonstration. */
-  async demoRuns() {
-    return (await ask({ method: 'GET' })) !== null;
-  }
-
-  /** A ticket of a demonstration, or null. */
-  async demoTicket(user) {
-    if (!ID.test(user)) return null;
-    return ask({ method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ user }) });
+    for (const storage of [this.#session, this.#local]) attempt('storage', () => storage.removeItem('callbox.signin'));
   }
 
   /** Keeps an invite for when the page is back, or with `null` forgets it. */
   keepInvite(user, invite) {
-    write(localStorage, `callbox.rung.${user}`, invite);
+    write(this.#local, `callbox.rung.${user}`, invite);
   }
 
   /** The invite that was kept, or null. */
   keptInvite(user) {
-    return read(localStorage, `callbox.rung.${user}`);
+    return read(this.#local, `callbox.rung.${user}`);
   }
 
   /** The last calls of a user, newest first. */
   recent(user) {
-    const list = read(localStorage, `callbox.recent.${user}`);
-    return Array.isArray(list) ? list : [];
+    return list(read(this.#local, `callbox.recent.${user}`)).filter(isCall);
   }
 
   /** Adds one; a call is listed once. */
   remember(user, record) {
     const { call, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh } = record;
     const others = this.recent(user).filter((entry) => entry.call !== call);
-    const list = [{ call, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh }, ...others].sort((a, b) => b.at - a.at).slice(0, RECENT);
-    write(localStorage, `callbox.recent.${user}`, list);
-    return list;
+    const calls = [{ call, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh }, ...others].sort((a, b) => b.at - a.at).slice(0, RECENT);
+    write(this.#local, `callbox.recent.${user}`, calls);
+    if (talked > 0 && peer) this.#know(user, peer.user);
+    return calls;
   }
 
   /** The person has seen the missed ones. */
   seen(user) {
-    const list = this.recent(user).map((entry) => ({ ...entry, fresh: false }));
-    write(localStorage, `callbox.recent.${user}`, list);
-    return list;
+    const calls = this.recent(user).map((entry) => ({ ...entry, fresh: false }));
+    write(this.#local, `callbox.recent.${user}`, calls);
+    return calls;
+  }
+
+  /** Whether this user has talked with that one before, on this browser. */
+  knows(user, other) {
+    return list(read(this.#local, `callbox.talked.${user}`)).includes(other) || this.recent(user).some(({ talked, peer }) => talked > 0 && peer?.user === other);
+  }
+
+  #know(user, other) {
+    const others = list(read(this.#local, `callbox.talked.${user}`)).filter((known) => known !== other);
+    write(this.#local, `callbox.talked.${user}`, [other, ...others].slice(0, KNOWN));
   }
 }
 
-async function ask(request) {
-  try {
-    const answer = await fetch(new URL('api/demo', document.baseURI), { ...request, signal: AbortSignal.timeout(8_000) });
-    return answer.ok ? await answer.json() : null;
-  } catch (error) {
-    console.info('callbox: no demonstration here', error.name);
-    return null;
-  }
+/** The sign-in in these words, or null: `{app, user, device, ticket, panels?, demo?}`. */
+export function valid(found) {
+  const { app, user, device, ticket, panels } = found ?? {};
+  const good = Number.isInteger(app) && [user, device].every((name) => typeof name === 'string' && ID.test(name)) && device !== 'hub';
+  if (!good || typeof ticket !== 'string' || !ticket) return null;
+  return { ...found, panels: list(panels).filter((name) => ID.test(name)) };
 }
 
-function valid(found) {
-  const { app, user, device, ticket } = found ?? {};
-  return Number.isInteger(app) && ID.test(user ?? '') && ID.test(device ?? '') && ticket ? found : null;
+/** Whether this can be the name of a user. */
+export function isName(text) {
+  return ID.test(text);
+}
+
+function isCall(entry) {
+  return typeof entry?.call === 'string' && typeof entry.caller?.user === 'string' && Array.isArray(entry.callees) && entry.callees.length > 0
+    && entry.callees.every((user) => typeof user === 'string' && user) && Number.isFinite(entry.at);
+}
+
+function list(found) {
+  return Array.isArray(found) ? found : [];
 }
 
 function read(storage, key) {
-  try {
-    return JSON.parse(storage.getItem(key));
-  } catch (error) {
-    console.info('callbox: forgot', key, error.name);
-    return null;
-  }
+  return attempt(`stored ${key}`, () => JSON.parse(storage.getItem(key)));
 }
 
 function write(storage, key, value) {
-  try {
-    storage.setItem(key, JSON.stringify(value));
-  } catch (error) {
-    // Private windows and full disks: the page works, it just forgets.
-    console.info('callbox: cannot remember', key, error.name);
-  }
+  // A full disk: the page works, it just forgets.
+  attempt(`storing ${key}`, () => storage.setItem(key, JSON.stringify(value)));
 }

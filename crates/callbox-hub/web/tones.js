@@ -1,11 +1,15 @@
 // Ring, ring-back and busy, made by WebAudio, and the vibration that goes with the ring.
 
+import { attempt } from './attempt.js';
+
 const RING_EVERY = 2.6;
 const BEATS = 5;
 
 /** Plays one tone at a time. */
 export class Tones {
   #context = null;
+  /** This browser plays no sound that a page makes: only the vibration is left. */
+  #mute = false;
   #bus = null;
   #timer = null;
   #tone = 'silence';
@@ -19,6 +23,11 @@ export class Tones {
   /** Whether a ring would be heard. */
   get audible() {
     return this.#context?.state === 'running';
+  }
+
+  /** Whether a touch can make it heard. */
+  get possible() {
+    return !this.#mute;
   }
 
   /** Plays this until told otherwise: silence, ring, ring_back or busy. */
@@ -76,11 +85,17 @@ export class Tones {
   }
 
   #open() {
-    this.#context ??= new AudioContext();
+    if (!this.#make()) return null;
     this.#context.resume().catch(() => {});
     const bus = new GainNode(this.#context, { gain: 0.8 });
     bus.connect(this.#context.destination);
     return bus;
+  }
+
+  #make() {
+    this.#context ??= attempt('sound', () => new AudioContext());
+    this.#mute = !this.#context;
+    return this.#context;
   }
 
   #stop() {
@@ -92,7 +107,7 @@ export class Tones {
 
   async #wake() {
     if (this.audible) return;
-    this.#context ??= new AudioContext();
+    if (!this.#make()) return;
     try {
       await this.#context.resume();
     } catch (error) {

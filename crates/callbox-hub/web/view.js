@@ -1,31 +1,40 @@
 // Everything a person sees and touches: paints the model, reports wishes. Decides nothing.
 
+import { attempt } from './attempt.js';
+import { Contacts } from './contacts.js';
+import { icon, iconButton, node } from './nodes.js';
 import { ago, brief, doorState, doorWords, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
 
 const $ = (id) => document.getElementById(id);
-const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', off: 'Signed out' };
+const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', waiting: 'Waiting for the hub…', off: 'Not connected here' };
 /** A picture may lose this much of itself to fill the screen. */
 const CROP = 0.34;
 
 /** The page. `wish(name, detail)` reports what the person wants. */
 export class View {
   #wish;
+  #contacts;
   #painted = new Map();
   #shown = null;
   #fill = null;
-  #ambience = $('ambience').getContext('2d', { alpha: false });
+  #ambience = attempt('a canvas', () => $('ambience').getContext('2d', { alpha: false }));
 
   constructor(wish) {
     this.#wish = wish;
     const on = (id, name) => $(id).addEventListener('click', () => wish(name));
     for (const name of ['decline', 'accept-audio', 'accept-video', 'mic', 'camera', 'flip', 'hangup', 'unlock', 'signout', 'dismiss', 'again']) on(name, name);
+    this.#contacts = new Contacts(wish);
     $('fit').addEventListener('click', () => this.#toggleFill());
     $('unmute').addEventListener('click', () => this.#hear());
     $('demo').addEventListener('submit', (event) => {
       event.preventDefault();
       wish('enter', { user: $('name').value.trim() });
     });
-    $('contacts').addEventListener('click', (event) => this.#callFrom(event));
+    $('linked').addEventListener('submit', (event) => {
+      event.preventDefault();
+      wish('link', { text: $('link').value });
+    });
+    $('here').addEventListener('click', () => wish('here'));
     $('recent').addEventListener('click', (event) => this.#callFrom(event));
     $('notices').addEventListener('click', (event) => event.target.closest('button') && wish(event.target.closest('button').dataset.wish));
     $('remote').addEventListener('resize', () => this.#fitPicture());
@@ -39,15 +48,24 @@ export class View {
     return $('remote');
   }
 
-  /** Shows the sign-in page: with a name field when the hub hands out tickets by itself. */
+  /** Shows the sign-in page: a field for the personal link, or for a name when the hub hands out tickets by itself. */
   signIn({ demo, user = '', error = '' }) {
     this.#screen('signin');
     $('demo').hidden = !demo;
     $('linked').hidden = demo;
     if (user) $('name').value = user;
+    $('link').value = '';
     $('signin-error').textContent = error;
     $('signin-error').hidden = !error;
     if (demo) $('name').focus();
+  }
+
+  /** Another tab runs this sign-in; `state` is what goes on there. */
+  elsewhere({ name, state }) {
+    this.#screen('elsewhere');
+    const more = { talking: 'A call goes on there. It goes on, too, when you use Callbox here.', ringing: 'Somebody is ringing there.' }[state] ?? '';
+    $('elsewhere-lead').textContent = `${name} is signed in in another tab or window of this browser. ${more}`.trim();
+    $('here').focus({ preventScroll: true });
   }
 
   /** Paints the whole of it. `model`: {me, line, contacts, recent, ended, notices, view, capture, stream, own, facing, cameras, now}. */
@@ -62,7 +80,7 @@ export class View {
     document.title = this.#title(model);
     this.#text('me', nameOf(model.me));
     this.#text('line', LINE[model.line]);
-    this.#paintContacts(model);
+    this.#contacts.paint(model);
     this.#paintRecent(model);
     this.#paintNotices(model);
     this.#paintCall(model);
@@ -80,9 +98,8 @@ export class View {
   }
 
   #screen(name) {
-    $('signin').hidden = name !== 'signin';
-    $('home').hidden = name !== 'home';
-    if (name === 'signin') {
+    for (const screen of ['signin', 'elsewhere', 'home']) $(screen).hidden = screen !== name;
+    if (name !== 'home') {
       document.documentElement.dataset.state = 'offline';
       $('call').hidden = $('ended').hidden = true;
       $('home').inert = false;
@@ -97,22 +114,6 @@ export class View {
   }
 
   // ---- home ----
-
-  #paintContacts({ contacts, line }) {
-    if (!this.#news('contacts', [contacts, line])) return;
-    $('nobody').hidden = contacts.length > 0;
-    $('contacts').replaceChildren(...contacts.map(({ user, online }) => {
-      const name = nameOf(user);
-      const row = node('li', 'contact', { testid: `contact-${user}`, user, online });
-      row.append(avatar(user, online), node('p', 'who', {}, node('strong', '', {}, name), node('span', '', {}, online ? 'Here now' : 'Away')));
-      for (const [media, icon, label] of [['audio', 'phone', `Call ${name} by voice`], ['video', 'video', `Call ${name} by video`]]) {
-        const button = iconButton(icon, `round small${media === 'video' ? ' green' : ''}`, label, { testid: `call-${media}-${user}`, user, media });
-        button.disabled = line !== 'up';
-        row.append(button);
-      }
-      return row;
-    }));
-  }
 
   #paintRecent({ recent, now, line }) {
     if (!this.#news('recent', [recent, line, Math.floor(now / 60_000)])) return;
@@ -129,9 +130,9 @@ export class View {
 
   #paintNotices({ notices }) {
     if (!this.#news('notices', notices)) return;
-    $('notices').replaceChildren(...notices.map(({ icon: picture, text, button, wish }) => {
-      const notice = node('div', 'notice', { testid: `notice-${wish ?? 'text'}` }, icon(picture), node('p', '', {}, text));
-      if (button) notice.append(node('button', 'pill', { wish, testid: wish }, button));
+    $('notices').replaceChildren(...notices.map(({ icon: picture, text, buttons }) => {
+      const notice = node('div', 'notice', { testid: `notice-${buttons.at(-1)?.wish ?? 'text'}` }, icon(picture), node('p', '', {}, text));
+      for (const { label, wish } of buttons) notice.append(node('button', 'pill', { wish, testid: wish }, label));
       return notice;
     }));
   }
@@ -157,7 +158,8 @@ export class View {
     const chips = [];
     if (view.state === 'talking' && view.remote && !view.remote.audio) chips.push(`${names(partner(view))} is muted`);
     if (view.state === 'talking' && view.lost) chips.push('Connection lost, trying again…');
-    if (model.line !== 'up' && view.state !== 'ringing') chips.push('Reconnecting to the house…');
+    if (model.elsewhere) chips.push('Callbox is open in another tab; this call goes on here');
+    else if (model.line !== 'up' && view.state !== 'ringing') chips.push('Reconnecting to the house…');
     if (view.state === 'talking' && model.capture && !model.capture.audio && view.mic) chips.push('No microphone: you can’t be heard');
     if (model.door && doorState(model.door)) chips.push(doorState(model.door));
     this.#text('call-chips', chips.join(' · '));
@@ -284,7 +286,7 @@ export class View {
   /** The light around a picture that does not fill the screen: a few pixels of it, now and then. */
   #glow() {
     const { remote } = this;
-    if ($('call').hidden || $('call').dataset.picture !== 'true' || $('call').dataset.fill === 'true' || document.hidden) return;
+    if (!this.#ambience || $('call').hidden || $('call').dataset.picture !== 'true' || $('call').dataset.fill === 'true' || document.hidden) return;
     this.#ambience.drawImage(remote, 0, 0, 32, 18);
   }
 
@@ -320,36 +322,4 @@ export class View {
     this.#painted.set(part, text);
     return true;
   }
-}
-
-function node(tag, name = '', data = {}, ...children) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  for (const [key, value] of Object.entries(data)) element.dataset[key] = value;
-  element.append(...children);
-  return element;
-}
-
-function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  use.setAttribute('href', `#i-${name}`);
-  svg.setAttribute('aria-hidden', 'true');
-  svg.append(use);
-  return svg;
-}
-
-function iconButton(name, className, label, data) {
-  const button = node('button', className, data, icon(name));
-  button.type = 'button';
-  button.setAttribute('aria-label', label);
-  button.title = label;
-  return button;
-}
-
-function avatar(user, online) {
-  const badge = node('span', 'avatar', { online }, initials(user));
-  badge.style.setProperty('--hue', hue(user));
-  badge.setAttribute('aria-hidden', 'true');
-  return badge;
 }

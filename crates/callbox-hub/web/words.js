@@ -142,16 +142,37 @@ export function status(view, now) {
 }
 
 const REFUSED = {
-  70001: 'Your link has expired. Please ask for a new one.',
-  70003: 'This link isn’t valid. Please ask for a new one.',
+  70002: 'This link holds no ticket. Please ask for a new one.',
+  70003: 'This link isn’t whole. Copy all of it, or ask for a new one.',
   70009: 'This link belongs to another house. Please ask for a new one.',
   70013: 'This link belongs to somebody else.',
   70014: 'This link belongs to another house.',
 };
 
-/** Why the hub did not let us in. */
-export function refusal({ reason, code, text }) {
-  if (REFUSED[code]) return REFUSED[code];
-  if (reason === 'ticket_expired') return REFUSED[70001];
-  return text || 'The hub did not let you in. Please ask for a new link.';
+/** Why the hub does not let us in, for good. */
+export function refusal({ code, text }) {
+  return REFUSED[code] ?? (text || 'The hub did not let you in. Please ask for a new link.');
+}
+
+/** Why the hub does not let us in now. `clock`: {fault, times, hub, here} where a ticket's time is the reason. */
+export function waiting({ reason, code, text, clock }) {
+  const again = 'This page tries again by itself.';
+  switch (clock?.fault) {
+    case 'hub_behind': return `The hub’s clock is behind: it says ${moment(clock.hub)}, and this device says ${moment(clock.here)}. Whoever runs the hub should set its clock. ${again}`;
+    case 'hub_ahead': return `By the hub’s clock (${moment(clock.hub)}) your sign-in has run out, by this device’s (${moment(clock.here)}) it hasn’t. One of the two clocks is wrong. ${again}`;
+    case 'maker_ahead': return `Your sign-in was made by a clock that is ahead: it is good from ${moment(clock.times.from)}. ${again}`;
+    case 'expired': return `Your sign-in ran out on ${moment(clock.times.until)}. Please ask for a new link.`;
+    default:
+  }
+  if (code === 70001 || reason === 'ticket_expired') return 'Your sign-in has run out. Please ask for a new link.';
+  const words = { shutdown: 'The hub is starting anew.', too_fast: 'This page sent too much at once.', too_slow: 'This connection is too slow.' }[reason];
+  return `${words ?? (sentence(text) || 'The hub can’t let you in right now.')} ${again}`;
+}
+
+function moment(time) {
+  return new Date(time).toLocaleString([], { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit' });
+}
+
+function sentence(text) {
+  return text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }

@@ -105,7 +105,7 @@ export class Transport extends Mqtt {
   /** The address a browser opens to be this user. `query` holds the page's switches, `hub` the number of a hub to be at. */
   async page(user, device, { hub, ...query }) {
     const port = hub === undefined ? this.#balancer.port : this.#hubs[hub].port;
-    const fragment = new URLSearchParams({ app: APP, user, ticket: this.tickets[user], device });
+    const fragment = new URLSearchParams({ app: APP, user, ticket: this.tickets[user], device, panels: 'door' });
     return `http://127.0.0.1:${port}/?${new URLSearchParams(query)}#${fragment}`;
   }
 

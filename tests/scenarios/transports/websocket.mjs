@@ -106,7 +106,7 @@ export class Transport {
 
   /** The address a browser opens to be this user. `query` holds the page's switches; `origin` is not the hub's own behind a proxy. */
   async page(user, device, { origin = `http://${this.#host}:${this.port}`, ...query } = {}) {
-    const fragment = new URLSearchParams({ app: APP, user, ticket: await this.ticket(user), device });
+    const fragment = new URLSearchParams({ app: APP, user, ticket: await this.ticket(user), device, panels: 'door' });
     return `${origin}/?${new URLSearchParams(query)}#${fragment}`;
   }
 
