@@ -115,13 +115,109 @@ longest_minutes = 3
 "#;
     let settings = parse(&format!("{HEAD}{text}")).unwrap();
     let policy = settings.policy;
-    assert!(policy.callers.silently && policy.callers.allow.is_some_and(|allow| allow.len() == 1));
+    assert!(
+        policy.callers.silently && policy.callers.allow.is_some_and(|allow| allow.contains(&"anna".parse().unwrap()))
+    );
     let night = &policy.quiet.times[0];
     assert_eq!((night.days.as_slice(), night.from, night.to), ([Weekday::Sunday].as_slice(), 1320, 390));
     assert_eq!(policy.quiet.times[1].days.len(), 7);
     assert_eq!(policy.auto_answer.unwrap().delay.as_secs(), 5);
     assert_eq!(policy.longest.unwrap().as_secs(), 180);
-    assert_eq!(settings.time_zone.iana_name(), Some("Europe/Berlin"));
+    assert_eq!(settings.time_zone.zone.iana_name(), Some("Europe/Berlin"));
+}
+
+/// The users of buttons, keypad and door, in this file.
+const NAMES: &str = r#"
+[[buttons]]
+device = "keys"
+key = "KEY_A"
+action = "call:anna,ben then carol"
+long = "call:dora"
+[keypad]
+device = "pad"
+digits = 2
+user = "flat-{number}"
+[keypad.directory]
+0 = "janitor"
+[door]
+relay = "test"
+allow = ["erika"]
+"#;
+
+#[test]
+fn who_may_ring_and_who_is_connected_early_follow_from_whom_the_panel_names() {
+    let policy = |text: &str| parse(&format!("{HEAD}{text}")).unwrap().policy;
+    let user = |name: &str| name.parse().unwrap();
+    let named = policy(NAMES);
+    let (allow, trusted) = (named.callers.allow.unwrap(), named.trusted.unwrap());
+    for name in ["anna", "ben", "carol", "dora", "flat-7", "flat-42", "janitor", "erika"] {
+        assert!(allow.contains(&user(name)) && trusted.contains(&user(name)), "{name}");
+    }
+    for name in ["mallory", "flat-", "flat-123", "door"] {
+        assert!(!allow.contains(&user(name)) && !trusted.contains(&user(name)), "{name}");
+    }
+    let nobody = policy("");
+    assert!(nobody.callers.allow.is_none(), "a panel that names nobody is rung by everybody");
+    assert!(nobody.trusted.unwrap().is_empty(), "and tells its addresses to nobody before it is answered");
+    let all = policy(&format!("[callers]\nallow = [\"*\"]\n[call]\ntrusted = [\"*\"]\n{NAMES}"));
+    assert!(all.callers.allow.is_none() && all.trusted.is_none());
+    let listed = policy(&format!("[callers]\nallow = [\"mallory\"]\n{NAMES}")).callers.allow.unwrap();
+    assert!(listed.contains(&user("mallory")) && !listed.contains(&user("anna")));
+    let except = policy(&format!("[do_not_disturb]\nexcept = [\"nurse\"]\n{NAMES}"));
+    assert!(
+        except.callers.allow.unwrap().contains(&user("nurse")) && !except.trusted.unwrap().contains(&user("nurse"))
+    );
+}
+
+#[test]
+fn a_time_zone_that_the_system_lacks_is_a_fault_and_no_refusal() {
+    let zone = parse(&format!("{HEAD}[do_not_disturb]\ntime_zone = \"Nowhere/At_All\"")).unwrap().time_zone;
+    let fault = zone.fault.clone().unwrap();
+    assert!(fault.contains("Nowhere/At_All") && fault.contains("tzdata-legacy"), "{fault}");
+    assert!(zone.remedy().contains("apt install"), "{}", zone.remedy());
+}
+
+#[test]
+fn what_is_unwise_is_told_and_not_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str, mode: u32| {
+        use std::os::unix::fs::PermissionsExt;
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let told = |text: &str| {
+        let settings = Settings::parse(Path::new("c.toml"), text, dir.path().to_owned()).unwrap();
+        callbox::config::advice(&settings).iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let key = callbox_core::ticket::SecretKey::new("0123456789abcdef").unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let ticket = |seconds| {
+        let app = callbox_core::ids::AppId(1_400_000_000);
+        callbox_core::ticket::make(app, &key, &"door".parse().unwrap(), now, seconds)
+    };
+    let with_key = HEAD.replace("ticket_file = \"ticket\"", "key_file = \"key\"");
+    write("ticket", &ticket(180 * 86_400), 0o600);
+    write("key", "0123456789abcdef", 0o600);
+    assert_eq!((told(HEAD), told(&with_key)), (String::new(), String::new()));
+
+    write("ticket", &ticket(10 * 365 * 86_400), 0o644);
+    let said = told(HEAD);
+    assert!(said.contains("good for 36") && said.contains("mode 644") && said.contains("chmod go="), "{said}");
+    write("key", "0123456789abcde", 0o600);
+    assert!(told(&with_key).contains("a key of 15 characters"), "{}", told(&with_key));
+    let far = with_key.replace("ws://127.0.0.1:8080/ws", "ws://hub.example/ws");
+    assert!(told(&far).contains("hub.example/ws: the ticket goes to another machine unencrypted"), "{}", told(&far));
+    let broker = format!("{with_key}[signaling.mqtt]\nbrokers = [\"mqtt://127.0.0.1\", \"mqtt://b.example\"]\n");
+    let said = told(&broker);
+    assert!(said.contains("mqtt://b.example: the ticket") && !said.contains("127.0.0.1:"), "{said}");
+    let door = told(&format!("{with_key}[door]\nrelay = \"test\"\nallow = [\"*\"]\n"));
+    assert!(door.contains("door.allow") && door.contains("can open the door"), "{door}");
+    let group = "[network]\nports = [50000, 50001]\n[[buttons]]\nline = \"BELL\"\naction = \"call:a,b,c,d then e\"\n";
+    let said = told(&format!("{with_key}{group}"));
+    assert!(said.contains("network.ports: 2 ports, and 4 users") && said.contains("[50000, 50008]"), "{said}");
+    let enough = group.replace("50001", "50008");
+    assert!(!told(&format!("{with_key}{enough}")).contains("network.ports"));
 }
 
 #[test]
@@ -177,7 +273,7 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
         ("[call]\nlongest_minutes = 0", &["c.toml:9", "call.longest_minutes", "1 to 1440"]),
         ("[callers]\ndeny_with = \"shouting\"", &["c.toml:9", "callers.deny_with", "reject, silence"]),
         ("[callers]\ndeny = [\"a b\"]", &["c.toml:9", "callers.deny", "found \"a b\""]),
-        ("[do_not_disturb]\ntime_zone = \"Mars/Base\"", &["c.toml:9", "do_not_disturb.time_zone", "Europe/Berlin"]),
+        ("[do_not_disturb]\ntime_zone = \"../Base\"", &["c.toml:9", "do_not_disturb.time_zone", "Europe/Berlin"]),
         (
             "[[do_not_disturb.times]]\nfrom = \"24:00\"\nto = \"6:30\"",
             &["c.toml:9", "times.from", "found \"24:00\"", "c.toml:10", "times.to", "found \"6:30\"", "23:59"],
@@ -290,7 +386,7 @@ fn what_proves_who_we_are_is_checked_when_a_file_is_loaded() {
     let file = dir.path().join("callbox.toml");
     let load = |text: &str| {
         std::fs::write(&file, text).unwrap();
-        Settings::load(&file).map(drop).map_err(|error| error.to_string())
+        Settings::examine(&file).map(drop).map_err(|error| error.to_string())
     };
     let said = load(HEAD).unwrap_err();
     assert!(said.contains("callbox.toml:5: user.ticket_file: found") && said.contains("No such file"), "{said}");
@@ -308,7 +404,7 @@ fn what_proves_who_we_are_is_checked_when_a_file_is_loaded() {
     assert!(ticket(1_400_000_000, "door", 1000).unwrap_err().contains("has expired"));
     let far = 4_000_000_000;
     ticket(1_400_000_000, "door", far).unwrap();
-    let missing = Settings::load(Path::new("/nonexistent/callbox.toml")).unwrap_err().to_string();
+    let missing = Settings::examine(Path::new("/nonexistent/callbox.toml")).unwrap_err().to_string();
     assert!(missing.contains("/nonexistent/callbox.toml") && missing.contains("callbox defaults"), "{missing}");
 }
 

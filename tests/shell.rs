@@ -55,6 +55,79 @@ fn a_relay_is_switched_off_without_a_daemon_and_without_a_ticket() {
 }
 
 #[test]
+fn a_check_says_what_is_unwise_and_exits_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    std::fs::write(dir.path().join("key"), "short").unwrap();
+    let text = "[user]\napp = 7\nuser = \"door\"\nkey_file = \"key\"\n[signaling.websocket]\nurl = \"ws://hub.example/ws\"\n\
+        [do_not_disturb]\ntime_zone = \"Nowhere/At_All\"\n";
+    std::fs::write(&file, text).unwrap();
+    let output = callbox(&["check", "--config", file.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    for warning in ["user.key_file: a key of 5 characters", "unencrypted", "Nowhere/At_All", "mode 6"] {
+        assert!(said.contains("warning: ") && said.contains(warning), "{warning} is not in: {said}");
+    }
+}
+
+/// Neither its ticket, nor its time zone, nor its certificates, nor its folders: it runs, and says what it lacks.
+#[tokio::test]
+async fn a_daemon_runs_though_the_system_has_lost_what_it_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = r#"
+[user]
+app = 7
+user = "door"
+ticket_file = "nowhere/ticket"
+[control]
+socket = "s"
+[do_not_disturb]
+time_zone = "Nowhere/At_All"
+[records]
+path = "nowhere/calls.jsonl"
+[snapshots]
+path = "nowhere/snapshots"
+[screen]
+kind = "none"
+idle = "nowhere.png"
+[[buttons]]
+line = "NO_SUCH_LINE_9"
+action = "call:anna"
+[signaling.mqtt]
+brokers = ["mqtts://127.0.0.1:1"]
+ca_file = "nowhere.crt"
+"#;
+    let _daemon = Daemon(daemon(dir.path(), config, "wss://127.0.0.1:1/ws").spawn().unwrap());
+    let socket = dir.path().join("s");
+    let status = || {
+        let output = callbox(&["ctl", "--socket", socket.to_str().unwrap(), "status", "--json"]);
+        serde_json::from_slice::<serde_json::Value>(&output.stdout).ok()
+    };
+    let until = Instant::now() + Duration::from_secs(30);
+    let status = loop {
+        assert!(Instant::now() < until, "{:?}", status());
+        let is_told = |status: &serde_json::Value| {
+            let texts = &status["fault_texts"];
+            texts["time zone"].is_string() && status["signaling"]["last_error"].is_string()
+        };
+        match status().filter(is_told) {
+            Some(status) => break status,
+            None => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    };
+    assert!(status["fault_texts"]["time zone"].as_str().unwrap().contains("Nowhere/At_All"), "{status}");
+    assert!(status["faults"].as_array().unwrap().iter().any(|fault| fault == "time zone"), "{status}");
+    assert!(status["signaling"]["last_error"].as_str().unwrap().contains("nowhere"), "{status}");
+}
+
+#[test]
+fn a_configuration_on_a_disk_that_is_not_there_yet_is_tried_again_by_systemd() {
+    // Status 2 is what the unit does not start again after.
+    assert_eq!(callbox(&["run", "--config", "/nonexistent/c.toml"]).status.code(), Some(1));
+    assert_eq!(callbox(&["check", "--config", "/nonexistent/c.toml"]).status.code(), Some(2));
+}
+
+#[test]
 fn defaults_prints_the_annotated_file() {
     let output = callbox(&["defaults"]);
     assert!(output.status.success());

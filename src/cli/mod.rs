@@ -1,6 +1,7 @@
 //! The command line.
 //!
-//! Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration, 3 the daemon is not reachable.
+//! Exit status: 0 done, 1 refused or failed, also when the daemon cannot read its configuration, 2 wrong use or wrong configuration,
+//! 3 the daemon is not reachable.
 
 mod ctl;
 mod panel;

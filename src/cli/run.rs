@@ -9,7 +9,7 @@ use tracing_subscriber::{EnvFilter, fmt, reload};
 
 use super::print::{complain, out};
 use super::{REFUSED, USAGE};
-use crate::config::Settings;
+use crate::config::{ConfigError, Settings, advice};
 use crate::daemon;
 use crate::journald::Journal;
 
@@ -20,6 +20,8 @@ const WORKERS: usize = 2;
 pub(super) fn daemon(config: &Path) -> u8 {
     let settings = match Settings::load(config) {
         Ok(settings) => settings,
+        // A disk that is not there yet heals by starting again, a wrong configuration does not.
+        Err(error @ ConfigError::Unreadable { .. }) => return complain(&error, REFUSED),
         Err(error) => return complain(&error, USAGE),
     };
     let set_log = log(&settings.log);
@@ -39,8 +41,13 @@ pub(super) fn daemon(config: &Path) -> u8 {
 
 /// Checks a configuration.
 pub(super) fn check(config: &Path) -> u8 {
-    match Settings::load(config) {
-        Ok(_) => out(&format!("{}: valid", config.display())),
+    match Settings::examine(config) {
+        Ok(settings) => {
+            for advice in advice(&settings) {
+                complain(&format!("warning: {advice}"), 0);
+            }
+            out(&format!("{}: valid", config.display()))
+        }
         Err(error) => complain(&error, USAGE),
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use callbox_core::ids::UserId;
 use callbox_core::station::{AutoAnswer, Callers, QuietPolicy, QuietTime, Weekday};
-use jiff::tz::TimeZone;
 
 use super::check::Check;
 use super::raw::{self, Text};
+use super::zone::Zone;
 
 pub(super) const USER: &str = "a user: 1 to 32 of A-Z a-z 0-9 _ -";
 const TIME: &str = "a time of day from 00:00 to 23:59";
@@ -23,24 +23,20 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sun", Weekday::Sunday),
 ];
 
-/// Reads `[callers]`.
+/// Reads `[callers]`; who may ring is found out when all is known that names somebody.
 pub(super) fn callers(check: &mut Check<'_>, callers: &raw::Callers) -> Callers {
-    let allow = callers.allow.as_ref().map(|allow| users(check, "callers.allow", allow));
     let deny = users(check, "callers.deny", &callers.deny);
     let words = [("reject", false), ("silence", true)];
     let silently = check.word("callers.deny_with", callers.deny_with.as_ref(), &words, false);
-    Callers { allow, deny, silently }
+    Callers { allow: None, deny, silently }
 }
 
 /// Reads `[do_not_disturb]`: when, and by which clock.
-pub(super) fn quiet(check: &mut Check<'_>, quiet: &raw::DoNotDisturb) -> (QuietPolicy, TimeZone) {
-    let zone = match &quiet.time_zone {
-        None => TimeZone::system(),
-        Some(name) => TimeZone::get(name.get_ref()).unwrap_or_else(|_| {
-            check.wrong("do_not_disturb.time_zone", name.span(), format!("{:?}", name.get_ref()), ZONE);
-            TimeZone::UTC
-        }),
-    };
+pub(super) fn quiet(check: &mut Check<'_>, quiet: &raw::DoNotDisturb) -> (QuietPolicy, Zone) {
+    if let Some(name) = quiet.time_zone.as_ref().filter(|name| !Zone::is_name(name.get_ref())) {
+        check.wrong("do_not_disturb.time_zone", name.span(), format!("{:?}", name.get_ref()), ZONE);
+    }
+    let zone = Zone::of(quiet.time_zone.as_ref().map(|name| name.get_ref().as_str()));
     let times = quiet.times.iter().filter_map(|time| quiet_time(check, time)).collect();
     (QuietPolicy { times, except: users(check, "do_not_disturb.except", &quiet.except) }, zone)
 }

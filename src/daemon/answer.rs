@@ -11,7 +11,7 @@
 //! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
 //! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |
 //! | `media` | the media edge's own status: what is seen and heard, and each link |
-//! | `faults[]` | devices and parts of the panel that are lost now |
+//! | `faults[]`, `fault_texts{}` | devices and parts of the panel or the system that are lost now; what is wrong with each |
 //! | `process{pid,threads,fds,rss_kib}` | what the kernel counts |
 //!
 //! Every other answer has `ok`, `error?` and `view`; `snapshot` has `data` (base64) and `bytes`, `volume` has `volume` in percent.

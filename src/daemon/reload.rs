@@ -77,7 +77,7 @@ impl Shell {
             Err(error) => tracing::warn!(%error, "the configuration is not taken over: the old one stays"),
             Ok(new) => self.take_over(new),
         }
-        systemd::ready("running");
+        self.become_ready();
     }
 
     fn take_over(&mut self, new: Settings) {
@@ -97,6 +97,9 @@ impl Shell {
         self.edges.album = Album::open(new.album.clone());
         if old.log != new.log {
             (self.set_log)(&new.log);
+        }
+        if self.clock.is_none() {
+            self.judge("time zone", None);
         }
         self.tell_ice_servers();
         // What needs a new start stays as it is, also for the next comparison.

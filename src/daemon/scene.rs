@@ -1,6 +1,6 @@
 //! What the lamps show: how the station stands, and whether everything works.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use callbox_core::station::Phase;
 
@@ -10,7 +10,8 @@ use crate::panel::Scene;
 #[derive(Debug, Default)]
 pub(super) struct Outlook {
     is_up: bool,
-    faults: BTreeSet<String>,
+    /// What is lost, and what is wrong with it.
+    faults: BTreeMap<String, String>,
 }
 
 impl Outlook {
@@ -19,18 +20,23 @@ impl Outlook {
         self.is_up = is_up;
     }
 
+    /// Whether signalling is up.
+    pub(super) fn is_up(&self) -> bool {
+        self.is_up
+    }
+
     /// A part is lost.
-    pub(super) fn fault(&mut self, part: String) {
-        self.faults.insert(part);
+    pub(super) fn fault(&mut self, part: String, text: String) {
+        self.faults.insert(part, text);
     }
 
-    /// It is back.
-    pub(super) fn recovered(&mut self, part: &str) {
-        self.faults.remove(part);
+    /// It is back; false: it was not lost.
+    pub(super) fn recovered(&mut self, part: &str) -> bool {
+        self.faults.remove(part).is_some()
     }
 
-    /// What is lost now.
-    pub(super) fn faults(&self) -> &BTreeSet<String> {
+    /// What is lost now, with what is wrong with it.
+    pub(super) fn faults(&self) -> &BTreeMap<String, String> {
         &self.faults
     }
 
@@ -55,7 +61,7 @@ mod tests {
     fn a_call_is_shown_first_then_what_keeps_one_from_being_made() {
         let mut outlook = Outlook::default();
         assert_eq!((outlook.scene(Phase::Idle), outlook.scene(Phase::Talking)), (Scene::Offline, Scene::Talking));
-        outlook.fault("keys pad".to_owned());
+        outlook.fault("keys pad".to_owned(), "gone".to_owned());
         assert_eq!(outlook.scene(Phase::Idle), Scene::Offline);
         outlook.signaling(true);
         assert_eq!((outlook.scene(Phase::Idle), outlook.scene(Phase::Ringing)), (Scene::Fault, Scene::Ringing));

@@ -1,5 +1,7 @@
 //! The loop: take an input, or the deadline; hand it to the station; log the transition; carry the effects out. It decides nothing.
 
+mod health;
+mod outside;
 mod panel;
 
 use std::future::Future;
@@ -25,9 +27,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::control::{Answer, Asked, Request};
 use crate::media;
-use crate::network;
 use crate::record::Entry;
-use crate::signaling;
 
 /// Readiness does not wait longer for a hub: without one the panel still has to run, and to come back by itself.
 const READY: Duration = Duration::from_secs(20);
@@ -54,7 +54,9 @@ pub(super) struct Shell {
     unlocks: Vec<oneshot::Sender<Answer>>,
     started: Instant,
     is_ready: bool,
-    /// Something in media hangs that cannot be ended: with the last call this process ends too.
+    /// What systemd was told last.
+    told: String,
+    /// A pipeline is stuck and cannot be torn down: the process ends after the current call, and systemd starts it again.
     draining: bool,
 }
 
@@ -74,6 +76,7 @@ impl Shell {
             unlocks: Vec::new(),
             started: Instant::now(),
             is_ready: false,
+            told: String::new(),
             draining: false,
         }
     }
@@ -103,7 +106,7 @@ impl Shell {
             }
             self.light();
             if self.draining && self.station.phase() == Phase::Idle {
-                return "media hangs";
+                return "a pipeline cannot be torn down";
             }
         }
     }
@@ -187,83 +190,6 @@ impl Shell {
         }
     }
 
-    /// Somebody set the clock: what was refused because of the time may be good now.
-    fn clock_was_set(&mut self) {
-        tracing::info!("the system's clock was set");
-        self.edges.signaling.clock_was_set();
-        self.look_at_clock();
-    }
-
-    fn look_at_clock(&mut self) {
-        if let Some(time) = self.clock.as_mut().map(|clock| clock.look(Instant::now())) {
-            self.handle(Input::LocalTime(time));
-        }
-    }
-
-    fn signaled(&mut self, event: signaling::Event) {
-        match event {
-            signaling::Event::Up { you, ice_servers } => {
-                tracing::info!(%you, ice_servers = ice_servers.len(), "signalling is up");
-                self.hub_servers = ice_servers;
-                self.tell_ice_servers();
-                self.journal.tell("signaling", || json!({ "state": "up" }));
-                self.outlook.signaling(true);
-                self.handle(Input::SignalingUp);
-                self.become_ready("signalling is up");
-            }
-            signaling::Event::Down { reason } => {
-                self.journal.tell("signaling", || json!({ "state": "down", "reason": reason }));
-                self.outlook.signaling(false);
-                self.handle(Input::SignalingDown);
-                systemd::status("signalling is down");
-            }
-            signaling::Event::Heard { from, message } => drop(self.handle(Input::Heard { from, message })),
-            signaling::Event::Presence { peer, online } => drop(self.handle(Input::Presence { peer, online })),
-            signaling::Event::Missed { call, caller, media, ago_ms } => {
-                self.journal.missed(call, caller, media, ago_ms)
-            }
-            signaling::Event::Fared { code, call, about, to, text, .. } => {
-                let user = to.as_ref().map(|to| to.user.to_string());
-                tracing::info!(?code, ?call, about, user, text, "the hub did not pass a message on");
-                self.journal
-                    .tell("refused", || json!({ "code": code, "about": about, "call": call, "to": to, "text": text }));
-                if let (Some("invite"), Some(call), Some(to)) = (about, call, to) {
-                    self.handle(Input::InviteResult { call, user: to.user, code });
-                }
-            }
-        }
-    }
-
-    /// Signalling first: what the station says then goes out on the new connection.
-    fn network(&mut self, event: &network::Event) {
-        tracing::info!(?event, "the network changed");
-        let state = match event {
-            network::Event::Lost(addresses) => {
-                self.edges.signaling.network_lost(addresses.clone());
-                "lost"
-            }
-            network::Event::Moved => {
-                self.edges.signaling.network_moved();
-                "moved"
-            }
-            network::Event::Gained => {
-                self.edges.signaling.network_gained();
-                "gained"
-            }
-        };
-        self.journal.tell("network", || json!({ "state": state }));
-        if *event == network::Event::Moved {
-            self.handle(Input::NetworkChanged);
-        }
-    }
-
-    /// Those of the hub, and our own.
-    pub(super) fn tell_ice_servers(&mut self) {
-        let servers: Vec<IceServer> = self.hub_servers.iter().chain(&self.settings.ice_servers).cloned().collect();
-        self.ice_urls = servers.iter().flat_map(|server| server.urls.iter().cloned()).collect();
-        self.edges.set_ice_servers(servers);
-    }
-
     fn media(&mut self, event: media::Event) {
         match event {
             media::Event::Link { link, event } => self.linked(link, event),
@@ -271,21 +197,17 @@ impl Shell {
                 self.journal.tell("seen", || json!({ "frame": frame, "text": text }));
             }
             media::Event::Fault { device, text } => {
-                tracing::warn!(?device, text, "a device is lost: calls go on without it");
-                self.journal.tell("fault", || json!({ "device": device, "text": text }));
-                self.outlook.fault(format!("{device:?}"));
+                self.fault(&format!("{device:?}"), text);
             }
             media::Event::Recovered { device } => {
-                tracing::info!(?device, "a device is back");
-                self.journal.tell("recovered", || json!({ "device": device }));
-                self.outlook.recovered(&format!("{device:?}"));
+                self.recovered(&format!("{device:?}"));
             }
             media::Event::Adapted { encoder, width, height, fps, reduced } => self.journal.tell(
                 "adapted",
                 || json!({ "encoder": encoder, "width": width, "height": height, "fps": fps, "reduced": reduced }),
             ),
             media::Event::Drain(why) => {
-                tracing::error!(why, "media hangs: no new call after this one, then a new start");
+                tracing::error!(why, "a pipeline cannot be torn down: the daemon restarts after this call");
                 self.draining = true;
             }
         }
@@ -350,7 +272,8 @@ impl Shell {
             .with("signaling", self.edges.signaling.status())
             .with("ice_servers", &self.ice_urls)
             .with("media", self.edges.media.status())
-            .with("faults", self.outlook.faults())
+            .with("faults", self.outlook.faults().keys().collect::<Vec<_>>())
+            .with("fault_texts", self.outlook.faults())
             .with("process", process::process());
         match &self.journal.last {
             Some(record) => answer.with("record", record),
@@ -361,26 +284,5 @@ impl Shell {
     fn me(&self) -> Address {
         let signaling = &self.settings.signaling;
         Address { user: signaling.user.clone(), device: signaling.device.clone() }
-    }
-
-    /// Feeds the watchdog, as long as the edges move too.
-    fn beat(&mut self) {
-        if self.started.elapsed() >= READY {
-            self.become_ready("running, signalling is not up yet");
-        }
-        let signaling = (!self.edges.signaling.moves(STUCK)).then_some("signalling");
-        match signaling.or_else(|| self.edges.media.stuck(STUCK)) {
-            None => systemd::alive(),
-            Some(what) => tracing::error!(what, "stuck: the watchdog goes hungry"),
-        }
-    }
-
-    fn become_ready(&mut self, status: &str) {
-        if self.is_ready {
-            systemd::status(status);
-        } else {
-            self.is_ready = true;
-            systemd::ready(status);
-        }
     }
 }

@@ -36,6 +36,7 @@ url = "ws://127.0.0.1:{port}/ws"
 
 [call]
 early_media = "{early}"
+trusted = ["*"]
 
 [camera]
 kind = "test"

@@ -3,6 +3,7 @@
 //! Every line is ok, warn or fail; what is not ok names the command that mends it. Whatever touches a driver or a plug-in runs in
 //! a process of its own with a deadline, because drivers hang and plug-ins crash.
 
+mod advice;
 mod child;
 mod clock;
 mod daemon;
@@ -69,6 +70,7 @@ type Examination = fn(&Board<'_>) -> Vec<Finding>;
 const EXAMINATIONS: &[Examination] = &[
     clock::examine,
     ticket::examine,
+    advice::examine,
     server::examine,
     ice::examine,
     gstreamer::examine,

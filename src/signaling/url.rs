@@ -31,6 +31,12 @@ impl HubUrl {
         self.is_secure
     }
 
+    /// Whether the way to it stays on this machine.
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// The host: a name or an address, one of IPv6 in brackets.
     pub fn host(&self) -> &str {
         &self.host

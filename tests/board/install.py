@@ -65,6 +65,10 @@ url = "ws://{HOST}:{HUB_PORT}/ws"
 
 [call]
 ring_seconds = 120
+trusted = ["*"]
+
+[callers]
+allow = ["*"]
 """
 
 

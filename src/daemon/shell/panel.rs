@@ -18,16 +18,8 @@ impl Shell {
                 tracing::info!(number, "dialled: nobody has this number");
                 self.journal.tell("unlisted", || json!({ "number": number }));
             }
-            Event::Fault { part, text } => {
-                tracing::warn!(part, text, "a part of the panel is lost");
-                self.journal.tell("fault", || json!({ "device": part, "text": text }));
-                self.outlook.fault(part);
-            }
-            Event::Recovered { part } => {
-                tracing::info!(part, "a part of the panel is back");
-                self.journal.tell("recovered", || json!({ "device": part }));
-                self.outlook.recovered(&part);
-            }
+            Event::Fault { part, text } => self.fault(&part, text),
+            Event::Recovered { part } => self.recovered(&part),
         }
     }
 
@@ -38,10 +30,18 @@ impl Shell {
 
     fn pressed(&mut self, action: panel::Action) {
         tracing::info!(?action, "button");
-        match answer::pressed(action, &self.station.view(Instant::now())) {
-            Wish::Do(action) => drop(self.handle(Input::Pressed(action))),
-            Wish::NoCall => tracing::debug!("there is no call for this button"),
-            Wish::Volume(change) => drop(self.change_volume(change)),
+        let view = self.station.view(Instant::now());
+        let ignored = match answer::pressed(action, &view) {
+            Wish::Do(action) => {
+                let changed = self.handle(Input::Pressed(action.clone()));
+                answer::outcome(&action, changed, &self.station.view(Instant::now())).error
+            }
+            Wish::NoCall => Some(format!("there is no call ({})", view.phase.as_str())),
+            Wish::Volume(change) => self.change_volume(change).error,
+        };
+        if let Some(reason) = ignored {
+            tracing::info!(reason, "the press is ignored");
+            self.journal.tell("ignored", || json!({ "reason": reason }));
         }
     }
 }

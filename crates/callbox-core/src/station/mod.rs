@@ -43,7 +43,8 @@ pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
 pub use plan::{BadPlan, Plan};
 pub use policy::{
-    AutoAnswer, Callers, DoorPolicy, LocalTime, MayOpen, Policy, QuietPolicy, QuietTime, SHORTEST_WARNING, Weekday,
+    AutoAnswer, Callers, DoorPolicy, LocalTime, MayOpen, Policy, QuietPolicy, QuietTime, SHORTEST_WARNING, Users,
+    Weekday,
 };
 pub use view::{CallView, Ended, Phase, View};
 

@@ -40,6 +40,16 @@ impl Plan {
         &self.first
     }
 
+    /// Everybody whom it may ring.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.first.iter().chain(self.then.iter().flatten())
+    }
+
+    /// How many users it rings at once, at most.
+    pub fn most_at_once(&self) -> usize {
+        self.then.iter().map(Vec::len).max().unwrap_or(0).max(self.first.len())
+    }
+
     /// The users to ring at first, and the plan for when they do not answer.
     pub(super) fn split(mut self) -> (Vec<UserId>, Option<Plan>) {
         let next = self.then.pop_front();

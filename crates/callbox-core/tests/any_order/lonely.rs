@@ -55,7 +55,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    let trusted = prop_oneof![3 => Just(None), 1 => Just(Some(vec!["otto".parse().unwrap()]))];
+    let trusted = prop_oneof![3 => Just(None), 1 => Just(Some(vec!["otto".parse().unwrap()].into()))];
     let allow = prop_oneof![
         1 => Just(MayOpen::Everybody),
         2 => Just(MayOpen::Users(vec!["door".parse().unwrap()])),
@@ -93,7 +93,7 @@ fn callers() -> impl Strategy<Value = (Callers, Option<AutoAnswer>)> {
     let auto =
         (users(&["door", "otto"]), 0..10_000u64).prop_map(|(users, delay)| AutoAnswer { users, delay: ms(delay) });
     (allow, users(&["otto"]), any::<bool>(), prop::option::of(auto))
-        .prop_map(|(allow, deny, silently, auto)| (Callers { allow, deny, silently }, auto))
+        .prop_map(|(allow, deny, silently, auto)| (Callers { allow: allow.map(Into::into), deny, silently }, auto))
 }
 
 fn quiet() -> impl Strategy<Value = QuietPolicy> {

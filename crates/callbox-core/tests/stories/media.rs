@@ -61,7 +61,7 @@ fn with_preview_only_the_visitor_is_seen_before_the_answer() {
 fn an_untrusted_caller_is_connected_only_after_the_answer() {
     let mut street = Street::calm();
     street.panel("door/panel");
-    let trusted = Some(vec!["gate".parse().unwrap()]);
+    let trusted = Some(vec!["gate".parse().unwrap()].into());
     street.device("anna/phone", Agent::Browser, Policy { trusted, ..Policy::default() });
     street.calls("door/panel", &["anna"]);
     street.pass(secs(1));

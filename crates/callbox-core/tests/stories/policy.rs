@@ -31,7 +31,7 @@ fn users(names: &[&str]) -> Vec<callbox_core::ids::UserId> {
 }
 
 fn callers(allow: Option<&[&str]>, deny: &[&str], silently: bool) -> Policy {
-    let callers = Callers { allow: allow.map(users), deny: users(deny), silently };
+    let callers = Callers { allow: allow.map(|allow| users(allow).into()), deny: users(deny), silently };
     Policy { callers, ..Policy::default() }
 }
 

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use super::Users;
 use crate::ids::UserId;
 
 /// Who may ring us, and what the others get to hear.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Callers {
     /// Only these. `None`: everybody.
-    pub allow: Option<Vec<UserId>>,
+    pub allow: Option<Users>,
     /// Not these, whatever `allow` says.
     pub deny: Vec<UserId>,
     /// Who may not is not answered at all: for the other end it rings until nobody answers.

@@ -2,6 +2,7 @@
 
 mod callers;
 mod quiet;
+mod users;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::protocol::EarlyMedia;
 pub use callers::{AutoAnswer, Callers, SHORTEST_WARNING};
 pub(super) use quiet::Quiet;
 pub use quiet::{LocalTime, QuietPolicy, QuietTime, Weekday};
+pub use users::Users;
 
 /// How this station treats calls. Comes in from the config.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,7 +22,7 @@ pub struct Policy {
     /// How much of the media path is set up while it rings.
     pub early: EarlyMedia,
     /// Callers whose invites are connected early. `None`: all of them.
-    pub trusted: Option<Vec<UserId>>,
+    pub trusted: Option<Users>,
     /// Who may ring us.
     pub callers: Callers,
     /// When nobody wants to be rung.
