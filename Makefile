@@ -13,7 +13,7 @@ CUT ?= 60
 
 PROGRAMS := -p callbox -p callbox-hub -p callbox-load
 
-.PHONY: help setup setup-test forget-skipped demo test lint unit scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
+.PHONY: help setup setup-test forget-skipped demo test fresh lint unit scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ lint: setup ## Formatting, clippy and cargo-deny: warnings are errors. For who c
 unit: setup-test ## The core, the hub and the daemon, in memory and on loopback
 	$(CARGO) test --workspace --locked
 	node --test crates/callbox-hub/web-tests/
+
+fresh: ## `make test` on a fresh DEBIAN=12 or 13, from a bare root that mmdebstrap makes (needs root)
+	.ci/fresh "$(DEBIAN)"
 
 binaries: setup
 	@$(CARGO) build --release --locked $(PROGRAMS)
