@@ -12,6 +12,7 @@ import { Client, Tcp } from '../scenarios/raw.mjs';
 import { Transport as Gateway } from '../scenarios/transports/gateway.mjs';
 import { Transport as Mqtt } from '../scenarios/transports/mqtt.mjs';
 import { Transport as WebSocketHub } from '../scenarios/transports/websocket.mjs';
+import { Proxy } from './proxy.mjs';
 
 /** What every row shares: the programs, a folder, and one browser, started when the first row asks for it. */
 export class World {
@@ -86,7 +87,7 @@ export class Lab {
 
   /** A page in a browser context of its own, signed in to nothing. */
   async emptyPage(name) {
-    return this.own(name, await Page.open(await this.browser(), name));
+    return this.own(name, await Page.open(await this.browser(), name, { ignoreHTTPSErrors: true }));
   }
 
   /** Playwright's browser, shared by all rows. */
@@ -109,6 +110,13 @@ export class Lab {
   /** A raw TCP connection. */
   async tcp(port, host = this.host) {
     return this.own('tcp', await Tcp.open(port, host));
+  }
+
+  /** A reverse proxy (`nginx` or `caddy`) with the documented configuration before this hub. */
+  async proxy(kind, hub) {
+    const proxy = this.own(kind, await Proxy.make(kind, hub, this.folder));
+    await proxy.start();
+    return proxy;
   }
 
   /** Any other program. */

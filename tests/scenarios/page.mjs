@@ -36,9 +36,9 @@ export class Page {
   #crashed = false;
   #lines = [];
 
-  /** An empty page in a context of its own. */
-  static async open(browser, name) {
-    const context = await browser.newContext({ viewport: VIEWPORT });
+  /** An empty page in a context of its own; `settings` are those of Playwright's context. */
+  static async open(browser, name, settings = {}) {
+    const context = await browser.newContext({ viewport: VIEWPORT, ...settings });
     await context.addInitScript({ content: PROBE });
     return new Page(context, await context.newPage(), name);
   }
