@@ -22,8 +22,10 @@ const LADDER: &[Crate] = &[
         modules: &[
             ("ids", &[]),
             ("coalesce", &[]),
+            ("text", &[]),
+            ("ice", &[]),
             ("protocol", &["ids"]),
-            ("ticket", &["ids"]),
+            ("ticket", &["ids", "text"]),
             ("client", &["coalesce", "ids", "protocol"]),
             ("station", &["ids", "protocol"]),
         ],
@@ -130,7 +132,9 @@ const LADDER: &[Crate] = &[
             (
                 "config",
                 &[
+                    "core::ice",
                     "core::ids",
+                    "core::text",
                     "core::protocol",
                     "core::ticket",
                     "mqtt",
@@ -156,7 +160,7 @@ const LADDER: &[Crate] = &[
                     "config",
                 ],
             ),
-            ("cli", &["core::ids", "core::ticket", "config", "hub"]),
+            ("cli", &["core::ids", "core::text", "core::ticket", "config", "hub"]),
         ],
         main: &["main"],
     },

@@ -4,7 +4,9 @@
 
 pub mod client;
 pub mod coalesce;
+pub mod ice;
 pub mod ids;
 pub mod protocol;
 pub mod station;
+pub mod text;
 pub mod ticket;

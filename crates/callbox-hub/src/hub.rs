@@ -1,5 +1,7 @@
 //! The loop where the edges meet the switchboard. It decides nothing.
 
+mod reload;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -15,8 +17,8 @@ use tracing::{debug, info, warn};
 
 use crate::config::Settings;
 use crate::gateway::Gateway;
-use crate::server::{self, Event, Farewell, House, Outbox, TooFewDescriptors};
-use crate::store::{Store, StoreError, Writer};
+use crate::server::{self, Event, Farewell, Outbox, ServerState, TooFewDescriptors};
+use crate::store::{self, Health, Opened, StoreError, Writer};
 use crate::switchboard::{Change, Effect, Frame, Input, Now, SessionId, Switchboard};
 use crate::turn;
 
@@ -55,7 +57,8 @@ pub enum HubError {
     LoopEnded,
 }
 
-/// Runs until `stop` resolves. `ready` hears the address once connections are accepted.
+/// Runs until `stop` resolves. `ready` hears the address once connections are accepted; what comes by `reloads` replaces the
+/// settings, as far as they can be replaced.
 ///
 /// # Errors
 /// [`HubError`]; nothing runs any more then.
@@ -63,11 +66,15 @@ pub async fn run(
     settings: Settings,
     ready: impl FnOnce(std::net::SocketAddr),
     stop: impl Future<Output = ()>,
+    reloads: mpsc::Receiver<Settings>,
 ) -> Result<(), HubError> {
+    for warning in &settings.warnings {
+        warn!(warning, "configuration");
+    }
     // A gateway has a connection to the broker for each.
     let descriptors = if settings.gateway.is_some() { 2 } else { 1 };
     let seats = server::seats(settings.server.max_sessions, descriptors)?;
-    let middle = Middle::new(&settings)?;
+    let (backend, health) = Backend::new(&settings)?;
     let listen = |source| HubError::Listen { address: settings.listen.to_string(), source };
     let listener = TcpListener::bind(settings.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
@@ -75,16 +82,17 @@ pub async fn run(
     let (events, inbox) = mpsc::channel(MAX_EVENTS);
     let (shut, shutting) = oneshot::channel();
     let (stop_server, server_stops) = watch::channel(false);
-    let house = Arc::new(House::new(settings.server, seats, events, IdSource::new(seed()?)));
+    let ids = IdSource::new(seed()?);
+    let state = Arc::new(ServerState::new(settings.server.clone(), seats, events, ids, health));
     // A thread of its own: a busy runtime does not hold up the routing.
     let runtime = tokio::runtime::Handle::current();
     let (done, looped) = oneshot::channel();
     let thread = std::thread::Builder::new().name("switchboard".to_owned()).spawn(move || {
-        runtime.block_on(middle.run(inbox, shutting));
+        runtime.block_on(backend.run(inbox, shutting));
         // Nobody waits any more when this fails.
         let _ = done.send(());
     })?;
-    let serving = tokio::spawn(server::serve(listener, house.clone(), server_stops));
+    let serving = tokio::spawn(server::serve(listener, state.clone(), server_stops));
     info!(sessions = seats, %address, "listening");
     ready(address);
 
@@ -92,16 +100,17 @@ pub async fn run(
     let asked = tokio::select! {
         () = stop => true,
         _ = &mut looped => false,
+        never = reload::follow(settings, reloads, &state) => match never {},
     };
     info!(asked, "stopping");
     stop_server.send_replace(true);
     // Fails only when the loop is gone already.
     let _ = shut.send(());
-    if !house.empty(FAREWELL).await {
+    if !state.empty(FAREWELL).await {
         warn!("some sessions did not end in time");
     }
     serving.abort();
-    drop(house);
+    drop(state);
     if !asked {
         return Err(HubError::LoopEnded);
     }
@@ -112,30 +121,31 @@ pub async fn run(
     Ok(())
 }
 
-/// What stands between the sockets: all of it here, or a broker.
-enum Middle {
+/// What connects the sockets: all of it here, or a broker.
+enum Backend {
     Switchboard(Box<Hub>),
     Gateway(Box<Gateway>),
 }
 
-impl Middle {
-    fn new(settings: &Settings) -> Result<Self, HubError> {
+impl Backend {
+    fn new(settings: &Settings) -> Result<(Self, Health), HubError> {
         let (tenants, turn, heartbeat) = (settings.tenants.clone(), settings.turn.clone(), settings.heartbeat);
         let ids = IdSource::new(seed()?);
         if let Some(gateway) = settings.gateway.clone() {
             let brokers = gateway.brokers.urls.iter().map(BrokerUrl::as_str).collect::<Vec<_>>().join(" ");
             info!(brokers, login = ?gateway.login, "gateway: nothing is kept here");
-            return Ok(Self::Gateway(Box::new(Gateway::new(gateway, tenants, turn, heartbeat, ids)?)));
+            let gateway = Gateway::new(gateway, tenants, turn, heartbeat, ids)?;
+            return Ok((Self::Gateway(Box::new(gateway)), Health::default()));
         }
-        let store = Store::open(&settings.store)?;
-        let (remembered, unreadable) = store.remembered()?;
+        let Opened { store, remembered, unreadable, health } = store::open(&settings.store)?;
         if unreadable > 0 {
             warn!(rows = unreadable, "store: rows that cannot be read are left out");
         }
         info!(invites = remembered.invites.len(), missed = remembered.missed.len(), "remembered");
         let switchboard = Switchboard::new(now(), tenants, remembered, IdSource::new(seed()?));
-        let store = Writer::start(store)?;
-        Ok(Self::Switchboard(Box::new(Hub { switchboard, store, turn, heartbeat, ids, outboxes: BTreeMap::new() })))
+        let store = Writer::start(store, health.clone())?;
+        let hub = Hub { switchboard, store, turn, heartbeat, ids, outboxes: BTreeMap::new() };
+        Ok((Self::Switchboard(Box::new(hub)), health))
     }
 
     async fn run(self, inbox: mpsc::Receiver<Event>, shutting: oneshot::Receiver<()>) {
@@ -194,6 +204,11 @@ impl Hub {
             Event::Closed { session } => {
                 self.outboxes.remove(&session);
                 Some(Input::Closed { session })
+            }
+            Event::Reconfigured { tenants, turn } => {
+                self.turn = turn;
+                self.switchboard.reconfigure(now(), tenants);
+                None
             }
             Event::Probe(answer) => {
                 // Whoever asked may have gone.

@@ -19,6 +19,12 @@ pub(crate) struct Client {
     said: u32,
 }
 
+impl From<WebSocketStream<TcpStream>> for Client {
+    fn from(socket: WebSocketStream<TcpStream>) -> Self {
+        Self { socket, said: 0 }
+    }
+}
+
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
@@ -45,6 +51,11 @@ impl Client {
 
     pub(crate) async fn raw(&mut self, message: Message) {
         timeout(PATIENCE, self.socket.send(message)).await.unwrap().unwrap();
+    }
+
+    /// Writes bytes below the WebSocket.
+    pub(crate) async fn bytes(&mut self, bytes: &[u8]) {
+        timeout(PATIENCE, self.socket.get_mut().write_all(bytes)).await.unwrap().unwrap();
     }
 
     /// Sends if the socket still takes it.

@@ -10,7 +10,7 @@ use callbox_hub::config::{Flags, Settings};
 use callbox_hub::hub;
 use callbox_hub::store::Place;
 use callbox_hub::switchboard::TenantSettings;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::client::Client;
@@ -22,6 +22,7 @@ pub(crate) const OTHER_APP: AppId = AppId(1_400_000_001);
 pub(crate) struct Hub {
     pub(crate) address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
+    pub(crate) reload: mpsc::Sender<Settings>,
     running: Option<JoinHandle<()>>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn settings() -> Settings {
     let mut settings = Flags { demo: true, ..Flags::default() }.settings().unwrap();
     settings.listen = SocketAddr::from(([127, 0, 0, 1], 0));
     settings.server.demo = None;
-    settings.server.apps = BTreeMap::from([(APP, key(APP)), (OTHER_APP, key(OTHER_APP))]);
+    settings.server.apps = BTreeMap::from([(APP, key(APP).into()), (OTHER_APP, key(OTHER_APP).into())]);
     settings.tenants = vec![(APP, TenantSettings::default()), (OTHER_APP, TenantSettings::default())];
     settings
 }
@@ -56,6 +57,7 @@ impl Hub {
     pub(crate) async fn with(settings: Settings) -> Self {
         let (ready, address) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
+        let (reload, reloads) = mpsc::channel(1);
         let running = tokio::spawn(async move {
             let stop = async { drop(stopped.await) };
             hub::run(
@@ -64,11 +66,12 @@ impl Hub {
                     let _ = ready.send(address);
                 },
                 stop,
+                reloads,
             )
             .await
             .unwrap();
         });
-        Self { address: address.await.unwrap(), stop: Some(stop), running: Some(running) }
+        Self { address: address.await.unwrap(), stop: Some(stop), reload, running: Some(running) }
     }
 
     /// A device that is logged in.

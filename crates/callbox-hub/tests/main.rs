@@ -12,6 +12,7 @@ mod calls;
 mod client;
 mod command;
 mod document;
+mod edge;
 mod gateway;
 mod house;
 mod misuse;

@@ -105,7 +105,8 @@ async fn a_chatterer_is_read_more_slowly_and_loses_nothing() {
     for _ in 0..400 {
         assert_eq!(anna.hear().await["type"], "pong");
     }
-    assert!(begin.elapsed() > Duration::from_secs(3), "200 at once, then 50 a second: {:?}", begin.elapsed());
+    // What one read brought is handed on at once, and paid for before the next read.
+    assert!(begin.elapsed() > Duration::from_secs(2), "200 at once, then 50 a second: {:?}", begin.elapsed());
     hub.stop().await;
 }
 
@@ -191,7 +192,7 @@ async fn a_slow_reader_is_cut_and_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn who_guesses_tickets_has_to_wait() {
+async fn bad_tickets_are_throttled_and_a_good_one_is_always_let_in() {
     let hub = Hub::start().await;
     for _ in 0..20 {
         let mut client = hub.socket().await;
@@ -199,10 +200,12 @@ async fn who_guesses_tickets_has_to_wait() {
         assert_eq!(client.hear_bye().await["code"], 70003);
     }
     let mut client = hub.socket().await;
-    client.login(APP, "anna", "phone", &ticket(APP, "anna", 60)).await;
+    client.login(APP, "anna", "phone", "guess").await;
     let bye = client.hear_bye().await;
     assert!(bye["text"].as_str().unwrap().contains("too many refused logins"), "{bye}");
+    assert_eq!(bye["code"], json!(null), "what was wrong is not said any more");
     assert!((1_000..=4_000).contains(&bye["retry_ms"].as_u64().unwrap()), "{bye}");
+    let _anna = hub.device("anna", "phone").await;
     hub.stop().await;
 }
 

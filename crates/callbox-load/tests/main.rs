@@ -113,7 +113,7 @@ async fn with_hub<T>(visit: impl AsyncFnOnce(String) -> T) -> T {
     let (stop, stopped) = oneshot::channel::<()>();
     let stopping = async { drop(stopped.await) };
     let ready = |address| ready.send(address).expect("the test waits for it");
-    let hub = tokio::spawn(hub::run(flags.settings().unwrap(), ready, stopping));
+    let hub = tokio::spawn(hub::run(flags.settings().unwrap(), ready, stopping, tokio::sync::mpsc::channel(1).1));
     let address = timeout(Duration::from_secs(10), address).await.unwrap().unwrap();
     let seen = visit(format!("ws://{address}/ws")).await;
     drop(stop);

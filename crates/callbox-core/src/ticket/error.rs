@@ -50,6 +50,19 @@ pub enum TicketError {
         /// How long ago.
         ago_secs: u64,
     },
+    /// The operator has withdrawn it: it was made before the time from which tickets of its user count.
+    #[error(
+        "the ticket was made before unix second {valid_from}, from which on this user's tickets count: make a new one"
+    )]
+    Withdrawn {
+        /// `TLS.time`.
+        issued_at: u64,
+        /// From when on tickets count.
+        valid_from: u64,
+    },
+    /// It gives rights in one room, and is not for logging in.
+    #[error("the ticket is for one room only (it carries a userbuf): make one without room rights to log in")]
+    NotForLogin,
     /// The signature does not fit.
     #[error("the ticket was signed with another key, or changed: use the secret key of this app on both sides")]
     WrongKey,
@@ -62,6 +75,12 @@ pub enum TicketError {
         found: UserId,
         /// The user who logs in.
         expected: UserId,
+    },
+    /// The hub has no such tenant.
+    #[error("there is no app {app} at this hub: use the app's number from the hub's configuration")]
+    UnknownApp {
+        /// The app logged in to.
+        app: AppId,
     },
     /// It is for another tenant.
     #[error("the ticket is for app {found}, not for {expected}: make one with the number and key of app {expected}")]
@@ -77,16 +96,17 @@ impl TicketError {
     /// The published UserSig error code.
     pub fn code(&self) -> u32 {
         match self {
-            Self::Expired { .. } => 70001,
+            Self::Expired { .. } | Self::Withdrawn { .. } => 70001,
             Self::Empty => 70002,
             Self::TooLong { .. }
             | Self::Malformed { .. }
             | Self::OtherVersion { .. }
             | Self::BadLifetime { .. }
-            | Self::NotYetValid { .. } => 70003,
+            | Self::NotYetValid { .. }
+            | Self::NotForLogin => 70003,
             Self::WrongKey => 70009,
             Self::OtherUser { .. } => 70013,
-            Self::OtherApp { .. } => 70014,
+            Self::OtherApp { .. } | Self::UnknownApp { .. } => 70014,
         }
     }
 

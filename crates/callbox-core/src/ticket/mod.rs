@@ -14,6 +14,7 @@ mod claims;
 mod codec;
 mod error;
 mod key;
+mod login;
 mod rights;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod tests;
 pub use claims::Claims;
 pub use error::TicketError;
 pub use key::{BadKey, SecretKey};
+pub use login::{LoginRules, ValidFrom};
 pub use rights::{BadRights, BadRoom, Rights, Room, RoomName, RoomRights};
 
 use crate::ids::{AppId, UserId};
@@ -72,17 +74,29 @@ pub fn read(token: &str) -> Result<Claims, TicketError> {
 /// [`TicketError`]; its [`code`](TicketError::code) is the published one.
 pub fn verify(app: AppId, key: &SecretKey, user: &UserId, token: &str, now_unix: u64) -> Result<Claims, TicketError> {
     let (claims, signature) = codec::open(token)?;
+    check_claims(std::iter::once(key), app, user, &claims, &signature, now_unix)?;
+    Ok(claims)
+}
+
+/// Checks what [`verify`] checks, with one of several keys.
+fn check_claims<'a>(
+    mut keys: impl Iterator<Item = &'a SecretKey>,
+    app: AppId,
+    user: &UserId,
+    claims: &Claims,
+    signature: &[u8],
+    now_unix: u64,
+) -> Result<(), TicketError> {
     if claims.app != app {
         return Err(TicketError::OtherApp { found: claims.app, expected: app });
     }
     if claims.user != *user {
-        return Err(TicketError::OtherUser { found: claims.user, expected: user.clone() });
+        return Err(TicketError::OtherUser { found: claims.user.clone(), expected: user.clone() });
     }
-    if !codec::is_signed_by(key, &claims, &signature) {
+    if !keys.any(|key| codec::is_signed_by(key, claims, signature)) {
         return Err(TicketError::WrongKey);
     }
-    check_time(&claims, now_unix)?;
-    Ok(claims)
+    check_time(claims, now_unix)
 }
 
 fn check_time(claims: &Claims, now: u64) -> Result<(), TicketError> {

@@ -6,8 +6,9 @@ use callbox_mqtt::{BrokerUrl, Brokers, Identity};
 use toml::Spanned;
 
 use super::error::{ConfigError, Source};
+use super::files::Files;
 use super::raw;
-use super::settings::{number, read, text};
+use super::settings::{number, text};
 use crate::gateway::{Credentials, LoginBy, Settings};
 use crate::server::{BrokerAuth, Kind, Network};
 
@@ -18,7 +19,7 @@ const LOGIN: &str =
     "`ticket` (the broker checks tickets) or `gateway` (the broker lets this gateway speak for everybody)";
 
 /// Reads the table.
-pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>) -> Checked<Settings> {
+pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>, files: &mut Files) -> Checked<Settings> {
     let table = raw.get_ref();
     let Some(list) = &table.urls else {
         return Err(source.error(
@@ -62,7 +63,7 @@ pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>) -> Checked<
     };
     let login = match &table.login {
         Some(login) if is_gateway(login)? => {
-            LoginBy::Gateway(credentials(source, table, login, identity.is_some(), &urls)?)
+            LoginBy::Gateway(credentials(source, table, login, (identity.is_some(), &urls), files)?)
         }
         _ => LoginBy::Ticket,
     };
@@ -76,8 +77,8 @@ fn credentials(
     source: &Source<'_>,
     table: &raw::Broker,
     login: &Spanned<String>,
-    has_certificate: bool,
-    urls: &[BrokerUrl],
+    (has_certificate, urls): (bool, &[BrokerUrl]),
+    files: &mut Files,
 ) -> Checked<Credentials> {
     let user = table.user.as_ref().map_or("gateway", |user| user.get_ref()).to_owned();
     let Some(file) = &table.password_file else {
@@ -92,14 +93,18 @@ fn credentials(
     if !urls.iter().all(|url| url.is_secure() || url.is_loopback()) {
         return Err(bad("would cross the network readable: use mqtts://, or a broker on this machine"));
     }
-    let password = read(&source.path(file.get_ref())).map_err(|error| bad(&error))?.trim().to_owned();
-    if password.is_empty() { Err(bad("the file is empty")) } else { Ok(Credentials { user, password }) }
+    let password = files.secret(&source.path(file.get_ref())).map_err(|error| bad(&error))?;
+    Ok(Credentials { user, password })
 }
 
 const KIND: &str = "`emqx` or `mosquitto-go-auth`";
 
 /// Reads the table.
-pub(super) fn check_auth(source: &Source<'_>, raw: &Spanned<raw::BrokerAuth>) -> Checked<BrokerAuth> {
+pub(super) fn check_auth(
+    source: &Source<'_>,
+    raw: &Spanned<raw::BrokerAuth>,
+    files: &mut Files,
+) -> Checked<BrokerAuth> {
     let table = raw.get_ref();
     let Some(kind) = &table.kind else {
         return Err(source.error(raw.span(), "broker_auth.kind", format!("is missing: {KIND}")));
@@ -115,7 +120,7 @@ pub(super) fn check_auth(source: &Source<'_>, raw: &Spanned<raw::BrokerAuth>) ->
         None => None,
         Some(file) => {
             let bad = |text: String| source.error(file.span(), "broker_auth.secret_file", text);
-            let secret = read(&source.path(file.get_ref())).map_err(bad)?.trim().to_owned();
+            let secret = files.secret(&source.path(file.get_ref())).map_err(bad)?;
             let is_one =
                 secret.len() >= 16 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b));
             if !is_one {

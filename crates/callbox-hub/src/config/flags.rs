@@ -11,8 +11,9 @@ use callbox_core::ticket::SecretKey;
 
 use super::Settings;
 use super::error::{ConfigError, Place};
+use super::files::Files;
 use super::settings::SESSIONS;
-use crate::server::{self, Rate};
+use crate::server::{self, Proxies, Rate};
 use crate::switchboard::TenantSettings;
 use crate::{store, turn};
 
@@ -85,12 +86,9 @@ impl Flags {
                 return Err(wrong("run", "give --config FILE, or --app NUMBER --key-file FILE, or --demo"));
             }
         };
+        let mut files = Files::default();
         let key = match (&self.key_file, self.demo) {
-            (Some(file), _) => {
-                let text = std::fs::read_to_string(file)
-                    .map_err(|error| wrong("--key-file", format!("{} cannot be read: {error}", file.display())))?;
-                SecretKey::new(&text).map_err(|error| wrong("--key-file", format!("{}: {error}", file.display())))?
-            }
+            (Some(file), _) => files.key(file).map_err(|text| wrong("--key-file", text))?,
             (None, true) => {
                 let key = random_key().map_err(|error| wrong("--demo", error.to_string()))?;
                 SecretKey::new(&key).map_err(|error| wrong("--demo", error.to_string()))?
@@ -105,9 +103,9 @@ impl Flags {
             heartbeat,
             tenants: vec![(app, TenantSettings::default())],
             server: server::Settings {
-                apps: BTreeMap::from([(app, key)]),
+                apps: BTreeMap::from([(app, key.into())]),
                 origins: Vec::new(),
-                behind_proxy: false,
+                proxies: Proxies::In(Vec::new()),
                 heartbeat,
                 max_sessions: None,
                 rate: Rate { per_second: 50, burst: 200 },
@@ -117,6 +115,7 @@ impl Flags {
             store: store::Place::Memory,
             gateway: None,
             turn: turn::Settings::default(),
+            warnings: files.warnings,
         })
     }
 }

@@ -1,7 +1,9 @@
 //! Configuration in two steps: the file word for word, then settings that are valid by construction.
 
+mod apps;
 mod broker;
 mod error;
+mod files;
 mod flags;
 mod raw;
 mod settings;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use callbox_core::ids::AppId;
 
 pub use error::ConfigError;
+pub use files::read_key;
 pub use flags::{Flags, random_key};
 
 use crate::switchboard::TenantSettings;
@@ -39,6 +42,8 @@ pub struct Settings {
     pub gateway: Option<gateway::Settings>,
     /// For STUN and TURN.
     pub turn: turn::Settings,
+    /// What is allowed, and unwise.
+    pub warnings: Vec<String>,
 }
 
 impl Settings {
@@ -47,10 +52,10 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`] names file, line, key, what was found and what is allowed.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(file).map_err(|error| ConfigError {
+        let text = files::read_config(file).map_err(|text| ConfigError {
             place: Place::File(file.to_owned()),
             key: String::new(),
-            text: format!("cannot be read ({error}): `callbox-hub defaults` prints one to start from"),
+            text,
         })?;
         Self::parse(file, &text)
     }

@@ -1,5 +1,7 @@
 //! The file word for word.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -20,7 +22,8 @@ pub(super) struct File {
 pub(super) struct Server {
     pub(super) listen: Option<Spanned<String>>,
     pub(super) origins: Vec<Spanned<String>>,
-    pub(super) behind_proxy: bool,
+    pub(super) trusted_proxies: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) behind_proxy: Option<Spanned<bool>>,
     pub(super) heartbeat_s: Option<Spanned<i64>>,
 }
 
@@ -75,6 +78,10 @@ pub(super) struct App {
     pub(super) id: Spanned<i64>,
     pub(super) key_file: Option<Spanned<String>>,
     pub(super) key: Option<Spanned<String>>,
+    pub(super) second_key_file: Option<Spanned<String>>,
+    pub(super) second_key: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) valid_from: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) users: Vec<Spanned<String>>,
     #[serde(default)]

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::Path;
 use std::time::Duration;
 
-use callbox_core::ids::{AppId, UserId};
-use callbox_core::ticket::SecretKey;
+use callbox_core::ice::{IceKind, IceUrl};
+use callbox_core::ids::UserId;
 use toml::Spanned;
 
 use super::error::{ConfigError, Source};
-use super::{Settings, broker, raw};
-use crate::server::{self, Rate};
+use super::files::Files;
+use super::{Settings, apps, broker, raw};
+use crate::server::{self, Network, Origin, Proxies, Rate};
 use crate::store::Place;
 use crate::switchboard::TenantSettings;
 use crate::turn::{self, Turn};
@@ -37,11 +37,12 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
     let heartbeat =
         Duration::from_secs(number(source, "server.heartbeat_s", server.heartbeat_s.as_ref(), 15, 1..=120)?.into());
     let max_devices = number(source, "limits.devices_per_user", limits.devices_per_user.as_ref(), 16, 1..=64)?;
-    let turn = check_ice(source, &ice)?;
-    let (mut apps, mut tenants) = (BTreeMap::new(), Vec::new());
+    let mut files = Files::default();
+    let turn = check_ice(source, &ice, &mut files)?;
+    let (mut accepted, mut tenants) = (BTreeMap::new(), Vec::new());
     for app in &app {
-        let (id, key) = check_app(source, app)?;
-        if apps.insert(id, key).is_some() {
+        let (id, rules) = apps::check(source, app, &mut files)?;
+        if accepted.insert(id, rules).is_some() {
             return Err(source.error(app.id.span(), "app.id", format!("{id} is there twice: every app once")));
         }
         let user = |name| text(source, "app.users", name, "1 to 32 of A-Z a-z 0-9 _ -", |t| t.parse::<UserId>().ok());
@@ -54,16 +55,16 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         tenants.push((id, settings));
     }
     let server = server::Settings {
-        apps,
+        apps: accepted,
         origins: server.origins.iter().map(|origin| check_origin(source, origin)).collect::<Checked<_>>()?,
-        behind_proxy: server.behind_proxy,
+        proxies: check_proxies(source, &server)?,
         heartbeat,
         max_sessions: check_sessions(source, limits.sessions.as_ref())?,
         rate: check_rate(source, &limits)?,
-        broker_auth: broker_auth.as_ref().map(|auth| broker::check_auth(source, auth)).transpose()?,
+        broker_auth: broker_auth.as_ref().map(|auth| broker::check_auth(source, auth, &mut files)).transpose()?,
         demo: None,
     };
-    let gateway = broker.as_ref().map(|broker| broker::check(source, broker)).transpose()?;
+    let gateway = broker.as_ref().map(|broker| broker::check(source, broker, &mut files)).transpose()?;
     if let (Some(_), Some(path)) = (&gateway, &store.path) {
         return Err(source.error(
             path.span(),
@@ -79,7 +80,7 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         Some(":memory:") => Place::Memory,
         path => Place::File(source.path(path.unwrap_or("hub.db"))),
     };
-    Ok(Settings { listen, heartbeat, tenants, server, store, gateway, turn })
+    Ok(Settings { listen, heartbeat, tenants, server, store, gateway, turn, warnings: files.warnings })
 }
 
 fn check_sessions(source: &Source<'_>, found: Option<&Spanned<i64>>) -> Checked<Option<u32>> {
@@ -96,66 +97,60 @@ fn check_rate(source: &Source<'_>, limits: &raw::Limits) -> Checked<Rate> {
     })
 }
 
-fn check_app(source: &Source<'_>, app: &raw::App) -> Checked<(AppId, SecretKey)> {
-    let id = number(source, "app.id", Some(&app.id), 0, 1..=u32::MAX)?;
-    let key = match (&app.key_file, &app.key) {
-        (Some(file), None) => {
-            let bad = |text: String| source.error(file.span(), "app.key_file", text);
-            SecretKey::new(&read(&source.path(file.get_ref())).map_err(bad)?).map_err(|error| bad(error.to_string()))?
-        }
-        (None, Some(key)) => {
-            SecretKey::new(key.get_ref()).map_err(|error| source.error(key.span(), "app.key", error.to_string()))?
-        }
-        (None, None) => return Err(source.error(app.id.span(), "app", "needs `key_file` (or `key`)")),
-        (Some(_), Some(key)) => {
-            return Err(source.error(key.span(), "app.key", "either `key_file` or `key`, not both"));
-        }
-    };
-    Ok((AppId(id), key))
-}
-
-fn check_ice(source: &Source<'_>, ice: &raw::Ice) -> Checked<turn::Settings> {
-    let url = |key: &'static str, schemes: &'static [&'static str], allowed: &'static str| {
-        move |url: &Spanned<String>| {
-            let fits =
-                |t: &str| schemes.iter().any(|scheme| t.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
-            text(source, key, url, allowed, |t| fits(t).then(|| t.to_owned()))
-        }
-    };
-    let stun =
-        ice.stun.iter().map(url("ice.stun", &["stun:", "stuns:"], "stun:HOST[:PORT]")).collect::<Checked<_>>()?;
+fn check_ice(source: &Source<'_>, ice: &raw::Ice, files: &mut Files) -> Checked<turn::Settings> {
+    let stun = ice.stun.iter().map(|url| ice_url(source, "ice.stun", IceKind::Stun, url)).collect::<Checked<_>>()?;
     let lifetime = number(source, "ice.turn_lifetime_s", ice.turn_lifetime_s.as_ref(), 86_400, 600..=604_800)?;
     let turn = match (&ice.turn, &ice.turn_secret_file) {
         (None, None) => None,
         (Some(urls), None) => return Err(source.error(urls.span(), "ice.turn", "needs `turn_secret_file` beside it")),
         (None, Some(file)) => return Err(source.error(file.span(), "ice.turn_secret_file", "needs `turn` beside it")),
         (Some(urls), Some(file)) => {
-            let allowed = "turn:HOST[:PORT][?transport=udp|tcp] or turns:…";
-            let urls = urls
-                .get_ref()
-                .iter()
-                .map(url("ice.turn", &["turn:", "turns:"], allowed))
-                .collect::<Checked<Vec<_>>>()?;
-            let bad = |text: String| source.error(file.span(), "ice.turn_secret_file", text);
-            let secret = read(&source.path(file.get_ref())).map_err(bad)?.trim().to_owned();
-            if secret.is_empty() {
-                return Err(bad("the file is empty: put coturn's `static-auth-secret` into it".to_owned()));
-            }
+            let urls = urls.get_ref().iter().map(|url| ice_url(source, "ice.turn", IceKind::Turn, url));
+            let urls = urls.collect::<Checked<Vec<_>>>()?;
+            let secret = files.secret(&source.path(file.get_ref())).map_err(|text| {
+                let text = format!("{text}: one line with coturn's `static-auth-secret` is needed");
+                source.error(file.span(), "ice.turn_secret_file", text)
+            })?;
             Some(Turn { urls, secret, lifetime: Duration::from_secs(lifetime.into()) })
         }
     };
     Ok(turn::Settings { stun, turn })
 }
 
-fn check_origin(source: &Source<'_>, origin: &Spanned<String>) -> Checked<String> {
-    let host = |t: &str| t.strip_prefix("https://").or(t.strip_prefix("http://")).map(str::to_owned);
-    text(source, "server.origins", origin, "https://HOST[:PORT] without a path", |t| {
-        host(t).filter(|host| !host.is_empty() && !host.contains('/')).map(|_| t.to_owned())
-    })
+/// Browsers refuse a whole list for one address in it that they cannot read, so what they refuse is refused here.
+fn ice_url(source: &Source<'_>, key: &str, kind: IceKind, url: &Spanned<String>) -> Checked<String> {
+    let allowed = match kind {
+        IceKind::Stun => "stun:HOST[:PORT]",
+        IceKind::Turn => "turn:HOST[:PORT][?transport=udp|tcp] or turns:…",
+    };
+    let bad = |why: &str| {
+        let text = format!("found `{}`, allowed is {allowed}: {why}", url.get_ref());
+        source.error(url.span(), key, text)
+    };
+    let parsed = url.get_ref().parse::<IceUrl>().map_err(|error| bad(&error.to_string()))?;
+    if parsed.kind == kind { Ok(url.get_ref().clone()) } else { Err(bad("it belongs into the other list")) }
 }
 
-pub(super) fn read(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))
+fn check_proxies(source: &Source<'_>, server: &raw::Server) -> Checked<Proxies> {
+    match (&server.trusted_proxies, &server.behind_proxy) {
+        (Some(list), None) => {
+            let network = |one: &Spanned<String>| {
+                text(source, "server.trusted_proxies", one, "an address or ADDRESS/BITS", Network::parse)
+            };
+            Ok(Proxies::In(list.get_ref().iter().map(network).collect::<Checked<_>>()?))
+        }
+        (None, Some(behind)) if *behind.get_ref() => Ok(Proxies::One),
+        (None, _) => Ok(Proxies::In(Vec::new())),
+        (Some(_), Some(behind)) => {
+            let text = "is the old form of `trusted_proxies`: take it out";
+            Err(source.error(behind.span(), "server.behind_proxy", text))
+        }
+    }
+}
+
+fn check_origin(source: &Source<'_>, origin: &Spanned<String>) -> Checked<Origin> {
+    let allowed = "https://HOST[:PORT] without a path, an international name in its xn-- form";
+    text(source, "server.origins", origin, allowed, |t| t.parse().ok())
 }
 
 pub(super) fn text<T>(

@@ -12,7 +12,7 @@ mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{Address, AppId, DeviceId, EnvelopeId, IdSource, UserId};
@@ -75,7 +75,7 @@ struct Shared {
     brokers: Arc<Brokers>,
     certificates: Certificates,
     connecting: Arc<Semaphore>,
-    turn: turn::Settings,
+    turn: RwLock<turn::Settings>,
     heartbeat: Duration,
     ids: Mutex<IdSource>,
 }
@@ -95,6 +95,12 @@ pub(crate) struct Gateway {
 struct Tenant {
     users: Arc<BTreeSet<UserId>>,
     settings: TenantSettings,
+}
+
+impl Tenant {
+    fn new(settings: TenantSettings) -> Self {
+        Self { users: Arc::new(settings.users.clone()), settings }
+    }
 }
 
 struct Seat {
@@ -122,16 +128,15 @@ impl Gateway {
             certificates,
             brokers,
             connecting: Arc::new(Semaphore::new(CONNECTING)),
-            turn,
+            turn: RwLock::new(turn),
             heartbeat,
             ids: Mutex::new(ids),
         };
-        let tenant = |settings: TenantSettings| Tenant { users: Arc::new(settings.users.clone()), settings };
         Ok(Self {
             shared: Arc::new(shared),
             renewal: Some(renewal),
             login: settings.login,
-            tenants: tenants.into_iter().map(|(app, settings)| (app, tenant(settings))).collect(),
+            tenants: tenants.into_iter().map(|(app, settings)| (app, Tenant::new(settings))).collect(),
             seats: BTreeMap::new(),
             devices: BTreeMap::new(),
             tasks: JoinSet::new(),
@@ -188,6 +193,10 @@ impl Gateway {
                 }
             }
             Event::Closed { session } => drop(self.leave(session)),
+            Event::Reconfigured { tenants, turn } => {
+                *self.shared.turn.write().unwrap_or_else(PoisonError::into_inner) = turn;
+                self.tenants.extend(tenants.into_iter().map(|(app, settings)| (app, Tenant::new(settings))));
+            }
             Event::Probe(answer) => {
                 // Whoever asked may have gone.
                 let _ = answer.send(self.seats.len());
@@ -274,7 +283,7 @@ impl Shared {
 
     fn welcome(&self, you: Address) -> Message {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let ice_servers = self.turn.ice_servers(&you.user, unix);
+        let ice_servers = self.turn.read().unwrap_or_else(PoisonError::into_inner).ice_servers(&you.user, unix);
         let heartbeat_ms = u32::try_from(self.heartbeat.as_millis()).unwrap_or(u32::MAX);
         Message::Welcome { you, heartbeat_ms, ice_servers }
     }

@@ -1,14 +1,12 @@
 //! A broker asks: may this client come in with this ticket, may it say or hear that? `POST /mqtt/auth`, `/mqtt/acl`, `/mqtt/superuser`.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::extract::{Extension, Form, FromRequest, Json, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use callbox_core::ids::{AppId, DeviceId};
-use callbox_core::ticket;
 use callbox_mqtt::Party;
 use callbox_mqtt::topic::{self, Topic};
 use serde::Deserialize;
@@ -16,8 +14,10 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tracing::{debug, info, warn};
 
-use super::House;
+use super::front::Client;
 use super::page::plain;
+use super::state::unix_now;
+use super::{Network, ServerState};
 
 /// Who may ask, and in whose words.
 #[derive(Clone)]
@@ -43,33 +43,6 @@ pub enum Kind {
     Emqx,
     /// Mosquitto with mosquitto-go-auth's HTTP backend: the answer is the status.
     GoAuth,
-}
-
-/// An address, or all that begin like it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u32,
-}
-
-impl Network {
-    /// `10.0.0.5`, `10.1.0.0/16`, `fd00::/8`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Some(most), |bits| bits.parse().ok().filter(|bits| *bits <= most))?;
-        Some(Self { address, bits })
-    }
-
-    fn holds(&self, other: IpAddr) -> bool {
-        let same = |a: u128, b: u128, width: u32| (a ^ b).checked_shr(width - self.bits).unwrap_or(0) == 0;
-        match (self.address, other.to_canonical()) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => same(u32::from(a).into(), u32::from(b).into(), 32),
-            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
-            _ => false,
-        }
-    }
 }
 
 /// What is asked. Brokers send more, which is not looked at.
@@ -105,15 +78,16 @@ enum Verdict {
 
 /// `POST /mqtt/auth`: may this user come in?
 pub(super) async fn auth(
-    State(house): State<Arc<House>>,
-    Extension(socket): Extension<SocketAddr>,
+    State(state): State<Arc<ServerState>>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
-    let (kind, question) = match asked(&house, socket, request).await {
+    let settings = state.settings();
+    let (kind, question) = match asked(&state, &settings, client, request).await {
         Ok(asked) => asked,
         Err(refused) => return *refused,
     };
-    let verdict = login(&house, &question);
+    let verdict = login(&settings, &question);
     if let Verdict::Deny(reason) = &verdict {
         info!(
             user = question.username.unwrap_or_default().chars().take(64).collect::<String>(),
@@ -125,44 +99,54 @@ pub(super) async fn auth(
 
 /// `POST /mqtt/acl`: may this user say, or hear, that?
 pub(super) async fn acl(
-    State(house): State<Arc<House>>,
-    Extension(socket): Extension<SocketAddr>,
+    State(state): State<Arc<ServerState>>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
-    match asked(&house, socket, request).await {
-        Ok((kind, question)) => answer(kind, access(&house, &question)),
+    let settings = state.settings();
+    match asked(&state, &settings, client, request).await {
+        Ok((kind, question)) => answer(kind, access(&settings, &question)),
         Err(refused) => *refused,
     }
 }
 
 /// `POST /mqtt/superuser`: nobody is above the rules.
 pub(super) async fn superuser(
-    State(house): State<Arc<House>>,
-    Extension(socket): Extension<SocketAddr>,
+    State(state): State<Arc<ServerState>>,
+    Extension(client): Extension<Client>,
     request: Request,
 ) -> Response {
-    match asked(&house, socket, request).await {
+    let settings = state.settings();
+    match asked(&state, &settings, client, request).await {
         Ok((kind, _)) => answer(kind, Verdict::Deny("nobody is".to_owned())),
         Err(refused) => *refused,
     }
 }
 
 /// Reads the question of somebody who may ask.
-async fn asked(house: &House, socket: SocketAddr, request: Request) -> Result<(Kind, Question), Box<Response>> {
-    let Some(settings) = &house.settings.broker_auth else {
+async fn asked(
+    state: &ServerState,
+    settings: &super::Settings,
+    Client(peer): Client,
+    request: Request,
+) -> Result<(Kind, Question), Box<Response>> {
+    let Some(auth) = &settings.broker_auth else {
         return Err(no_answer(StatusCode::NOT_FOUND, "no [broker_auth] is configured"));
     };
-    let (now, peer) = (Instant::now(), house.peer(socket, request.headers()));
-    if house.refused().wait(now, peer).is_some() {
-        return Err(no_answer(StatusCode::TOO_MANY_REQUESTS, "too many refused questions: wait"));
-    }
-    let is_known = settings.from.is_empty() || settings.from.iter().any(|network| network.holds(peer));
-    if !is_known || !shows(settings.secret.as_deref(), request.headers(), request.uri()) {
-        house.refused().note(now, peer);
-        warn!(%peer, "somebody who is not the broker asked: see `broker_auth.secret_file` and `broker_auth.allow_from`");
+    let now = Instant::now();
+    let is_known = auth.from.is_empty() || auth.from.iter().any(|network| network.holds(peer));
+    if !is_known || !shows(auth.secret.as_deref(), request.headers(), request.uri()) {
+        let mut refused = state.refused();
+        if refused.wait(now, peer).is_some() {
+            return Err(no_answer(StatusCode::TOO_MANY_REQUESTS, "too many refused questions: wait"));
+        }
+        refused.note(now, peer);
+        if state.notices.broker.may_speak() {
+            warn!(%peer, "somebody who is not the broker asked: see `broker_auth.secret_file` and `broker_auth.allow_from`");
+        }
         return Err(no_answer(StatusCode::UNAUTHORIZED, "only the broker may ask"));
     }
-    if !house.broker_questions().take(now, 1) {
+    if !state.broker_questions().take(now, 1) {
         return Err(no_answer(StatusCode::SERVICE_UNAVAILABLE, "too many questions at once"));
     }
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -171,7 +155,7 @@ async fn asked(house: &House, socket: SocketAddr, request: Request) -> Result<(K
     } else {
         Json::<Question>::from_request(request, &()).await.map(|json| json.0).map_err(IntoResponse::into_response)
     };
-    question.map(|question| (settings.kind, question)).map_err(Box::new)
+    question.map(|question| (auth.kind, question)).map_err(Box::new)
 }
 
 fn no_answer(status: StatusCode, text: &str) -> Box<Response> {
@@ -187,20 +171,21 @@ fn shows(secret: Option<&str>, headers: &HeaderMap, uri: &Uri) -> bool {
     bearer.or_else(query).is_some_and(|shown| Sha256::digest(shown) == Sha256::digest(secret))
 }
 
-fn login(house: &House, question: &Question) -> Verdict {
+fn login(settings: &super::Settings, question: &Question) -> Verdict {
     let Some(me) = question.username.as_deref().and_then(|name| name.parse::<Party>().ok()) else {
         return Verdict::Ignore;
     };
-    let Some(key) = house.settings.apps.get(&me.app) else {
+    let Some(rules) = settings.apps.get(&me.app) else {
         return Verdict::Deny(format!("there is no app {} at this hub", me.app));
     };
     // The client id names the session, and with it what waits for the user: nobody gets another's.
-    if let Some(client) = question.clientid.as_deref().filter(|client| device(&me, client).is_none()) {
+    let device = question.clientid.as_deref().and_then(|client| device(&me, client));
+    if let (Some(client), None) = (&question.clientid, &device) {
         let client: String = client.chars().take(64).collect();
         return Verdict::Deny(format!("client id `{client}`: {me}/DEVICE is needed"));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    match ticket::verify(me.app, key, &me.user, question.password.as_deref().unwrap_or_default(), now) {
+    let password = question.password.as_deref().unwrap_or_default();
+    match rules.check(me.app, &me.user, device.as_ref(), password, unix_now()) {
         Ok(claims) => Verdict::Allow { until: Some(claims.expires_at()) },
         Err(error) => Verdict::Deny(format!("{}: {error}", error.code())),
     }
@@ -211,7 +196,7 @@ fn device(me: &Party, client: &str) -> Option<DeviceId> {
     client.strip_prefix(&me.to_string())?.strip_prefix('/')?.parse().ok()
 }
 
-fn access(house: &House, question: &Question) -> Verdict {
+fn access(settings: &super::Settings, question: &Question) -> Verdict {
     let (Some(name), Some(topic)) = (&question.username, &question.topic) else {
         return Verdict::Deny("`username` and `topic` are needed".to_owned());
     };
@@ -221,7 +206,7 @@ fn access(house: &House, question: &Question) -> Verdict {
         Some(Number::Text(text)) => text.parse().ok(),
         None => None,
     };
-    let apps: Vec<AppId> = house.settings.apps.keys().copied().collect();
+    let apps: Vec<AppId> = settings.apps.keys().copied().collect();
     let is_allowed = apps.contains(&me.app)
         && match (question.action.as_deref(), acc) {
             (Some("publish"), None) | (None, Some(2)) => may_write(&me, topic),
@@ -283,19 +268,6 @@ fn no(error: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_network_holds_what_begins_like_it() {
-        let holds = |network: &str, address: &str| Network::parse(network).unwrap().holds(address.parse().unwrap());
-        assert!(holds("10.1.0.0/16", "10.1.2.3") && !holds("10.1.0.0/16", "10.2.0.1"));
-        assert!(
-            holds("10.0.0.5", "10.0.0.5") && holds("10.0.0.5", "::ffff:10.0.0.5") && !holds("10.0.0.5", "10.0.0.6")
-        );
-        assert!(holds("0.0.0.0/0", "192.0.2.1") && !holds("0.0.0.0/0", "2001:db8::1") && holds("::/0", "2001:db8::1"));
-        for bad in ["", "10.0.0", "10.0.0.0/33", "10.0.0.0/x", "::/129", "10.0.0.0/"] {
-            assert_eq!(Network::parse(bad), None, "{bad}");
-        }
-    }
 
     #[test]
     fn the_rules_are_those_of_the_example_access_list_and_keep_apps_apart() {

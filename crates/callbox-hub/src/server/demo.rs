@@ -1,10 +1,10 @@
 //! Tickets for whoever asks, on this machine, while a demo runs.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use callbox_core::ids::{AppId, UserId};
@@ -12,9 +12,10 @@ use callbox_core::ticket;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
-use super::House;
-use super::origin::{is_for_loopback, is_welcome};
+use super::ServerState;
+use super::origin::{header_of, is_for_loopback, judge};
 use super::page::plain;
+use super::state::unix_now;
 
 /// How long a demo ticket is good.
 const TICKET_SECS: u64 = 24 * 3600;
@@ -38,24 +39,33 @@ struct Login {
 }
 
 /// `GET /api/demo`: whether a demo runs.
-pub(super) async fn is_open(State(house): State<Arc<House>>, headers: HeaderMap) -> Response {
-    match allowed(&house, &headers) {
+pub(super) async fn is_open(
+    State(state): State<Arc<ServerState>>,
+    Extension(socket): Extension<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    match allowed(&state, socket, &headers) {
         Ok(app) => Json(Open { app }).into_response(),
         Err(refusal) => refusal.into_response(),
     }
 }
 
 /// `POST /api/demo`: a ticket for a name.
-pub(super) async fn make(State(house): State<Arc<House>>, headers: HeaderMap, Json(wish): Json<Wish>) -> Response {
-    let app = match allowed(&house, &headers) {
+pub(super) async fn make(
+    State(state): State<Arc<ServerState>>,
+    Extension(socket): Extension<SocketAddr>,
+    headers: HeaderMap,
+    Json(wish): Json<Wish>,
+) -> Response {
+    let app = match allowed(&state, socket, &headers) {
         Ok(app) => app,
         Err(refusal) => return refusal.into_response(),
     };
-    let Some(key) = house.settings.apps.get(&app) else {
+    let settings = state.settings();
+    let Some(rules) = settings.apps.get(&app) else {
         return plain(StatusCode::NOT_FOUND, "the demo's app is not there");
     };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let ticket = ticket::make(app, key, &wish.user, now, TICKET_SECS);
+    let ticket = ticket::make(app, rules.key(), &wish.user, unix_now(), TICKET_SECS);
     info!(%app, user = %wish.user, "demo ticket made");
     Json(Login { app, user: wish.user, ticket }).into_response()
 }
@@ -75,9 +85,11 @@ impl IntoResponse for Refusal {
     }
 }
 
-fn allowed(house: &House, headers: &HeaderMap) -> Result<AppId, Refusal> {
-    let app = house.settings.demo.ok_or(Refusal::NoDemo)?;
-    if is_for_loopback(headers) && is_welcome(headers, &[]) {
+fn allowed(state: &ServerState, socket: SocketAddr, headers: &HeaderMap) -> Result<AppId, Refusal> {
+    let settings = state.settings();
+    let app = settings.demo.ok_or(Refusal::NoDemo)?;
+    let asked = settings.proxies.asked(socket.ip(), headers);
+    if is_for_loopback(headers) && judge(header_of(headers).as_deref(), &asked, &[]).welcome {
         return Ok(app);
     }
     Err(Refusal::NotThisMachine)

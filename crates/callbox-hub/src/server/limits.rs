@@ -1,8 +1,14 @@
 //! How much one party may do: messages a second, refused logins a minute.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::network::client;
+
+/// See [`Notice`].
+const NOTICE_EVERY: Duration = Duration::from_secs(60);
 
 /// A token bucket: `burst` at once, `per_second` in the long run.
 #[derive(Clone, Debug)]
@@ -26,6 +32,12 @@ impl Bucket {
             self.tokens -= f64::from(tokens);
         }
         there
+    }
+
+    /// Takes so many tokens, also where fewer are there: the bucket is in debt then.
+    pub(super) fn spend(&mut self, now: Instant, tokens: u32) {
+        self.fill(now);
+        self.tokens -= f64::from(tokens);
     }
 
     /// How long until there is a token.
@@ -62,7 +74,7 @@ pub(super) struct RefusedLogins {
 impl RefusedLogins {
     /// How long this address has to wait before it may try again, if it has to.
     pub(super) fn wait(&mut self, now: Instant, address: IpAddr) -> Option<Duration> {
-        let wait = self.buckets.get_mut(&network(address))?.wait(now);
+        let wait = self.buckets.get_mut(&client(address))?.wait(now);
         (wait > Duration::ZERO).then_some(wait)
     }
 
@@ -76,15 +88,22 @@ impl RefusedLogins {
             self.buckets.clear();
         }
         let bucket = || Bucket::full(now, REFUSED_BURST, REFUSED_PER_SECOND);
-        self.buckets.entry(network(address)).or_insert_with(bucket).take(now, 1);
+        self.buckets.entry(client(address)).or_insert_with(bucket).take(now, 1);
     }
 }
 
-/// Whoever has one IPv6 address has its whole /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from(u128::from(v6) >> 64 << 64)),
-        v4 => v4,
+/// A line of the log that anybody on the network can cause: at most one a minute.
+#[derive(Debug, Default)]
+pub(super) struct Notice(Mutex<Option<Instant>>);
+
+impl Notice {
+    pub(super) fn may_speak(&self) -> bool {
+        let (now, mut last) = (Instant::now(), self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let may = last.is_none_or(|last| now.saturating_duration_since(last) >= NOTICE_EVERY);
+        if may {
+            *last = Some(now);
+        }
+        may
     }
 }
 

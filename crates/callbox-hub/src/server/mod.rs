@@ -1,53 +1,65 @@
 //! The edge that faces the network: HTTP, the page, WebSockets.
 
+mod admission;
 mod broker_auth;
 mod demo;
-mod door;
+mod forwarded;
+mod front;
 mod limits;
+mod network;
 mod origin;
 mod outbox;
 mod page;
+mod places;
 mod seats;
 mod session;
+mod state;
+mod websocket;
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::extract::{DefaultBodyLimit, Extension, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Extension, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use callbox_core::ids::{Address, AppId, EnvelopeId, IdSource};
-use callbox_core::protocol::MAX_BYTES;
-use callbox_core::ticket::SecretKey;
+use axum::{Router, middleware};
+use callbox_core::ids::{Address, AppId};
+use callbox_core::ticket::LoginRules;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use serde::Deserialize;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::{sleep, timeout};
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
-pub use broker_auth::{Kind, Network, Settings as BrokerAuth};
+pub use broker_auth::{Kind, Settings as BrokerAuth};
+pub use forwarded::Proxies;
+pub use network::Network;
+pub use origin::{BadOrigin, Origin};
 pub use outbox::{Farewell, Full, Outbox};
 pub use seats::{TooFewDescriptors, seats};
+pub use state::ServerState;
 
-use crate::switchboard::{Frame, SessionId};
-use limits::{Bucket, RefusedLogins};
+use crate::switchboard::{Frame, SessionId, TenantSettings};
+use crate::turn;
+use front::Client;
+use limits::Bucket;
+use places::{Place, Places};
+use websocket::Allowance;
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The apps and their keys.
-    pub apps: BTreeMap<AppId, SecretKey>,
-    /// Web pages beside the hub's own that may use it: `https://host[:port]`.
-    pub origins: Vec<String>,
-    /// A reverse proxy stands in front: the last entry of `X-Forwarded-For` is the peer.
-    pub behind_proxy: bool,
+    /// The apps, and which tickets they accept.
+    pub apps: BTreeMap<AppId, LoginRules>,
+    /// Web pages beside the hub's own that may use it.
+    pub origins: Vec<Origin>,
+    /// Reverse proxies whose word about clients is believed.
+    pub proxies: Proxies,
     /// How often a session is pinged.
     pub heartbeat: Duration,
     /// The most sessions at once. None: as many as fit, see [`seats`].
@@ -101,6 +113,13 @@ pub enum Event {
     },
     /// Is anybody there? Answered with the number of sessions.
     Probe(oneshot::Sender<usize>),
+    /// The configuration was read again.
+    Reconfigured {
+        /// How each app is run now.
+        tenants: Vec<(AppId, TenantSettings)>,
+        /// STUN and TURN servers now.
+        turn: turn::Settings,
+    },
 }
 
 /// A ticket as a device showed it; its `Debug` form does not.
@@ -113,102 +132,17 @@ impl std::fmt::Debug for Shown {
     }
 }
 
-/// What every connection shares.
-#[derive(Debug)]
-pub struct House {
-    settings: Settings,
-    events: mpsc::Sender<Event>,
-    seats: u32,
-    sessions: Arc<Semaphore>,
-    /// Sockets that have not logged in: they never take a session's place.
-    door: Arc<Semaphore>,
-    next_session: AtomicU64,
-    ids: Mutex<IdSource>,
-    refused: Mutex<RefusedLogins>,
-    /// How many questions of brokers are answered.
-    broker_questions: Mutex<Bucket>,
-}
-
 /// A request's header takes at most this long to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection without a WebSocket ends then.
 const HTTP_LIFETIME: Duration = Duration::from_secs(120);
-/// The loop takes an event within this time, or something is badly wrong.
-const LOOP_TIMEOUT: Duration = Duration::from_secs(10);
-/// Sockets that have not logged in yet.
-const MAX_AT_DOOR: usize = 256;
-/// Connections that fetch the page.
-const MAX_FETCHING: usize = 256;
-/// Every socket has it from its first read on (tungstenite's own 128 KiB would be nine tenths of a session); a longer message
-/// makes it grow.
-const READ_BUFFER: usize = 4096;
-/// Questions of brokers a second; twice as many at once. Each costs some 10 µs.
-const QUESTIONS: u32 = 5000;
-/// A question holds a ticket, and names.
-const MAX_QUESTION: usize = 16 * 1024;
-
-impl House {
-    /// A house with so many [`seats`], whose visitors are announced on `events`.
-    pub fn new(settings: Settings, seats: u32, events: mpsc::Sender<Event>, ids: IdSource) -> Self {
-        Self {
-            seats,
-            sessions: Arc::new(Semaphore::new(seats as usize)),
-            door: Arc::new(Semaphore::new(MAX_AT_DOOR)),
-            settings,
-            events,
-            next_session: AtomicU64::new(1),
-            ids: Mutex::new(ids),
-            refused: Mutex::default(),
-            broker_questions: Mutex::new(Bucket::full(Instant::now(), 2 * QUESTIONS, f64::from(QUESTIONS))),
-        }
-    }
-
-    /// Waits until every session is over, but no longer than this. False: some are not.
-    pub async fn empty(&self, at_most: Duration) -> bool {
-        timeout(at_most, self.sessions.acquire_many(self.seats)).await.is_ok()
-    }
-
-    /// Tells the loop. False when the loop is gone, or stuck.
-    async fn tell(&self, event: Event) -> bool {
-        match self.events.send_timeout(event, LOOP_TIMEOUT).await {
-            Ok(()) => true,
-            Err(mpsc::error::SendTimeoutError::Closed(_)) => false,
-            Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-                error!(seconds = LOOP_TIMEOUT.as_secs(), "the loop takes no events");
-                false
-            }
-        }
-    }
-
-    fn next_session(&self) -> SessionId {
-        SessionId(self.next_session.fetch_add(1, Ordering::Relaxed))
-    }
-
-    fn envelope_id(&self) -> EnvelopeId {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner).envelope()
-    }
-
-    fn refused(&self) -> MutexGuard<'_, RefusedLogins> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn broker_questions(&self) -> MutexGuard<'_, Bucket> {
-        self.broker_questions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn peer(&self, socket: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        let forwarded = || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok();
-        let last = |list: &str| list.rsplit(',').next().and_then(|entry| entry.trim().parse().ok());
-        let named = if self.settings.behind_proxy { forwarded().and_then(last) } else { None };
-        named.unwrap_or(socket.ip())
-    }
-}
+/// Connections that have not logged in: they fetch the page, ask, or are about to log in. They never take a session's place.
+const MAX_GUESTS: usize = 512;
 
 /// Accepts connections until told to stop.
-pub async fn serve(listener: TcpListener, house: Arc<House>, mut stop: watch::Receiver<bool>) {
-    // A connection that becomes a WebSocket leaves these and stands at the door.
-    let connections = Arc::new(Semaphore::new(MAX_AT_DOOR + MAX_FETCHING));
-    let router = router(house);
+pub async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stop: watch::Receiver<bool>) {
+    let places = Places::new(MAX_GUESTS);
+    let router = router(state.clone());
     loop {
         let accepted = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
@@ -216,15 +150,11 @@ pub async fn serve(listener: TcpListener, house: Arc<House>, mut stop: watch::Re
         };
         match accepted {
             Ok((socket, peer)) => {
-                let Ok(permit) = connections.clone().try_acquire_owned() else {
-                    warn!(%peer, "too many connections");
-                    continue;
-                };
-                let (router, stop) = (router.clone(), stop.clone());
-                tokio::spawn(async move {
-                    connection(socket, peer, router, stop).await;
-                    drop(permit);
-                });
+                let (place, loser) = places.take(peer.ip());
+                if let Some(loser) = loser.filter(|_| state.notices.crowd.may_speak()) {
+                    warn!(limit = MAX_GUESTS, client = %loser, "too many connections without login: the client with most loses its oldest");
+                }
+                tokio::spawn(connection(socket, peer, place, router.clone(), stop.clone()));
             }
             Err(error) => {
                 // Out of descriptors, mostly: they come back when connections end.
@@ -235,11 +165,18 @@ pub async fn serve(listener: TcpListener, house: Arc<House>, mut stop: watch::Re
     }
 }
 
-async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(
+    socket: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    router: Router,
+    mut stop: watch::Receiver<bool>,
+) {
     if let Err(error) = socket.set_nodelay(true) {
         debug!(%peer, %error, "TCP_NODELAY");
     }
-    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let place = Arc::new(place);
+    let service = TowerToHyperService::new(router.layer(Extension(peer)).layer(Extension(place.clone())));
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -251,59 +188,91 @@ async fn connection(socket: TcpStream, peer: SocketAddr, router: Router, mut sto
             Ok(Err(error)) => debug!(%peer, %error, "connection failed"),
             Err(_) => debug!(%peer, "connection ended by its age"),
         },
+        () = place.lost() => debug!(%peer, "connection gave up its place"),
         _ = stop.wait_for(|stop| *stop) => {}
     }
 }
 
-fn router(house: Arc<House>) -> Router {
-    let broker = Router::new()
+fn router(state: Arc<ServerState>) -> Router {
+    Router::new()
+        .route("/ws", get(upgrade))
+        .route("/origin", get(origin_verdict))
+        .route("/healthz", get(health))
+        .route("/api/demo", get(demo::is_open).post(demo::make))
         .route("/mqtt/auth", post(broker_auth::auth))
         .route("/mqtt/acl", post(broker_auth::acl))
         .route("/mqtt/superuser", post(broker_auth::superuser))
-        .layer(DefaultBodyLimit::max(MAX_QUESTION));
-    Router::new()
-        .route("/ws", get(upgrade))
-        .route("/healthz", get(health))
-        .route("/api/demo", get(demo::is_open).post(demo::make))
         .fallback(page::page)
-        .layer(DefaultBodyLimit::max(1024))
-        .merge(broker)
-        .with_state(house)
+        .layer(middleware::from_fn_with_state(state.clone(), front::pass))
+        .with_state(state)
 }
 
 async fn upgrade(
-    State(house): State<Arc<House>>,
+    State(state): State<Arc<ServerState>>,
     Extension(socket): Extension<SocketAddr>,
-    headers: HeaderMap,
-    upgrade: WebSocketUpgrade,
+    Extension(client): Extension<Client>,
+    Extension(place): Extension<Arc<Place>>,
+    mut request: Request,
 ) -> Response {
-    if !origin::is_welcome(&headers, &house.settings.origins) {
-        warn!(peer = %socket, origin = ?headers.get("origin"), "a web page of another origin was refused");
-        return page::plain(StatusCode::FORBIDDEN, "this page may not use the hub: add its origin to `server.origins`");
+    let settings = state.settings();
+    let asked = settings.proxies.asked(socket.ip(), request.headers());
+    let verdict = origin::judge(origin::header_of(request.headers()).as_deref(), &asked, &settings.origins);
+    if !verdict.welcome {
+        if state.notices.origin.may_speak() {
+            warn!(peer = %client.0, reason = verdict.text, "a web page of another origin was refused");
+        }
+        return page::plain(StatusCode::FORBIDDEN, &verdict.text);
     }
-    let Ok(waiting) = house.door.clone().try_acquire_owned() else {
-        warn!(peer = %socket, "too many sockets that have not logged in");
-        return page::plain(StatusCode::SERVICE_UNAVAILABLE, "too many are logging in, try again later");
+    let (response, upgrading) = match websocket::handshake(&mut request) {
+        Ok(agreed) => agreed,
+        Err(refused) => return *refused,
     };
-    let peer = house.peer(socket, &headers);
-    let upgrade = upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_write_buffer_size(2 * MAX_BYTES)
-        // Somewhat more than allowed is read, so that it can be refused in words; far more ends the socket.
-        .max_message_size(4 * MAX_BYTES)
-        .max_frame_size(4 * MAX_BYTES);
-    upgrade.on_upgrade(move |socket| async move {
-        session::serve(socket, peer, &house, waiting).await;
-    })
+    tokio::spawn(async move {
+        let upgraded = tokio::select! {
+            upgraded = timeout(HEADER_TIMEOUT, upgrading) => upgraded,
+            () = place.lost() => return,
+        };
+        let Ok(Ok(upgraded)) = upgraded else {
+            return debug!(peer = %client.0, "the connection went before its upgrade");
+        };
+        let rate = &settings.rate;
+        let allowance = Allowance::new(Bucket::full(Instant::now(), rate.burst, f64::from(rate.per_second)));
+        let socket = websocket::open(upgraded, allowance.clone()).await;
+        session::serve(socket, allowance, client.0, &state, place).await;
+    });
+    response
 }
 
-async fn health(State(house): State<Arc<House>>) -> Response {
-    let (answer, answered) = oneshot::channel();
-    if house.events.send_timeout(Event::Probe(answer), Duration::from_secs(1)).await.is_ok() {
-        if let Ok(Ok(sessions)) = timeout(Duration::from_secs(1), answered).await {
-            return axum::Json(serde_json::json!({ "status": "ok", "sessions": sessions })).into_response();
-        }
+#[derive(Deserialize)]
+struct Page {
+    page: Option<String>,
+}
+
+/// `GET /origin?page=ORIGIN`: whether pages of this origin are welcome, and what the operator has to change if not.
+async fn origin_verdict(
+    State(state): State<Arc<ServerState>>,
+    Extension(socket): Extension<SocketAddr>,
+    Query(asking): Query<Page>,
+    headers: HeaderMap,
+) -> Response {
+    let settings = state.settings();
+    let asked = settings.proxies.asked(socket.ip(), &headers);
+    let page = asking.page.or_else(|| origin::header_of(&headers));
+    let mut response = axum::Json(origin::judge(page.as_deref(), &asked, &settings.origins)).into_response();
+    // Any page may ask: what it learns is what its own dial shows.
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "cross-origin"),
+        (header::CACHE_CONTROL, "no-store"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
-    page::plain(StatusCode::SERVICE_UNAVAILABLE, "the hub's loop does not answer")
+    response
+}
+
+async fn health(State(state): State<Arc<ServerState>>) -> Response {
+    match state.probe().await {
+        Some(answer) => axum::Json(answer).into_response(),
+        None => page::plain(StatusCode::SERVICE_UNAVAILABLE, "the hub's loop does not answer"),
+    }
 }

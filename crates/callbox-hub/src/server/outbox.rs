@@ -4,13 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message as WsMessage, WebSocket};
 use callbox_core::ids::EnvelopeId;
 use callbox_core::protocol::{Bye, Envelope, Message};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_tungstenite::tungstenite::Message as WsMessage;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::websocket::WebSocket;
 
 /// The most messages that wait for one socket …
 const MAX_MESSAGES: usize = 2048;
@@ -75,7 +79,7 @@ fn usual_retry(reason: Bye, code: Option<u32>) -> Option<Duration> {
 pub struct Outbox {
     lines: mpsc::Sender<String>,
     queued_bytes: Arc<AtomicUsize>,
-    farewell: watch::Sender<Option<Farewell>>,
+    closer: Closer,
 }
 
 impl Outbox {
@@ -97,7 +101,23 @@ impl Outbox {
 
     /// Says goodbye and cuts the socket. The first reason stays.
     pub fn close(&self, farewell: Farewell) {
-        self.farewell.send_if_modified(|slot| {
+        self.closer.close(farewell);
+    }
+
+    /// Returns what can cut the socket and does not keep the queue open.
+    pub(super) fn closer(&self) -> Closer {
+        self.closer.clone()
+    }
+}
+
+/// Cuts a session's socket.
+#[derive(Clone, Debug)]
+pub(super) struct Closer(watch::Sender<Option<Farewell>>);
+
+impl Closer {
+    /// Says goodbye and cuts the socket. The first reason stays.
+    pub(super) fn close(&self, farewell: Farewell) {
+        self.0.send_if_modified(|slot| {
             let first = slot.is_none();
             if first {
                 *slot = Some(farewell);
@@ -119,7 +139,7 @@ pub(super) fn queue() -> (Outbox, Drain) {
     let (farewell, farewell_out) = watch::channel(None);
     let queued_bytes = Arc::new(AtomicUsize::new(0));
     let drain = Drain { lines: lines_out, queued_bytes: queued_bytes.clone(), farewell: farewell_out };
-    (Outbox { lines, queued_bytes, farewell }, drain)
+    (Outbox { lines, queued_bytes, closer: Closer(farewell) }, drain)
 }
 
 type Sink = SplitSink<WebSocket, WsMessage>;
@@ -171,9 +191,9 @@ impl Drain {
 /// RFC 6455 section 7.4.1; 1012 is registered as "service restart".
 fn close_frame(bye: Option<&Farewell>) -> CloseFrame {
     let code = match bye.map(|bye| bye.reason) {
-        None | Some(Bye::Replaced) => 1000,
-        Some(Bye::Shutdown) => 1012,
-        Some(Bye::TooSlow | Bye::TooFast | Bye::NotLoggedIn | Bye::TicketExpired) => 1008,
+        None | Some(Bye::Replaced) => CloseCode::Normal,
+        Some(Bye::Shutdown) => CloseCode::Restart,
+        Some(Bye::TooSlow | Bye::TooFast | Bye::NotLoggedIn | Bye::TicketExpired) => CloseCode::Policy,
     };
     CloseFrame { code, reason: "".into() }
 }

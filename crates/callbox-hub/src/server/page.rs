@@ -41,8 +41,6 @@ pub(super) async fn page(method: Method, uri: Uri, headers: HeaderMap) -> Respon
         (header::ETAG, asset.tag.as_str()),
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
     ] {
         if let Ok(value) = value.parse() {
             headers.insert(name, value);

@@ -3,7 +3,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::debug;
 
-use super::{MAX_AT_DOOR, MAX_FETCHING};
+use super::MAX_GUESTS;
 
 /// The most sessions where nothing is configured.
 const MOST_UNASKED: u32 = 10_000;
@@ -38,8 +38,8 @@ pub fn seats(wanted: Option<u32>, each: u32) -> Result<u32, TooFewDescriptors> {
 
 /// `allowed` is None where nothing limits.
 fn fit(wanted: Option<u32>, each: u32, allowed: Option<u64>) -> Result<u32, TooFewDescriptors> {
-    // Sockets at the door may still count as connections for a moment: they are reckoned twice.
-    let taken = (2 * MAX_AT_DOOR + MAX_FETCHING) as u64 + OTHERS;
+    // One that has lost its place still takes a moment to close.
+    let taken = (MAX_GUESTS + MAX_GUESTS / 2) as u64 + OTHERS;
     let allowed = allowed.unwrap_or(u64::MAX);
     let free = u32::try_from(allowed.saturating_sub(taken) / u64::from(each.max(1))).unwrap_or(u32::MAX);
     let seats = wanted.unwrap_or(free.clamp(1, MOST_UNASKED));

@@ -4,6 +4,7 @@
 //! moments, never the file's order; an invite lives ten minutes at most and its inviter gives up by its own clock, so an `fsync` for
 //! each of them (tens of milliseconds on an SD card, with every other message behind it) would buy nothing.
 
+mod mend;
 mod schema;
 mod writer;
 
@@ -15,6 +16,8 @@ use callbox_core::protocol::{Envelope, Media};
 use rusqlite::{Connection, ErrorCode, Row, params};
 
 pub use writer::Writer;
+
+pub use mend::{Health, Opened, open};
 
 use crate::switchboard::{Change, KeptInvite, MissedCall, Remembered};
 
@@ -83,6 +86,21 @@ impl Store {
             return Err(StoreError::Newer { place: name, found, known: schema::VERSION });
         }
         Ok(Self { db, place: name })
+    }
+
+    /// Reads the whole file once, and writes to it once.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it is damaged or cannot be written.
+    fn examine(&self) -> Result<(), StoreError> {
+        let examined =
+            self.db.pragma_query_value(None, "quick_check", |row| row.get::<_, String>(0)).and_then(|found| {
+                let damaged = rusqlite::ffi::Error { code: rusqlite::ErrorCode::DatabaseCorrupt, extended_code: 11 };
+                if found == "ok" { Ok(()) } else { Err(rusqlite::Error::SqliteFailure(damaged, Some(found))) }
+            });
+        let write =
+            || self.db.execute_batch(&format!("BEGIN IMMEDIATE; PRAGMA user_version = {}; COMMIT;", schema::VERSION));
+        examined.and_then(|()| write()).map_err(|source| self.wrap(source))
     }
 
     /// Everything that outlived the last run. Rows that cannot be read any more are left out and counted.

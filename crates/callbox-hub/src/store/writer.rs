@@ -8,9 +8,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
-use super::Store;
+use super::{Health, Store};
 use crate::switchboard::Change;
 
 /// The most changes that wait. Beyond it the newest are lost; the hub itself goes on with what it has in memory.
@@ -35,11 +35,11 @@ impl Writer {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub fn start(store: Store) -> io::Result<Self> {
+    pub fn start(store: Store, health: Health) -> io::Result<Self> {
         let (changes, inbox) = sync_channel(WAITING);
         let (done, finished) = sync_channel(1);
         thread::Builder::new().name("store".to_owned()).spawn(move || {
-            write_all(&store, &inbox);
+            write_all(&store, &health, &inbox);
             // Nobody waits any more when this fails.
             let _ = done.send(());
         })?;
@@ -79,31 +79,29 @@ impl Writer {
     }
 }
 
-fn write_all(store: &Store, inbox: &Receiver<Change>) {
+fn write_all(store: &Store, health: &Health, inbox: &Receiver<Change>) {
     while let Ok(first) = inbox.recv() {
         let mut batch = vec![first];
         batch.extend(inbox.try_iter().take(BATCH - 1));
-        commit(store, &batch);
+        commit(store, health, &batch);
     }
     info!("store: closed");
 }
 
 /// Commits a batch; where it cannot be committed as a whole, change by change.
-fn commit(store: &Store, batch: &[Change]) {
+fn commit(store: &Store, health: &Health, batch: &[Change]) {
     for tried in 1..=TRIES {
         match store.apply_all(batch) {
-            Ok(()) => return,
+            Ok(()) => return health.note(Ok(())),
             Err(error) if error.is_busy() && tried < TRIES => warn!(%error, tried, "store: held by another process"),
             Err(error) => {
-                error!(%error, changes = batch.len(), "store: cannot commit, tried one by one");
+                debug!(%error, changes = batch.len(), "store: cannot commit, tried one by one");
                 break;
             }
         }
     }
     for change in batch {
-        if let Err(error) = store.apply(change) {
-            error!(%error, "store: a change is lost");
-        }
+        health.note(store.apply(change));
     }
 }
 
@@ -125,7 +123,7 @@ mod tests {
     fn whoever_hands_changes_over_does_not_wait_for_the_disk_and_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
-        let mut writer = Writer::start(Store::open(&Place::File(path.clone())).unwrap()).unwrap();
+        let mut writer = Writer::start(Store::open(&Place::File(path.clone())).unwrap(), Health::default()).unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let begin = Instant::now();
@@ -141,7 +139,7 @@ mod tests {
     fn a_disk_that_never_answers_costs_changes_and_not_the_hub() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hub.db");
-        let mut writer = Writer::start(Store::open(&Place::File(path.clone())).unwrap()).unwrap();
+        let mut writer = Writer::start(Store::open(&Place::File(path.clone())).unwrap(), Health::default()).unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         (0..WAITING + 2 * BATCH).for_each(|n| writer.write(seen(n)));

@@ -62,6 +62,16 @@ impl Switchboard {
         switchboard
     }
 
+    /// Takes how each app is run from now on. An app that is not among them keeps what it was run by: nobody logs in to it.
+    pub fn reconfigure(&mut self, now: Now, apps: impl IntoIterator<Item = (AppId, TenantSettings)>) {
+        for (app, settings) in apps {
+            match self.tenants.get_mut(&app) {
+                Some(tenant) => tenant.settings = settings,
+                None => drop(self.tenants.insert(app, Tenant::new(now, app, settings))),
+            }
+        }
+    }
+
     /// One thing happened. Drain [`Self::poll_effect`] before the next.
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {

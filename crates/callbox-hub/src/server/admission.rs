@@ -1,15 +1,19 @@
 //! Who may come in: the first message of a socket is a `login` with a good ticket.
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use axum::extract::ws::{Message as WsMessage, WebSocket};
-use callbox_core::ids::{Address, AppId, EnvelopeId, UserId};
+use callbox_core::ids::{Address, AppId, EnvelopeId};
 use callbox_core::protocol::{Bye, DecodeError, Envelope, Message};
-use callbox_core::ticket;
+use callbox_core::ticket::{Claims, TicketError};
+use futures_util::StreamExt;
 use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message as WsMessage;
 
-use super::{Farewell, House, Shown};
+use super::places::Place;
+use super::state::unix_now;
+use super::websocket::WebSocket;
+use super::{Farewell, ServerState, Settings, Shown};
 use crate::switchboard::HUB_DEVICE;
 
 /// A socket that has not logged in by then is closed.
@@ -19,9 +23,9 @@ const CLOCK_RETRY: Duration = Duration::from_secs(60);
 /// A session ends then though its ticket be good for longer.
 const MAX_SESSION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Somebody who may come in.
+/// A device that has shown a good ticket.
 #[derive(Debug)]
-pub(super) struct Guest {
+pub(super) struct Authenticated {
     pub(super) app: AppId,
     pub(super) address: Address,
     pub(super) ticket: Shown,
@@ -45,6 +49,11 @@ impl Refusal {
         Self::new("the hub has as many devices as it may: try again later, or raise `limits.sessions`")
     }
 
+    /// The ticket was good a moment ago.
+    pub(super) fn withdrawn(error: &TicketError) -> Self {
+        Self { code: Some(error.code()), ..Self::new(error.to_string()) }
+    }
+
     fn new(text: impl Into<String>) -> Self {
         Self { code: None, text: text.into(), guessed: false, retry: None }
     }
@@ -60,36 +69,53 @@ impl Refusal {
 
 /// Waits for the login.
 ///
+/// The ticket is always looked at: a good one is never refused for the bad ones that came from the same address. Those are answered
+/// without saying what was wrong once there are too many of them.
+///
 /// # Errors
 /// A [`Refusal`], or None when the socket is gone.
-pub(super) async fn admit(socket: &mut WebSocket, peer: IpAddr, house: &House) -> Result<Guest, Option<Refusal>> {
+pub(super) async fn admit(
+    socket: &mut WebSocket,
+    peer: IpAddr,
+    state: &ServerState,
+    place: &Place,
+) -> Result<Authenticated, Option<Refusal>> {
     let late = || Refusal::new(format!("no `login` within {} s", LOGIN_TIMEOUT.as_secs()));
-    let bytes = timeout(LOGIN_TIMEOUT, first_frame(socket)).await.map_err(|_| Some(late()))?.ok_or(None)?;
-    if let Some(wait) = house.refused().wait(Instant::now(), peer) {
+    let first = tokio::select! {
+        first = timeout(LOGIN_TIMEOUT, first_frame(socket)) => first.map_err(|_| Some(late()))?,
+        () = place.lost() => return Err(Some(Refusal::new("too many connections from this address wait for a login"))),
+    };
+    let bytes = first.ok_or(None)?;
+    check(&bytes, &state.settings()).map_err(|refusal| Some(throttled(refusal, peer, state)))
+}
+
+/// Notes a guess; one guess too many is told only to wait.
+fn throttled(refusal: Refusal, peer: IpAddr, state: &ServerState) -> Refusal {
+    if !refusal.guessed {
+        return refusal;
+    }
+    let (now, mut refused) = (Instant::now(), state.refused());
+    if let Some(wait) = refused.wait(now, peer) {
         let seconds = wait.as_secs() + 1;
         let text = format!("too many refused logins from {peer}: try again in {seconds} s");
-        return Err(Some(Refusal { retry: Some(Duration::from_secs(seconds)), ..Refusal::new(text) }));
+        return Refusal { retry: Some(Duration::from_secs(seconds)), ..Refusal::new(text) };
     }
-    check(&bytes, house).map_err(|refusal| {
-        if refusal.guessed {
-            house.refused().note(Instant::now(), peer);
-        }
-        Some(refusal)
-    })
+    refused.note(now, peer);
+    refusal
 }
 
 async fn first_frame(socket: &mut WebSocket) -> Option<Vec<u8>> {
     loop {
-        match socket.recv().await?.ok()? {
+        match socket.next().await?.ok()? {
             WsMessage::Text(text) => return Some(text.as_bytes().to_vec()),
             WsMessage::Binary(bytes) => return Some(bytes.to_vec()),
-            WsMessage::Ping(_) | WsMessage::Pong(_) => {}
+            WsMessage::Ping(_) | WsMessage::Pong(_) | WsMessage::Frame(_) => {}
             WsMessage::Close(_) => return None,
         }
     }
 }
 
-fn check(bytes: &[u8], house: &House) -> Result<Guest, Refusal> {
+fn check(bytes: &[u8], settings: &Settings) -> Result<Authenticated, Refusal> {
     let message = Envelope::decode(bytes).map_err(|error| match error {
         DecodeError::UnsupportedVersion { .. } => Refusal::new(error.to_string()),
         _ => Refusal::new(format!("the first message must be a `login`: {error}")),
@@ -98,20 +124,17 @@ fn check(bytes: &[u8], house: &House) -> Result<Guest, Refusal> {
         let found = message.message.type_name();
         return Err(Refusal::new(format!("the first message must be a `login`, not `{found}`")));
     };
-    let left = ticket_left(house, app, &user, &ticket)?;
-    if device.as_str() == HUB_DEVICE {
+    let address = Address { user, device };
+    let ticket_left = ticket_left(settings, app, &address, &ticket)?;
+    if address.device.as_str() == HUB_DEVICE {
         return Err(Refusal::new(format!("the device name `{HUB_DEVICE}` is the hub's own: choose another")));
     }
-    Ok(Guest { app, address: Address { user, device }, ticket: Shown(ticket), ticket_left: left })
+    Ok(Authenticated { app, address, ticket: Shown(ticket), ticket_left })
 }
 
-fn ticket_left(house: &House, app: AppId, user: &UserId, ticket: &str) -> Result<Duration, Refusal> {
-    let Some(key) = house.settings.apps.get(&app) else {
-        let text = format!("there is no app {app} at this hub: use the app's number from the hub's configuration");
-        return Err(Refusal { code: Some(70014), text, guessed: true, retry: None });
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let claims = ticket::verify(app, key, user, ticket, now).map_err(|error| Refusal {
+fn ticket_left(settings: &Settings, app: AppId, address: &Address, ticket: &str) -> Result<Duration, Refusal> {
+    let now = unix_now();
+    let claims = settings.accepts(app, address, ticket, now).map_err(|error| Refusal {
         code: Some(error.code()),
         text: error.to_string(),
         guessed: true,
@@ -120,4 +143,12 @@ fn ticket_left(house: &House, app: AppId, user: &UserId, ticket: &str) -> Result
     // The last second counts, so one is added.
     let left = claims.expires_at().saturating_sub(now).saturating_add(1);
     Ok(Duration::from_secs(left).min(MAX_SESSION))
+}
+
+impl Settings {
+    /// Checks that a device may log in with this ticket at `now_unix`.
+    pub(super) fn accepts(&self, app: AppId, address: &Address, ticket: &str, now: u64) -> Result<Claims, TicketError> {
+        let Some(rules) = self.apps.get(&app) else { return Err(TicketError::UnknownApp { app }) };
+        rules.check(app, &address.user, Some(&address.device), ticket, now)
+    }
 }
