@@ -17,7 +17,7 @@ export class Contacts {
       const { user, media } = event.target.closest('button')?.dataset ?? {};
       if (user) wish('call', { users: [user], media });
     });
-    const find = () => wish('find', { name: $('search-name').value.trim().replace(/\s+/g, '-') });
+    const find = () => wish('find', { name: $('search-name').value.trim().replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, 32) });
     $('search-name').addEventListener('input', () => {
       clearTimeout(this.#typing);
       this.#typing = setTimeout(find, TYPING_MS);
@@ -31,15 +31,16 @@ export class Contacts {
   }
 
   /** Paints `model.people`. */
-  paint({ people, line }) {
-    const text = JSON.stringify([people, line]);
+  paint({ people, line, said }) {
+    const reached = line === 'up' || (line === 'connecting' && !said);
+    const text = JSON.stringify([people, line, reached]);
     if (this.#painted === text) return;
     this.#painted = text;
     const { scope, search, contacts } = people;
     $('search').hidden = !search;
     $('more').hidden = !search?.more;
     $('more').disabled = Boolean(search?.searching);
-    const words = contacts.length ? '' : nobody(scope, search, line);
+    const words = contacts.length ? '' : nobody(scope, search, reached);
     $('nobody').textContent = words;
     $('nobody').hidden = !words;
     $('contacts').replaceChildren(...contacts.map((contact) => row(contact, line)));
@@ -60,9 +61,10 @@ function row({ user, online, known }, line) {
 }
 
 /** What is said in place of an empty list. */
-function nobody(scope, search, line) {
+function nobody(scope, search, reached) {
+  if (!reached) return 'Who is here can’t be told while this page isn’t connected.';
   if (scope === 'all') return 'Nobody else is here yet. As soon as a door or a neighbour connects, it appears here.';
-  if (scope === 'unknown') return line === 'up' || line === 'connecting' ? 'Looking who is here…' : 'Who is here can’t be told while the hub isn’t reached.';
+  if (scope === 'unknown') return 'Looking who is here…';
   if (search.name === '') return 'This house has too many people to list them all. Search for a name; whom you have talked with appears here.';
   return search.searching ? 'Searching…' : 'Nobody here has a name like that.';
 }

@@ -11,7 +11,10 @@ export function noticesOf({ me, said, elsewhere, offered, failed, ice, lasting, 
   }
   if (failed) add('key', failed, ['OK', 'ok']);
   if (elsewhere) add('leave', 'Callbox is open in another tab or window. Doors ring there.', ['Use it here', 'here']);
-  if (said) add('bell', said.text, ...(said.kind === 'expired' ? [['Sign in anew', 'other']] : []));
+  if (said?.kind === 'origin') add('key', `This page can’t reach its hub. For the one who runs it: ${said.text}`);
+  else if (said) add('bell', said.text, ...(said.kind === 'expired' ? [['Sign in anew', 'other']] : []));
+  // First things first: what follows can wait until this page is connected.
+  if (all.length) return all;
   if (!connectable) add('video-off', 'This browser has calls switched off (WebRTC). You can see who rings and open the door, but not talk.');
   else if (!capturable) add('video-off', 'This browser gives out microphone and camera on https pages only. You can see and hear, but not be seen or heard.');
   for (const { url, fault } of ice.slice(0, 2)) add('phone', `The house names a server that can’t be used, ${url}: ${fault}. Calls from other networks may not get through.`);

@@ -5,8 +5,10 @@ import { isName } from './store.js';
 /** The most names the hub watches for one session. */
 const WATCHED = 256;
 const PAGE = 50;
+/** So many pages without a name in them are turned by themselves. */
+const EMPTY_PAGES = 10;
 /** A hub that does not answer a search by then cannot search. */
-const ANSWER_MS = 4_000;
+const ANSWER_MS = 5_000;
 
 /** Presence, and the search for names. `ask(message)` sends to the hub and returns the id of the question, or null; `changed()` repaints. */
 export class People {
@@ -17,8 +19,8 @@ export class People {
   /** `unknown` until the hub has answered, `all`, or `some`: there are too many to watch everybody. */
   #scope = 'unknown';
   #questions = { watch: null, find: null };
-  #search = { name: '', searching: false, more: false, unable: false, users: [] };
-  #pending = null;
+  #search = { name: '', searching: false, after: null, unable: false, users: [] };
+  #pages = 0;
 
   constructor({ me, ask, changed }) {
     this.#me = me;
@@ -67,34 +69,35 @@ export class People {
     return true;
   }
 
-  /** A page of names. */
-  found({ re, users, more }) {
+  /** A page of names. One that is empty may have another after it. */
+  listed({ re, users, after }) {
     if (re !== this.#questions.find || !Array.isArray(users)) return;
     this.#questions.find = null;
-    const named = users.filter(({ user }) => typeof user === 'string' && user !== this.#me);
-    for (const { user, online } of named) if (online !== this.#isOnline(user)) this.presence({ user, device: online ? 'found' : undefined, online });
-    const known = this.#pending === 'more' ? this.#search.users : [];
-    Object.assign(this.#search, { searching: false, unable: false, more: more === true, users: [...known, ...named.map(({ user }) => user)] });
-    this.#found = [...named.map(({ user }) => user), ...this.#found].slice(0, WATCHED);
+    const named = users.filter((entry) => typeof entry?.user === 'string' && entry.user !== this.#me);
+    for (const { user, online } of named) if (typeof online === 'boolean' && online !== this.#isOnline(user)) this.presence({ user, device: online ? 'listed' : undefined, online });
+    const names = named.map(({ user }) => user);
+    Object.assign(this.#search, { searching: false, unable: false, after: after ?? null, users: [...new Set([...(this.#pages > 1 ? this.#search.users : []), ...names])] });
+    this.#found = [...new Set([...names, ...this.#found])].slice(0, WATCHED);
     this.#watchSome();
+    if (this.#search.after !== null && !this.#search.users.length && this.#pages < EMPTY_PAGES) this.more();
     this.#changed();
   }
 
   /** Looks for a part of a name; '' ends the search. */
   find(name) {
-    Object.assign(this.#search, { name, searching: name !== '', more: false, users: [] });
-    this.#pending = 'first';
+    Object.assign(this.#search, { name, searching: name !== '', after: null, users: [] });
+    this.#pages = 1;
     this.#questions.find = null;
-    if (name !== '') this.#askFor({ type: 'find', name, limit: PAGE });
+    if (name !== '') this.#askFor({ type: 'list', find: name, limit: PAGE });
     this.#changed();
   }
 
   /** The next page. */
   more() {
-    const { name, users } = this.#search;
-    this.#pending = 'more';
+    const { name, after } = this.#search;
+    this.#pages += 1;
     this.#search.searching = true;
-    this.#askFor({ type: 'find', name, after: users.at(-1), limit: PAGE });
+    this.#askFor({ type: 'list', find: name, after, limit: PAGE });
     this.#changed();
   }
 
@@ -106,7 +109,8 @@ export class People {
     const shown = name === '' ? known.filter((user) => this.#recent.includes(user) || this.#isOnline(user)) : users;
     // A hub that cannot search still rings whoever is named in full.
     const named = isName(name) && unable && !shown.includes(name) ? [name, ...shown] : shown;
-    return { scope: 'some', search: { ...this.#search }, contacts: this.#sorted(named) };
+    const { searching, after } = this.#search;
+    return { scope: 'some', search: { name, searching, more: after !== null }, contacts: this.#sorted(named) };
   }
 
   #askFor(question) {
@@ -116,7 +120,7 @@ export class People {
 
   #cannotSearch() {
     this.#questions.find = null;
-    Object.assign(this.#search, { searching: false, unable: true, more: false });
+    Object.assign(this.#search, { searching: false, unable: true, after: null });
     this.#changed();
   }
 

@@ -157,7 +157,7 @@ export class Session {
         this.people.presence(event);
         return this.feed(event);
       case 'result': return this.people.result(event) ? undefined : this.feed(event);
-      case 'found': return this.people.found(event);
+      case 'listed': return this.people.listed(event);
       default: return this.#edges.tell(event);
     }
   }

@@ -6,7 +6,9 @@ import { Redial } from './redial.js';
 const LOGIN_MS = 10_000;
 /** A page that slept waits this long for the hub's answer before it judges anything. */
 const PROBE_MS = 3_000;
-const SETTLE_MS = 1_500;
+const SETTLE_MS = 4_000;
+/** After a new login, the other side of a call has this long to say that it is decided. */
+const ANSWER_MS = 700;
 const QUEUE = 64;
 /** How long a message is worth sending after the line was down. */
 const WORTH_MS = { hangup: 120_000, reject: 60_000, cancel: 60_000, command: 0 };
@@ -23,7 +25,7 @@ export function makeId() {
 
 /**
  * A session with the hub that comes back by itself. Reports `tell({type, …})`:
- * `up`, `down`, `heard`, `presence`, `missed`, `result`, `found`; `unreached` {times}: dials that failed before the socket was open;
+ * `up`, `down`, `heard`, `presence`, `missed`, `result`, `listed`; `unreached` {times}: dials that failed before the socket was open;
  * `waits` {reason, code, text, ms}: sent away, and will ask again; `refused` {reason, code, text}: over until there is another sign-in.
  */
 export class Signaling {
@@ -98,10 +100,9 @@ export class Signaling {
     return this.#arm();
   }
 
-  /** Resolves when everything that came while the page slept has been handled: with the hub's next word, or after 1.5 s. */
+  /** Resolves when what came while the page slept has been handled: with the hub's next word, soon after a new login, or after 4 s. */
   settled() {
     return new Promise((done) => {
-      if (!this.#up) return void setTimeout(done, 0);
       this.#settling.push(done);
       setTimeout(done, SETTLE_MS);
       this.probe();
@@ -159,8 +160,9 @@ export class Signaling {
     } catch (error) {
       return console.warn('callbox: not an envelope', error.message);
     }
+    const wasUp = this.#up;
     this.#take(envelope);
-    for (const done of this.#settling.splice(0)) setTimeout(done, 0);
+    for (const done of this.#settling.splice(0)) setTimeout(done, wasUp ? 0 : ANSWER_MS);
     return undefined;
   }
 
@@ -173,7 +175,7 @@ export class Signaling {
       case 'welcome': return this.#welcome(message);
       case 'ping': return this.#put({ type: 'pong' });
       case 'bye': return this.#bye(message);
-      case 'presence': case 'missed': case 'result': case 'found': return this.#tell(message);
+      case 'presence': case 'missed': case 'result': case 'listed': return this.#tell(message);
       case 'pong': return undefined;
       default: return console.info('callbox: unknown type', message.type);
     }

@@ -65,7 +65,6 @@ export class View {
     this.#screen('elsewhere');
     const more = { talking: 'A call goes on there. It goes on, too, when you use Callbox here.', ringing: 'Somebody is ringing there.' }[state] ?? '';
     $('elsewhere-lead').textContent = `${name} is signed in in another tab or window of this browser. ${more}`.trim();
-    $('here').focus({ preventScroll: true });
   }
 
   /** Paints the whole of it. `model`: {me, line, contacts, recent, ended, notices, view, capture, stream, own, facing, cameras, now}. */
@@ -132,7 +131,7 @@ export class View {
     if (!this.#news('notices', notices)) return;
     $('notices').replaceChildren(...notices.map(({ icon: picture, text, buttons }) => {
       const notice = node('div', 'notice', { testid: `notice-${buttons.at(-1)?.wish ?? 'text'}` }, icon(picture), node('p', '', {}, text));
-      for (const { label, wish } of buttons) notice.append(node('button', 'pill', { wish, testid: wish }, label));
+      if (buttons.length) notice.append(node('p', 'choices', {}, ...buttons.map(({ label, wish }) => node('button', 'pill', { wish, testid: wish }, label))));
       return notice;
     }));
   }

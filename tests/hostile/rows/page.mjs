@@ -3,9 +3,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 
+import { BarePage } from '../../scenarios/bare_page.mjs';
 import { Page } from '../../scenarios/page.mjs';
 import { sleep, until } from '../../scenarios/process.mjs';
 
+/** How often a page pings the hub of these rows, in seconds. */
+const HEARTBEAT_S = 5;
 const id = () => randomBytes(16).toString('hex');
 
 /** An invite to Anna, as a panel sends it. */
@@ -34,6 +37,41 @@ async function secondTab(lab, page, address) {
   const tab = lab.own('second tab', new Page(page.tab.context(), await page.tab.context().newPage(), 'second tab'));
   await tab.tab.goto(address);
   return tab;
+}
+
+async function freezes(lab) {
+  const hub = await lab.hub({ server: { heartbeat_s: HEARTBEAT_S } });
+  const page = await BarePage.open(lab, await hub.page('anna', 'phone'));
+  const state = (wanted, ms) => until(`the page is ${wanted}`, async () => (await page.value('document.documentElement.dataset.state')) === wanted, { ms });
+  await state('idle', 10_000);
+  const door = await lab.client(hub, 'door', { agent: 'panel', device: 'panel' });
+  await page.value('globalThis.froze = []; document.addEventListener("freeze", () => froze.push("freeze")); 1');
+  await page.freeze();
+  await sleep(HEARTBEAT_S * 2_200);
+  const first = id();
+  door.send(invite(first));
+  await page.thaw();
+  // The browser may have closed the socket meanwhile: the page is back at once, and the hub has kept the invite.
+  await state('ringing', 3_000);
+  assert.deepEqual(await page.value('froze'), ['freeze']);
+  await door.next('ringing', 3_000);
+  door.send({ to: { user: 'anna' }, type: 'cancel', call: first, reason: 'cancelled' });
+  await state('idle', 3_000);
+  // Decided while the page is frozen, and thawed past the deadline: what the other side says counts, not the late timer.
+  const second = id();
+  door.send(invite(second, 8_000));
+  await state('ringing', 3_000);
+  await door.next('ringing', 3_000);
+  await page.freeze();
+  const over = { type: 'cancel', call: second, reason: 'answered_elsewhere', by: { user: 'anna', device: 'tablet' } };
+  door.send({ to: { user: 'anna' }, ...over });
+  await sleep(11_000);
+  await page.thaw();
+  const again = await door.next(['ringing', 'reject'], 3_000).catch(() => null);
+  if (again) door.send({ to: { user: 'anna', device: 'phone' }, ...over });
+  await state('idle', 5_000);
+  assert.deepEqual(door.heard.filter(({ type }) => type === 'reject'), []);
+  assert.equal(await page.value('callbox.endReason'), 'answered_elsewhere');
 }
 
 async function sentAway(lab) {
@@ -267,6 +305,7 @@ async function addressesBeforeAccept(lab) {
 const row = (name, run, tried, more = {}) => ({ section: 'page', browser: true, name, run, tried, ...more });
 
 export default [
+  row('a page that is frozen', freezes, 'the browser freezes the page for two heartbeats while a door rings, and past the deadline of a call that is decided', { quick: true, seconds: 60 }),
   row('a hub that has no place', sentAway, 'a user with too many devices: the page waits and comes in when there is a place', { quick: true, seconds: 45 }),
   row('a second tab in a talk', takesOver, 'the same sign-in in another tab, which asks, takes over, and carries the talk to its end', { quick: true, seconds: 60 }),
   row('replaced from another browser in a talk', replaced, 'the same device logs in elsewhere while the page talks', { seconds: 60 }),
