@@ -327,7 +327,8 @@ function usual({ content, early = 'connect', ring = 20, codec = 'vp8', camera = 
     screen: { kind: 'test', size: '640x360', fps: 15 },
     video: { codec, size: '640x360', fps: 15 },
     network: { relay_only: relay, ice_servers: inlineList(iceServers) },
-    ...(opensTo && { door: { relay: 'test', allow: opensTo } }),
+    // Without `callers.allow`, only those who may open the door may ring.
+    ...(opensTo && { door: { relay: 'test', allow: opensTo }, callers: { allow: ['*'] } }),
     log: { level: 'info,callbox=debug' },
   };
 }
