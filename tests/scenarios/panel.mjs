@@ -243,6 +243,12 @@ export class Panel {
     };
   }
 
+  /** Pictures of the other that reached its screen so far, the milliseconds of its clock, and its encoders in figures. */
+  async shown() {
+    const { screen_frames: frames, at_ms: at, encoders } = (await this.status()).media;
+    return { frames, at, encoders };
+  }
+
   /** What of the other has reached it in this call, or in the last one, as far as it can tell. */
   async reached() {
     const { received } = await this.carried();

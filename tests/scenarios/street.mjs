@@ -70,6 +70,11 @@ export class Street {
     return this.#world.Transport.others === 'browser' ? this.#signIn(at, user, device, settings) : this.#install(at, user, device, settings);
   }
 
+  /** A second panel, whatever the others of the transport are. */
+  async panel(user, { device = 'phone', transport, ...settings } = {}) {
+    return this.#install(transport ?? (await this.transport()), user, device, settings);
+  }
+
   /** Anna, and the door that everybody shares. */
   async both(settings) {
     return Promise.all([this.other('anna', settings), this.door()]);

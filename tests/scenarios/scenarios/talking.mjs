@@ -12,6 +12,10 @@ import { startTurn } from '../turn.mjs';
 const LIVENESS_MS = 8_000;
 const A_WHILE_MS = 20_000;
 const AT_ONCE_MS = 1_000;
+const HD_SETTLE_MS = 3_000;
+const HD_WINDOW_MS = 10_000;
+/** Frames a second, of 30. */
+const HD_LEAST = 27;
 
 /** Anna calls the door; a person there presses the button. */
 async function annaCalls(street) {
@@ -89,6 +93,26 @@ function oneCodec(codec, mime) {
   };
 }
 
+/** Two panels at 720p: on two cores neither encoder may waste time, or frames are missing at both ends. */
+async function highDefinition(street) {
+  const video = { config: { video: { size: '1280x720', fps: 30 } } };
+  const [door, anna] = [await street.ownDoor(video), await street.panel('anna', video)];
+  await inCall(anna, door);
+  // The jitter buffer and the congestion control settle first.
+  await sleep(HD_SETTLE_MS);
+  const before = await Promise.all([anna.shown(), door.shown()]);
+  await sleep(HD_WINDOW_MS);
+  const after = await Promise.all([anna.shown(), door.shown()]);
+  for (const [at, panel] of [anna, door].entries()) {
+    const rate = ((after[at].frames - before[at].frames) * 1_000) / (after[at].at - before[at].at);
+    const encoders = JSON.stringify(after[at].encoders);
+    assert.ok(rate >= HD_LEAST, `${panel.name} shows ${rate.toFixed(1)} frames a second of 30; its encoders: ${encoders}`);
+    for (const { width, height, fps, reduced } of after[at].encoders) {
+      assert.deepEqual({ width, height, fps, reduced }, { width: 1280, height: 720, fps: 30, reduced: false });
+    }
+  }
+}
+
 export default [
   { name: 'anna calls the door', run: annaCalls, quick: true },
   { name: 'the door calls anna', run: doorCalls, quick: true },
@@ -98,5 +122,6 @@ export default [
   { name: 'no camera at the door', run: noCamera },
   { name: 'relay only', run: relayOnly, needs: ['turnserver'] },
   { name: 'VP8 only', run: oneCodec('vp8', 'video/VP8') },
+  { name: '720p at 30 frames a second, both ways', run: highDefinition, seconds: 60 },
   { name: 'H.264 only', run: oneCodec('h264', 'video/H264') },
 ];
