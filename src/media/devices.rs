@@ -1,6 +1,7 @@
 //! The pipelines of the devices: started when a call begins, mended when one fails, stopped after it.
 
 use std::collections::HashSet;
+use std::thread;
 use std::time::Instant;
 
 use callbox_core::protocol::Media;
@@ -12,7 +13,7 @@ use super::board::{FaultStatus, Pipelines};
 use super::camera::Capture;
 use super::codec;
 use super::encode::{Encode, EncoderStatus};
-use super::inbox::{Inbox, PipelineId};
+use super::inbox::{Inbox, Note, PipelineId};
 use super::outbox::{Device, Event, Outbox};
 use super::overuse::{Direction, Shape};
 use super::pipeline::PipelineError;
@@ -70,12 +71,28 @@ impl Devices {
         if self.settings.camera_always {
             self.start_camera(outbox);
         }
-        let (Some(path), true) = (&self.settings.idle_picture, self.settings.screen.is_there()) else { return };
-        match still::load(path, size(&self.settings)) {
-            Ok(picture) => self.idle = Some(picture),
-            Err(error) => return tracing::warn!(%error, "no idle picture"),
+        let (Some(path), true) = (self.settings.idle_picture.clone(), self.settings.screen.is_there()) else { return };
+        let (size, inbox) = (size(&self.settings), self.inbox.clone());
+        // A large picture, or a slow disk, takes seconds.
+        let spawned =
+            thread::Builder::new().name("idle-picture".into()).spawn(move || match still::load(&path, size) {
+                Ok(picture) => inbox.tell(Note::IdlePicture(picture)),
+                Err(error) => tracing::warn!(%error, "no idle picture"),
+            });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread to read the idle picture");
         }
-        self.start_screen(outbox);
+    }
+
+    /// The idle picture was read.
+    pub(crate) fn take_idle_picture(&mut self, picture: gst::Sample, outbox: &mut Outbox) {
+        if let Some(display) = &mut self.display {
+            display.rest_with(picture.clone());
+        }
+        self.idle = Some(picture);
+        if self.display.is_none() {
+            self.start_screen(outbox);
+        }
     }
 
     /// Starts what a call of this kind needs and does not run yet.

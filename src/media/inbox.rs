@@ -55,6 +55,8 @@ pub(crate) enum Note {
     Started(PipelineId, Result<(), String>),
     /// The first sample came through a device's pipeline.
     Flowing(PipelineId),
+    /// The picture to show while nobody calls was read.
+    IdlePicture(gst::Sample),
     /// A pipeline is gone, or hangs.
     TornDown {
         /// What it was.

@@ -1,6 +1,7 @@
 //! One GStreamer pipeline as we run them: shared clock, a bus that forwards to the inbox, an end with a deadline.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,8 @@ use super::watch;
 
 /// How long a pipeline may take to stop before the process is marked for drain.
 const TEARDOWN: Duration = Duration::from_secs(5);
+/// A pipeline that fails to start; what its elements say is more.
+pub(crate) const DOES_NOT_START: &str = "does not start";
 
 /// Why a pipeline could not be built or started.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -37,6 +40,8 @@ pub(crate) struct Pipeline {
     inner: gst::Pipeline,
     inbox: Inbox,
     shift: i64,
+    /// A thread is opening its devices and holds its state lock: whoever needs that lock would wait for the driver.
+    is_starting: Arc<AtomicBool>,
 }
 
 impl Pipeline {
@@ -88,7 +93,7 @@ impl Pipeline {
             }
         });
         inbox.born();
-        Ok(Self { id, name, inner, inbox: inbox.clone(), shift: 0 })
+        Ok(Self { id, name, inner, inbox: inbox.clone(), shift: 0, is_starting: Arc::default() })
     }
 
     /// An element by its name in the description.
@@ -108,28 +113,42 @@ impl Pipeline {
         &self.inner
     }
 
-    /// Starts it on a thread of its own, for it may wait for a device; the outcome comes as a note.
+    /// Starts it on a thread of its own, because it may wait for a device; the outcome comes as a note.
     pub(crate) fn start(&self) {
+        self.start_after(|_| Ok(()));
+    }
+
+    /// As [`Self::start`]; first asks the devices what they can do, which may wait for them too.
+    pub(crate) fn start_after(&self, prepare: impl FnOnce(&gst::Pipeline) -> Result<(), String> + Send + 'static) {
         let (id, pipeline, inbox) = (self.id, self.inner.clone(), self.inbox.clone());
+        let is_starting = Arc::clone(&self.is_starting);
+        is_starting.store(true, Ordering::Release);
         let spawned = thread::Builder::new().name("starter".into()).spawn(move || {
-            let started = pipeline.set_state(gst::State::Playing);
-            inbox.tell(Note::Started(id, started.map(|_| ()).map_err(|_| "does not start".to_owned())));
+            let started = prepare(&pipeline).and_then(|()| {
+                pipeline.set_state(gst::State::Playing).map(|_| ()).map_err(|_| DOES_NOT_START.to_owned())
+            });
+            is_starting.store(false, Ordering::Release);
+            if let (Ok(()), Err(error)) = (&started, pipeline.recalculate_latency()) {
+                tracing::debug!(%error, "latency not settled after the start");
+            }
+            inbox.tell(Note::Started(id, started));
         });
         if let Err(error) = spawned {
-            tracing::error!(pipeline = self.name, %error, "no thread to start it");
+            self.is_starting.store(false, Ordering::Release);
+            self.inbox.tell(Note::Started(id, Err(format!("no thread to start it: {error}"))));
         }
     }
 
     /// Starts it. Only for pipelines that wait for no device.
     pub(crate) fn play(&self) -> Result<(), PipelineError> {
-        self.inner
-            .set_state(gst::State::Playing)
-            .map(|_| ())
-            .map_err(|_| PipelineError::new(self.name, "does not start"))
+        self.inner.set_state(gst::State::Playing).map(|_| ()).map_err(|_| PipelineError::new(self.name, DOES_NOT_START))
     }
 
-    /// Distributes a changed latency.
+    /// Distributes a changed latency. Never waits: a pipeline that is starting does it when it has started.
     pub(crate) fn settle_latency(&self) {
+        if self.is_starting.load(Ordering::Acquire) {
+            return;
+        }
         if let Err(error) = self.inner.recalculate_latency() {
             tracing::debug!(pipeline = self.name, %error, "latency not settled");
         }
@@ -184,4 +203,44 @@ pub(crate) fn set_if_there(element: &gst::Element, property: &str, value: &str) 
 pub(crate) fn bus_error(error: &gst::message::Error) -> BusNote {
     let element = error.src().map(|src| src.name().to_string()).unwrap_or_default();
     BusNote::Error { element, text: error.error().to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::warm_up;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    /// Opening a FIFO waits for its other end, as a slow driver does.
+    #[test]
+    fn a_device_that_is_slow_to_open_holds_up_nobody() {
+        warm_up().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("device");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let (inbox, notes) = Inbox::new();
+        let pipeline = Pipeline::parse("camera", "filesrc name=camera ! fakesink", &inbox).unwrap();
+        pipeline.element("camera").unwrap().set_property("location", fifo.to_str().unwrap());
+        pipeline.start();
+        // Time for the starter to wait in the driver.
+        thread::sleep(Duration::from_millis(300));
+        let (done, wait) = mpsc::channel();
+        thread::spawn(move || {
+            pipeline.settle_latency();
+            let is_alive = pipeline.is_alive();
+            done.send((is_alive, pipeline))
+        });
+        let asked = wait.recv_timeout(SOON);
+        // Lets the starter go on, whatever came of it.
+        let opened = std::fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+        let (is_alive, pipeline) = asked.expect("waited for the driver");
+        assert!(!is_alive);
+        let started = std::iter::from_fn(|| notes.next(SOON)).find_map(|note| match note {
+            Note::Started(id, started) if id == pipeline.id => Some(started),
+            _ => None,
+        });
+        assert_eq!(started, Some(Ok(())));
+        drop(opened);
+    }
 }

@@ -104,6 +104,12 @@ impl Display {
         Ok(Some(display))
     }
 
+    /// Shows this while no peer fills the screen.
+    pub(crate) fn rest_with(&mut self, picture: gst::Sample) {
+        self.rest = picture;
+        self.begin();
+    }
+
     /// Writes this over the picture.
     pub(crate) fn say(&mut self, text: Option<&str>) {
         self.caption.set_property("text", text.unwrap_or_default());

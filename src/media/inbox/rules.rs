@@ -38,6 +38,7 @@ impl Note {
             | Self::Link(..)
             | Self::Started(..)
             | Self::Flowing(_)
+            | Self::IdlePicture(_)
             | Self::TornDown { .. }
             | Self::Snapshot(..)
             | Self::History(..) => false,
@@ -64,7 +65,9 @@ impl Coalesce for Note {
                 Meeting::Yield
             }
             // What follows goes by the newest.
-            (Self::IceServers(_) | Self::Settings(_) | Self::Caption(_) | Self::Volume, _) => Meeting::Update,
+            (Self::IceServers(_) | Self::Settings(_) | Self::Caption(_) | Self::Volume | Self::IdlePicture(_), _) => {
+                Meeting::Update
+            }
             (Self::Stop(_), _) => Meeting::Yield,
             _ => Meeting::Stay,
         }

@@ -132,6 +132,7 @@ impl Owner {
             }
             Note::Started(id, Err(text)) => self.broke(id, "", &text),
             Note::Flowing(id) => self.devices.flows(id, &mut self.outbox),
+            Note::IdlePicture(picture) => self.devices.take_idle_picture(picture, &mut self.outbox),
             Note::TornDown { name, in_time: false } => {
                 self.status.lock().unwrap_or_else(PoisonError::into_inner).drain = true;
                 self.outbox.tell(Event::Drain(format!("the {name} pipeline does not stop")));

@@ -19,6 +19,7 @@ impl Owner {
         settings.program.clone_from(&self.settings.program);
         self.devices = Devices::new((*settings).clone(), self.inbox.clone());
         self.settings = *settings;
+        self.devices.begin(&mut self.outbox);
     }
 
     /// Media moves. A microphone that does not is replaced by silence; a camera has a watchdog of its own, and a placeholder.
