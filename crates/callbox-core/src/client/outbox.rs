@@ -80,7 +80,8 @@ pub fn overtakes((to, newer): Addressed<'_>, (older_to, older): Addressed<'_>) -
     }
     match (newer, older) {
         (Message::Hangup { .. } | Message::Reject { .. } | Message::Cancel { .. }, older) => {
-            !matches!(older, Message::Invite { .. })
+            // A result answers a request of its own, such as the one that ended the call by opening the door.
+            !matches!(older, Message::Invite { .. } | Message::Result { .. })
         }
         // The station invites anew when it is told that signalling is up.
         (Message::Invite { .. }, Message::Invite { .. }) => true,

@@ -160,3 +160,12 @@ fn presses_while_nothing_can_be_sent_do_not_fill_the_memory() {
     let newest = std::iter::from_fn(|| outbox.next(begin)).any(|sent| sent.id.to_string() == "9999");
     assert!(newest, "the newest call is among what is sent");
 }
+
+#[test]
+fn the_end_of_a_call_does_not_overtake_the_result_of_what_ended_it() {
+    let (mut outbox, now) = (Outbox::default(), now());
+    let code = crate::protocol::ResultCode::Ok;
+    outbox.push(now, envelope(1, Message::Result { re: None, code, call: Some(call("c")), text: String::new() }));
+    outbox.push(now, hangup(2));
+    assert_eq!(ids(&mut outbox, now), ["1", "2"]);
+}
