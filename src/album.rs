@@ -1,8 +1,13 @@
 //! Pictures of visitors on disk: some of each call, bounded in number, never the reason that a call fails.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// For their owner only: they show people.
+const MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
 
 /// When a picture was taken, as seen from the press of the button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +62,12 @@ impl Album {
     /// # Errors
     /// What the disk says.
     pub fn keep(&self, call: &str, moment: Moment, jpeg: &[u8]) -> io::Result<()> {
-        fs::create_dir_all(&self.path)?;
+        fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.path)?;
         let path = self.file(call, moment);
         // Nobody shall see half a picture.
         let unfinished = path.with_extension("part");
-        fs::write(&unfinished, jpeg)?;
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&unfinished)?;
+        file.write_all(jpeg)?;
         fs::rename(&unfinished, &path)?;
         self.forget_old()
     }
@@ -116,6 +122,8 @@ mod tests {
         assert_eq!(album.of("third").len(), 3);
         assert!(album.of("third")[0].ends_with("third-before.jpg"));
         assert_eq!(fs::read(&album.of("second")[1]).unwrap(), b"second");
+        let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&album.of("second")[1]).unwrap());
+        assert_eq!(mode & 0o777, MODE);
         assert!(path.join("notes.txt").is_file());
     }
 

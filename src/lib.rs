@@ -8,6 +8,7 @@ pub mod control;
 pub mod daemon;
 pub mod demo;
 pub mod doctor;
+pub mod fault;
 pub mod journald;
 pub mod media;
 pub mod network;

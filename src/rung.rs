@@ -2,7 +2,7 @@
 //! invite once more by itself, a broker only what was not acknowledged.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::fault::Teller;
 use crate::record::now_ms;
 
 /// For its owner only: it says who calls whom.
 const MODE: u32 = 0o600;
+
+/// More than an invite and its time take.
+const MOST: u64 = 2 * callbox_core::protocol::MAX_BYTES as u64;
 
 /// The memory of one invite, and the task that owns its file.
 #[derive(Debug)]
@@ -38,10 +42,12 @@ struct Kept {
 impl Rung {
     /// Starts, and gives what rang when the daemon before this one ended, with the time that is left; its inviter tells when it is
     /// over. Without a file nothing is remembered.
-    pub async fn start(path: Option<PathBuf>) -> (Self, Option<(Address, Message)>) {
+    pub async fn start(path: Option<PathBuf>, disk: Teller) -> (Self, Option<(Address, Message)>) {
         let (text, mut changes) = watch::channel(None);
         let Some(path) = path else { return (Self { rings: None, text, task: None }, None) };
-        let before = match tokio::fs::read(&path).await {
+        let at = path.clone();
+        let read = tokio::task::spawn_blocking(move || read(&at)).await;
+        let before = match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
             Ok(bytes) => Kept::read(&bytes),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => {
@@ -52,13 +58,14 @@ impl Rung {
         let task = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
                 let (text, path) = (changes.borrow_and_update().clone(), path.clone());
-                let written = tokio::task::spawn_blocking(move || {
-                    write(&path, text.as_deref()).inspect_err(|error| {
-                        tracing::warn!(path = %path.display(), %error, "what rings now is not written down");
-                    })
-                });
-                if written.await.is_err() {
-                    tracing::error!("the writer of what rings failed");
+                let name = path.display().to_string();
+                let written = tokio::task::spawn_blocking(move || write(&path, text.as_deref()));
+                let lost = |error: &dyn std::fmt::Display| {
+                    format!("{name}: {error}: a ringing invite would be lost if the daemon crashed now")
+                };
+                match written.await {
+                    Ok(written) => disk.tell(written.err().map(|error| lost(&error))),
+                    Err(error) => disk.tell(Some(lost(&error))),
                 }
             }
         });
@@ -118,6 +125,13 @@ impl Kept {
     }
 }
 
+/// No more than an invite has, whatever the path leads to.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(MOST).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 fn write(path: &Path, text: Option<&str>) -> io::Result<()> {
     match text {
         Some(text) => {
@@ -135,7 +149,13 @@ fn write(path: &Path, text: Option<&str>) -> io::Result<()> {
 mod tests {
     use callbox_core::protocol::{Agent, EarlyMedia, Kind, Media};
 
+    use tokio::sync::mpsc;
+
     use super::*;
+
+    async fn start(path: PathBuf) -> (Rung, Option<(Address, Message)>) {
+        Rung::start(Some(path), Teller::of("ringing", mpsc::channel(4).0)).await
+    }
 
     fn invite(call: &str, remaining_ms: u32) -> (Address, Message) {
         let message = Message::Invite {
@@ -162,26 +182,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calls.ringing");
         let call: CallId = "c".parse().unwrap();
-        let (mut rung, before) = Rung::start(Some(path.clone())).await;
+        let (mut rung, before) = start(path.clone()).await;
         assert!(before.is_none());
         rung.settle(Some(invite("other", 30_000)), Some(&call));
         rung.settle(Some(invite("c", 30_000)), Some(&call));
         rung.settle(None, Some(&call));
         rung.stop().await;
 
-        let (rung, before) = Rung::start(Some(path.clone())).await;
+        let (rung, before) = start(path.clone()).await;
         let back = left(before).unwrap();
         assert!(back <= 30_000 && back > 1_000, "{back}");
         rung.stop().await;
         assert!(!path.exists());
-        assert!(Rung::start(Some(path)).await.1.is_none(), "once");
+        assert!(start(path).await.1.is_none(), "once");
     }
 
     #[tokio::test]
     async fn what_is_decided_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("calls.ringing");
-        let (mut rung, _) = Rung::start(Some(path.clone())).await;
+        let (mut rung, _) = start(path.clone()).await;
         let call = "c".parse().unwrap();
         rung.settle(Some(invite("c", 30_000)), Some(&call));
         rung.settle(None, None);
@@ -205,9 +225,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_disk_keeps_nobody_from_ringing() {
-        let (mut rung, _) = Rung::start(Some("/dev/full/calls.ringing".into())).await;
-        rung.settle(Some(invite("c", 30_000)), Some(&"c".parse().unwrap()));
+    async fn a_full_disk_is_told_and_over_when_there_is_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("calls.ringing");
+        std::os::unix::fs::symlink("/dev/full", &path).unwrap();
+        let (reports, mut told) = mpsc::channel(4);
+        let (mut rung, _) = Rung::start(Some(path.clone()), Teller::of("ringing", reports)).await;
+        let call = "c".parse().unwrap();
+        rung.settle(Some(invite("c", 30_000)), Some(&call));
+        let fault = told.recv().await.unwrap().fault.unwrap();
+        assert!(fault.contains("No space left on device"), "{fault}");
+        // What is decided is forgotten: the link to the full disk goes, and the next invite is written down.
+        rung.settle(None, None);
+        assert_eq!(told.recv().await.unwrap().fault, None);
+        rung.settle(Some(invite("c", 30_000)), Some(&call));
         rung.stop().await;
+        assert!(fs::read_to_string(&path).unwrap().contains("until_ms"));
     }
 }

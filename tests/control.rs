@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callbox::control::{Answer, Asked, Client, ClientError, Control, ControlError, Request, Settings};
+use callbox::fault::{Report, Teller};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::sync::{broadcast, mpsc};
@@ -18,13 +19,19 @@ struct Daemon {
     _dir: tempfile::TempDir,
 }
 
+/// Where it is told how the socket is.
+fn state() -> (Teller, mpsc::Receiver<Report>) {
+    let (reports, told) = mpsc::channel(8);
+    (Teller::of("control socket", reports), told)
+}
+
 /// A daemon that says yes to everything.
 async fn daemon() -> Daemon {
     let dir = tempfile::tempdir().unwrap();
     let socket = dir.path().join("control.sock");
     let (asks, mut inbox) = mpsc::channel::<Asked>(8);
     let (events, _) = broadcast::channel(8);
-    let control = Control::start(&Settings { socket: socket.clone() }, asks, events.clone()).await.unwrap();
+    let control = Control::start(&Settings { socket: socket.clone() }, asks, events.clone(), state().0).await.unwrap();
     tokio::spawn(async move {
         while let Some(Asked { request, reply }) = inbox.recv().await {
             reply.send(Answer::done().with("asked", format!("{request:?}"))).unwrap();
@@ -118,11 +125,44 @@ async fn a_socket_left_behind_is_taken_over_and_one_in_use_is_not() {
     assert!(socket.exists(), "left behind");
     let start = || async {
         let (asks, _) = mpsc::channel(1);
-        Control::start(&Settings { socket: socket.clone() }, asks, broadcast::channel(1).0).await
+        Control::start(&Settings { socket: socket.clone() }, asks, broadcast::channel(1).0, state().0).await
     };
     let first = start().await.unwrap();
     assert!(matches!(start().await, Err(ControlError::InUse(_))));
     drop(first);
     assert!(!socket.exists(), "removed at the end");
     assert!(matches!(Client::connect(&socket).await, Err(ClientError::Unreachable { .. })));
+}
+
+#[tokio::test]
+async fn a_socket_that_the_system_refuses_is_a_fault_and_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("run");
+    // A file where the folder should be: not even root makes a socket below it.
+    std::fs::write(&folder, "in the way").unwrap();
+    let (teller, mut told) = state();
+    let settings = Settings { socket: folder.join("control.sock") };
+    let control = Control::start(&settings, mpsc::channel(1).0, broadcast::channel(1).0, teller).await.unwrap();
+    let fault = told.recv().await.unwrap().fault.unwrap();
+    assert!(fault.contains("control.sock") && fault.contains("control.socket"), "{fault}");
+    std::fs::remove_file(&folder).unwrap();
+    let wait = Duration::from_secs(20);
+    assert_eq!(tokio::time::timeout(wait, told.recv()).await.expect("it is back").unwrap().fault, None);
+    let mode = |path: &Path| std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(path).unwrap()) & 0o777;
+    assert_eq!((mode(&folder), mode(&settings.socket)), (0o700, 0o660));
+    drop(control);
+    assert!(!settings.socket.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_socket_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("notes.txt");
+    std::fs::write(&path, "mine").unwrap();
+    let (teller, mut told) = state();
+    let settings = Settings { socket: path.clone() };
+    let control = Control::start(&settings, mpsc::channel(1).0, broadcast::channel(1).0, teller).await.unwrap();
+    assert!(told.recv().await.unwrap().fault.unwrap().contains("something else than a socket"));
+    drop(control);
+    assert_eq!(std::fs::read(&path).unwrap(), b"mine");
 }

@@ -44,9 +44,11 @@ const LADDER: &[Crate] = &[
             ("panel", &["core::ids", "core::protocol", "core::station"]),
             ("network", &[]),
             ("clock", &[]),
-            ("control", &["core::ids", "core::protocol"]),
-            ("record", &["core::station"]),
-            ("rung", &["core::ids", "core::protocol", "record"]),
+            ("control", &["core::ids", "core::protocol", "fault"]),
+            // What an edge tells of a part of the system.
+            ("fault", &[]),
+            ("record", &["core::station", "fault"]),
+            ("rung", &["core::ids", "core::protocol", "fault", "record"]),
             ("album", &[]),
             ("journald", &[]),
             // Above them: settings of the edges, made from a file.
@@ -77,6 +79,7 @@ const LADDER: &[Crate] = &[
                     "clock",
                     "panel",
                     "control",
+                    "fault",
                     "record",
                     "rung",
                     "album",

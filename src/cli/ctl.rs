@@ -1,6 +1,7 @@
 //! `callbox ctl`: asks a running daemon.
 
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -177,7 +178,9 @@ fn write(file: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
     if file == std::path::Path::new("-") {
         return std::io::stdout().lock().write_all(bytes);
     }
-    std::fs::write(file, bytes)
+    // A picture of whoever is at the door: for its owner only.
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    file.write_all(bytes)
 }
 
 /// `+`, `-`, or a percentage.

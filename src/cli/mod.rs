@@ -71,8 +71,12 @@ struct ConfigArgs {
     config: PathBuf,
 }
 
+/// Files and folders that this program makes are for its owner only, whoever starts it by hand; what is for a group says so.
+const UMASK: u32 = 0o077;
+
 /// Runs one command; gives the exit status.
 pub fn run(cli: Cli) -> ExitCode {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     let status = match cli.command {
         Command::Run(args) => run::daemon(&args.config),
         Command::Check(args) => run::check(&args.config),

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt, reload};
@@ -52,6 +54,15 @@ pub(super) fn check(config: &Path) -> u8 {
     }
 }
 
+/// The WebSocket library writes whole frames to its finer levels, tickets among them.
+const FRAMES: [&str; 2] = ["tungstenite", "tokio_tungstenite"];
+
+/// Whether a line may be logged, whatever level the operator wants.
+fn is_no_secret(line: &Metadata<'_>) -> bool {
+    let library = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= Level::INFO || !FRAMES.contains(&library)
+}
+
 /// Logs to the journal, field by field, where standard error leads there; to standard error otherwise. `CALLBOX_LOG` goes before
 /// the configuration. Gives what takes another level.
 fn log(level: &str) -> Box<dyn Fn(&str) + Send> {
@@ -61,11 +72,49 @@ fn log(level: &str) -> Box<dyn Fn(&str) + Send> {
     let journal = Journal::connect();
     let colours = io::stderr().is_terminal();
     let lines = journal.is_none().then(|| fmt::layer().with_writer(io::stderr).with_ansi(colours).with_target(false));
-    tracing_subscriber::registry().with(filter).with(journal).with(lines).init();
+    tracing_subscriber::registry().with(filter).with(filter_fn(is_no_secret)).with(journal).with(lines).init();
     Box::new(move |level: &str| {
         let taken = if is_fixed { Ok(()) } else { handle.reload(EnvFilter::new(level)) };
         if let Err(error) = taken {
             tracing::error!(%error, "the log level stays as it is");
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn frames_are_never_logged_whatever_level_is_wanted() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let layer = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
+        let filter = EnvFilter::new("trace,tungstenite::protocol=trace");
+        let subscriber = tracing_subscriber::registry().with(filter).with(filter_fn(is_no_secret)).with(layer);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::trace!(target: "tungstenite::protocol", "a ticket in a frame");
+            tracing::debug!(target: "tokio_tungstenite", "a ticket in a frame");
+            tracing::info!(target: "tungstenite", "a handshake");
+            tracing::trace!(target: "callbox", "ours");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("ticket") && text.contains("a handshake") && text.contains("ours"), "{text}");
+    }
 }

@@ -1,9 +1,10 @@
 //! The daemon's end of the control socket: bounded clients, bounded lines, bounded waits.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{Answer, Request, Settings};
+use crate::fault::Teller;
 
 const CLIENTS: usize = 16;
 const LINE: u64 = 16 * 1024;
@@ -22,6 +24,12 @@ const IDLE: Duration = Duration::from_secs(60);
 /// Longer than any answer takes, a snapshot included.
 const ANSWER: Duration = Duration::from_secs(10);
 const WRITE: Duration = Duration::from_secs(5);
+/// For its user and group.
+const MODE: u32 = 0o660;
+const FOLDER_MODE: u32 = 0o700;
+/// How long until the socket is tried again where the system refused it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_secs(30);
 const AFTER_ERROR: Duration = Duration::from_millis(200);
 
 /// Why there is no control socket.
@@ -53,48 +61,94 @@ pub struct Asked {
 #[derive(Debug)]
 pub struct Control {
     path: PathBuf,
+    /// The socket is ours.
+    is_open: Arc<AtomicBool>,
     _tasks: JoinSet<()>,
 }
 
 impl Control {
-    /// Opens the socket. Requests go to `asks`; monitors are told what is sent to `events`.
+    /// Opens the socket, or tries it again and again where the system refuses: a panel works without it. Requests go to `asks`; monitors
+    /// are told what is sent to `events`.
     ///
     /// # Errors
-    /// [`ControlError`], when the socket is in use or cannot be made.
+    /// [`ControlError::InUse`]: two daemons would take each other's devices.
     pub async fn start(
         settings: &Settings,
         asks: mpsc::Sender<Asked>,
         events: broadcast::Sender<Arc<str>>,
+        state: Teller,
     ) -> Result<Self, ControlError> {
         let path = settings.socket.clone();
-        let failed = |source| ControlError::Bind { path: path.clone(), source };
-        remove_stale(&path).await?;
-        let listener = UnixListener::bind(&path).map_err(failed)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
+        let first = match open(&path).await {
+            Err(error @ ControlError::InUse(_)) => return Err(error),
+            first => first,
+        };
+        let is_open = Arc::new(AtomicBool::new(first.is_ok()));
         let mut tasks = JoinSet::new();
-        tasks.spawn(serve(listener, asks, events));
-        Ok(Self { path, _tasks: tasks })
+        let (at, flag) = (path.clone(), Arc::clone(&is_open));
+        tasks.spawn(async move {
+            let listener = match first {
+                Ok(listener) => listener,
+                Err(error) => open_later(&at, error, &state).await,
+            };
+            flag.store(true, Ordering::Relaxed);
+            state.tell(None);
+            serve(listener, asks, events).await;
+        });
+        Ok(Self { path, is_open, _tasks: tasks })
     }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
+        if !self.is_open.load(Ordering::Relaxed) {
+            return;
+        }
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::debug!(path = %self.path.display(), %error, "control socket not removed");
         }
     }
 }
 
-/// Removes what a daemon left behind that did not end well.
+/// Makes the socket, and its folder where that is missing.
+async fn open(path: &Path) -> Result<UnixListener, ControlError> {
+    let failed = |source| ControlError::Bind { path: path.to_owned(), source };
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        std::fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder).map_err(failed)?;
+    }
+    remove_stale(path).await?;
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE)).map_err(failed)?;
+    Ok(listener)
+}
+
+async fn open_later(path: &Path, mut error: ControlError, state: &Teller) -> UnixListener {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        state.tell(Some(error.to_string()));
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_PAUSE);
+        match open(path).await {
+            Ok(listener) => return listener,
+            Err(again) => error = again,
+        }
+    }
+}
+
+/// Removes what a daemon left behind that did not end well; never a file that is no socket.
 async fn remove_stale(path: &Path) -> Result<(), ControlError> {
-    if !path.exists() {
-        return Ok(());
+    let refused = |source| ControlError::Bind { path: path.to_owned(), source };
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if there.file_type().is_socket() => {}
+        Ok(_) => return Err(refused(io::Error::other("there is something else than a socket"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(refused(error)),
     }
     match timeout(WRITE, UnixStream::connect(path)).await {
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path).map_err(|source| ControlError::Bind { path: path.to_owned(), source })
+            std::fs::remove_file(path).map_err(refused)
         }
-        Ok(Err(source)) => Err(ControlError::Bind { path: path.to_owned(), source }),
+        Ok(Err(source)) => Err(refused(source)),
         Ok(Ok(_)) | Err(_) => Err(ControlError::InUse(path.to_owned())),
     }
 }

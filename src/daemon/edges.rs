@@ -13,6 +13,7 @@ use crate::album::Album;
 use crate::clock::{self, Clock};
 use crate::config;
 use crate::control::{Asked, Control};
+use crate::fault::{Report, Teller};
 use crate::media::{self, Media};
 use crate::network::{self, Network};
 use crate::panel::{self, Panel};
@@ -31,6 +32,8 @@ pub(super) struct Edges {
     pub(super) records: Records,
     pub(super) rung: Rung,
     pub(super) album: Option<Album>,
+    /// How the disk for snapshots is.
+    pub(super) snapshots: Arc<Teller>,
     pub(super) monitors: broadcast::Sender<Arc<str>>,
     panel: Panel,
     _control: Control,
@@ -46,6 +49,7 @@ pub(super) struct Inbox {
     pub(super) asks: mpsc::Receiver<Asked>,
     pub(super) network: mpsc::Receiver<network::Event>,
     pub(super) clock: mpsc::Receiver<clock::Set>,
+    pub(super) faults: mpsc::Receiver<Report>,
     /// Configurations that were read again.
     pub(super) configurations: mpsc::Receiver<Read>,
 }
@@ -66,9 +70,13 @@ impl Edges {
         let media = Arc::new(Media::start(of_media, media_events)?);
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
-        let control = Control::start(&settings.control, asks, monitors.clone()).await?;
-        let (rung, rang) = Rung::start(settings.records.ringing()).await;
-        let records = Records::start(settings.records);
+        let (reports, reports_inbox) = mpsc::channel(QUEUE);
+        let socket = Teller::of("control socket", reports.clone());
+        let control = Control::start(&settings.control, asks, monitors.clone(), socket).await?;
+        let told = |part| Teller::of(part, reports.clone());
+        let (rung, rang) = Rung::start(settings.records.ringing(), told("ringing invite")).await;
+        let records = Records::start(settings.records, told("records"));
+        let snapshots = Arc::new(told("snapshots"));
         let (changes, network_inbox) = mpsc::channel(QUEUE);
         let network = Network::start(changes);
         let (sets, clock_inbox) = mpsc::channel(QUEUE);
@@ -86,6 +94,7 @@ impl Edges {
             asks: asks_inbox,
             network: network_inbox,
             clock: clock_inbox,
+            faults: reports_inbox,
             configurations,
         };
         Ok((
@@ -95,6 +104,7 @@ impl Edges {
                 records,
                 rung,
                 album,
+                snapshots,
                 monitors,
                 panel,
                 _control: control,
@@ -125,11 +135,9 @@ impl Edges {
         self.media.set_ice_servers(servers);
     }
 
-    /// Another place for records, from now on; what waits is still written to the old one. What rings is kept where it was until the
-    /// next start.
+    /// Another place for records, from now on. What rings is kept where it was until the next start.
     pub(super) fn set_records(&mut self, settings: record::Settings) {
-        let old = std::mem::replace(&mut self.records, Records::start(settings));
-        tokio::spawn(old.stop());
+        self.records.configure(settings);
     }
 
     /// Ends them all, bounded in time.

@@ -107,7 +107,33 @@ impl Journal {
         self.tell("missed", || json!({ "call": call, "caller": caller, "media": media, "ago_ms": ago_ms }));
         self.missed.push_back(Missed { call, caller, media, at_ms: now_ms().saturating_sub(ago_ms) });
         if self.missed.len() > MISSED {
-            self.missed.pop_front();
+            forget_one(&mut self.missed);
         }
+    }
+}
+
+/// The oldest call of whoever has most of them goes: one who rings all the time does not wash away the others.
+fn forget_one(missed: &mut VecDeque<Missed>) {
+    let of = |caller: &Address| missed.iter().filter(|missed| missed.caller.user == caller.user).count();
+    let most = missed.iter().map(|missed| of(&missed.caller)).max();
+    if let Some(at) = missed.iter().position(|missed| Some(of(&missed.caller)) == most) {
+        missed.remove(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_who_rings_all_the_time_does_not_wash_away_the_others() {
+        let mut journal = Journal::new(broadcast::channel(1).0);
+        let caller = |user: &str| Address { user: user.parse().unwrap(), device: "phone".parse().unwrap() };
+        journal.missed("first".parse().unwrap(), caller("anna"), Media::Video, 0);
+        for n in 0..100 {
+            journal.missed(format!("c{n}").parse().unwrap(), caller("mallory"), Media::Video, 0);
+        }
+        assert_eq!((journal.missed.len(), journal.missed[0].caller.user.as_str()), (MISSED, "anna"));
+        assert_eq!(journal.missed.back().unwrap().call.as_str(), "c99");
     }
 }

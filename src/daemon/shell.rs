@@ -98,6 +98,7 @@ impl Shell {
                 Some(asked) = inbox.asks.recv() => self.asked(asked),
                 Some(event) = inbox.network.recv() => self.network(&event),
                 Some(clock::Set) = inbox.clock.recv() => self.clock_was_set(),
+                Some(report) = inbox.faults.recv() => self.judge(report.part, report.fault),
                 Some(read) = inbox.configurations.recv() => self.reload(read),
                 input = self.pictures.next() => drop(self.handle(input)),
                 () = minute, if look.is_some() => self.look_at_clock(),
@@ -134,8 +135,7 @@ impl Shell {
         }
         let view = self.station.view(Instant::now());
         if let Some(call) = &view.call {
-            let (media, album) = (&self.edges.media, self.edges.album.as_ref());
-            self.pictures.begin(call, media, album, self.settings.album.send);
+            self.pictures.begin(call, &self.edges, self.settings.album.send);
         }
         let rings = view.call.as_ref().filter(|_| view.phase == Phase::Ringing);
         self.edges.rung.settle(invite, rings.map(|call| &call.call));

@@ -10,7 +10,9 @@ use callbox_core::protocol::MAX_PICTURE;
 use callbox_core::station::{CallView, Direction, Input};
 use tokio::task::JoinSet;
 
+use super::edges::Edges;
 use crate::album::{Album, Moment};
+use crate::fault::Teller;
 use crate::media::Media;
 
 /// From the press to the last picture.
@@ -29,17 +31,22 @@ pub(super) struct Pictures {
 }
 
 impl Pictures {
-    /// To be told of every call there is: takes those of one that begins.
-    pub(super) fn begin(&mut self, view: &CallView, media: &Arc<Media>, album: Option<&Album>, send: bool) {
+    /// To be told of every call there is: takes those of one that begins here.
+    /// Somebody who rings this panel from afar is not at its door.
+    pub(super) fn begin(&mut self, view: &CallView, edges: &Edges, send: bool) {
         if self.call.as_ref() == Some(&view.call) {
             return;
         }
         self.call = Some(view.call.clone());
-        if let Some(album) = album {
-            self.take(remember(media.clone(), album.clone(), view.call.clone()));
+        if view.direction != Direction::Outgoing {
+            return;
         }
-        if send && view.direction == Direction::Outgoing && view.media == callbox_core::protocol::Media::Video {
-            self.tasks.spawn(show(media.clone(), view.call.clone()));
+        let (media, call) = (edges.media.clone(), view.call.clone());
+        if let Some(album) = &edges.album {
+            self.take(remember(media.clone(), (album.clone(), edges.snapshots.clone()), call.clone()));
+        }
+        if send && view.media == callbox_core::protocol::Media::Video {
+            self.tasks.spawn(show(media, call));
         }
     }
 
@@ -86,7 +93,7 @@ async fn show(media: Arc<Media>, call: CallId) -> Option<Input> {
 }
 
 /// Keeps the pictures of a call that has just begun.
-async fn remember(media: Arc<Media>, album: Album, call: CallId) {
+async fn remember(media: Arc<Media>, (album, disk): (Album, Arc<Teller>), call: CallId) {
     let mut earlier = media.history(2).await;
     let (at, before) = (earlier.pop(), earlier.pop());
     tokio::time::sleep(AFTER).await;
@@ -97,9 +104,9 @@ async fn remember(media: Arc<Media>, album: Album, call: CallId) {
         let mut there = pictures.iter().filter_map(|(moment, jpeg)| Some((*moment, jpeg.as_ref()?)));
         there.try_for_each(|(moment, jpeg)| album.keep(&name, moment, jpeg))
     });
+    let lost = |error: &dyn std::fmt::Display| format!("the visitor's pictures are not kept: {error}");
     match kept.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "the visitor's pictures are not kept"),
-        Err(error) => tracing::error!(%error, "the visitor's pictures are lost"),
+        Ok(kept) => disk.tell(kept.err().map(|error| lost(&error))),
+        Err(error) => disk.tell(Some(lost(&error))),
     }
 }
