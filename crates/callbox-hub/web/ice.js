@@ -1,6 +1,16 @@
 // The ICE servers that the hub names: which of them this browser can use, and what is wrong with the others.
 
-const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)$/;
+/** The label of a host name: up to 63 letters, digits, `_` and `-`, no hyphen at an end. */
+const LABEL = /^[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?$/;
+const BYTE = /^(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)$/;
+
+function isHost(text) {
+  if (text.startsWith('[')) return text.includes(':') && /^\[[0-9A-Fa-f:.]+\]$/.test(text) && URL.canParse(`http://${text}/`);
+  const labels = text.replace(/\.$/, '').split('.');
+  // What ends in a number is an IPv4 address, and a whole one.
+  if (/^\d+$/.test(labels.at(-1))) return labels.length === 4 && labels.every((label) => BYTE.test(label));
+  return text.length <= 253 && labels.every((label) => LABEL.test(label));
+}
 
 /** Why this is no `stun:` or `turn:` address of RFC 7064 and RFC 7065, or null when it is one. */
 export function faultOf(url) {
@@ -11,7 +21,7 @@ export function faultOf(url) {
   if (query !== undefined && kind.startsWith('stun')) return 'a STUN address has no “?transport=”';
   if (more.length || (query !== undefined && !/^transport=(udp|tcp)$/i.test(query))) return 'after “?” only transport=udp or transport=tcp may follow';
   const [, host, port] = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/.exec(address) ?? [];
-  if (!host || !HOST.test(host)) return 'it has no host name or address';
+  if (!host || !isHost(host)) return 'it has no host name or address';
   if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535)) return 'its port is not between 1 and 65535';
   return null;
 }

@@ -47,7 +47,7 @@ export class Redial {
     this.#refusals += 1;
     if (!Number.isInteger(retryMs) || retryMs < 0) return this.#spread(most);
     const least = Math.min(retryMs, MOST_RETRY_MS);
-    return least + this.#random() * Math.max(250, Math.min(least / 4, 5_000));
+    return least + this.#random() * Math.max(250, Math.min(least / 2, 15_000));
   }
 
   #forgive(now) {

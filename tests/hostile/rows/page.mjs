@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { createServer, request } from 'node:http';
+import { connect } from 'node:net';
 
 import { BarePage } from '../../scenarios/bare_page.mjs';
 import { Page } from '../../scenarios/page.mjs';
@@ -81,7 +83,7 @@ async function sentAway(lab) {
   await anna.tab.goto(await hub.page('anna', 'phone'));
   await shown(anna, 'notice-text', /tries again by itself/);
   await other.stop();
-  await anna.phase('idle', 20_000);
+  await anna.phase('idle', 50_000);
 }
 
 async function takesOver(lab) {
@@ -285,6 +287,48 @@ async function signInFromOutside(lab) {
   await until('it is remembered', async () => (await stored()) === 'ben');
 }
 
+/** A reverse proxy that asks the hub by the hub's own name, so that the hub does not know its page again. */
+async function carelessProxy(lab, hub) {
+  const headers = (given) => ({ ...given, host: `127.0.0.1:${hub.port}` });
+  const server = createServer((asked, answer) => {
+    const onward = request({ port: hub.port, host: '127.0.0.1', path: asked.url, method: asked.method, headers: headers(asked.headers) }, (got) => {
+      answer.writeHead(got.statusCode, got.headers);
+      got.pipe(answer);
+    });
+    onward.on('error', () => answer.destroy());
+    asked.pipe(onward);
+  });
+  server.on('upgrade', (asked, socket) => {
+    const onward = connect(hub.port, '127.0.0.1', () => {
+      const lines = Object.entries(headers(asked.headers)).map(([name, value]) => `${name}: ${value}`);
+      onward.write(`GET ${asked.url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`);
+      onward.pipe(socket).pipe(onward);
+    });
+    for (const end of [onward, socket]) end.on('error', () => [onward, socket].forEach((each) => each.destroy()));
+  });
+  await new Promise((listening) => server.listen(0, '127.0.0.1', listening));
+  lab.own('proxy', {
+    tail: () => [],
+    stop: () => new Promise((closed) => {
+      server.close(closed);
+      server.closeAllConnections();
+    }),
+  });
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+async function originNotWelcome(lab) {
+  const hub = await lab.hub();
+  const origin = await carelessProxy(lab, hub);
+  const anna = await lab.emptyPage('anna/phone');
+  await anna.tab.goto(await hub.page('anna', 'phone', { origin }));
+  await shown(anna, 'home', /can’t reach its hub.*does not accept pages of http:\/\/127\.0\.0\.1/, 15_000);
+  await hub.configure({ server: { origins: [origin] } });
+  hub.signal('SIGHUP');
+  await anna.phase('idle', 30_000);
+  assert.doesNotMatch(await anna.words('home'), /can’t reach its hub/);
+}
+
 async function addressesBeforeAccept(lab) {
   const hub = await lab.hub();
   const anna = await lab.page(hub, 'anna');
@@ -306,7 +350,7 @@ const row = (name, run, tried, more = {}) => ({ section: 'page', browser: true, 
 
 export default [
   row('a page that is frozen', freezes, 'the browser freezes the page for two heartbeats while a door rings, and past the deadline of a call that is decided', { quick: true, seconds: 60 }),
-  row('a hub that has no place', sentAway, 'a user with too many devices: the page waits and comes in when there is a place', { quick: true, seconds: 45 }),
+  row('a hub that has no place', sentAway, 'a user with too many devices: the page waits and comes in when there is a place', { seconds: 75 }),
   row('a second tab in a talk', takesOver, 'the same sign-in in another tab, which asks, takes over, and carries the talk to its end', { quick: true, seconds: 60 }),
   row('replaced from another browser in a talk', replaced, 'the same device logs in elsewhere while the page talks', { seconds: 60 }),
   row('a ticket that runs out in a talk', ticketRunsOut, 'a ticket of eight seconds, and a talk that is longer', { seconds: 60 }),
@@ -316,5 +360,6 @@ export default [
   row('opened with fresh storage', freshStorage, 'no sign-in: a link is pasted, three times', { quick: true }),
   row('more people than can be watched', largeHouse, '1202 users: the page says so, searches, calls and watches', { quick: true, seconds: 45 }),
   row('a sign-in from outside', signInFromOutside, 'links of another user, opened and set from outside, and one that the hub refuses', { quick: true, seconds: 60 }),
+  row('an origin that the hub does not accept', originNotWelcome, 'a reverse proxy that hides the page’s host: the page shows the hub’s words, and comes in when the operator has mended it', { quick: true, seconds: 60 }),
   row('addresses before accept', addressesBeforeAccept, 'a stranger rings with early connect, then a panel that the link names', { quick: true, seconds: 45 }),
 ];
