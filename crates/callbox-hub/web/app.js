@@ -207,6 +207,7 @@ function fromTab(event) {
       return displaced();
     case 'free': return session && !model.elsewhere ? undefined : whenIdle(() => signIn.credentials && begin(signIn.credentials));
     case 'carry': return session?.carry(event.call);
+    case 'out': return whenIdle(() => signOut());
     default: return session?.passed(event);
   }
 }
@@ -285,8 +286,10 @@ function paste(text) {
 }
 
 function signOut() {
-  leave();
+  // A tab that waits for this sign-in must not take it up again.
+  if (signIn.credentials) tabs?.pass({ type: 'out' });
   signIn.signOut();
+  leave();
   signInPage();
 }
 

@@ -10,7 +10,7 @@ const RELOAD_MS = 3_000;
 /**
  * The tabs of this browser with the same sign-in (`key`). `told({type, …})` reports: `yield`: another tab takes over, return the
  * call that goes on here or null; `carry` {call}: a call of the other tab needs our line; `say` {to, message}: say this for it;
- * `heard` {from, message}: somebody says this to our call; `line` {up}; `done` {call}; `free`: the tab that ran it has closed.
+ * `heard` {from, message}: somebody says this to our call; `line` {up}; `done` {call}; `out`: the person has signed out; `free`: the tab that ran it has closed.
  */
 export class Tabs {
   #key; #told; #channel; #locks; #id;
@@ -65,7 +65,7 @@ export class Tabs {
     if (call) this.#post({ type: 'yielded', call });
   }
 
-  /** Passes on something about a call that goes on in another tab: `say`, `heard`, `line` or `done`. */
+  /** Passes on something about a call that goes on in another tab: `say`, `heard`, `line` or `done`; or `out`. */
   pass(message) {
     this.#post(message);
   }
@@ -89,7 +89,7 @@ export class Tabs {
         if (data.call && this.#owns) this.#carry(String(data.call));
         return this.#yielded?.(true);
       case 'gone': return this.#freed();
-      case 'say': case 'heard': case 'line': case 'done': return this.#told(data);
+      case 'say': case 'heard': case 'line': case 'done': case 'out': return this.#told(data);
       default: return undefined;
     }
   }

@@ -6,7 +6,7 @@ import { icon, iconButton, node } from './nodes.js';
 import { ago, brief, doorState, doorWords, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
 
 const $ = (id) => document.getElementById(id);
-const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', waiting: 'Waiting for the hub…', off: 'Not connected here' };
+const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', waiting: 'Not connected yet…', off: 'Not connected here' };
 /** A picture may lose this much of itself to fill the screen. */
 const CROP = 0.34;
 

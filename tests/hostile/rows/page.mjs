@@ -113,6 +113,11 @@ async function takesOver(lab) {
   await shown(anna, 'home', /open in another tab/);
   await tab.tab.close();
   await until('the first tab is back by itself', () => anna.connected(), { ms: 10_000 });
+  const third = await secondTab(lab, anna, await hub.page('anna', 'phone'));
+  await third.press('here');
+  await third.phase('idle');
+  await third.press('signout');
+  await anna.tab.getByTestId('signin').waitFor();
 }
 
 async function replaced(lab) {
