@@ -189,7 +189,7 @@ const LADDER: &[Crate] = &[
             ("end", &["topic", "wire"]),
             ("event", &["core::ids", "core::protocol", "broker", "opened"]),
             ("instance", &["core::ids", "core::protocol"]),
-            ("options", &["core::ids", "core::protocol", "topic"]),
+            ("options", &["core::ids", "core::protocol", "broker", "topic"]),
             ("wire", &["broker", "net", "options", "tls"]),
             ("knock", &["broker", "options", "tls", "topic", "wire"]),
             ("link", &["core::ids", "broker", "options", "tls", "wire"]),

@@ -13,7 +13,7 @@ use crate::skip::skip;
 
 /// Whether there is no Mosquitto here; then the test is noted as skipped.
 pub(crate) fn is_missing(test: &str) -> bool {
-    let needed = ["mosquitto", "mosquitto_passwd", "mosquitto_pub", "mosquitto_sub", "openssl"];
+    let needed = ["mosquitto", "mosquitto_ctrl", "mosquitto_pub", "mosquitto_sub", "openssl", "python3"];
     let missing: Vec<_> = needed.into_iter().filter(|program| find(program).is_none()).collect();
     if !missing.is_empty() {
         skip(test, &format!("not installed: {}", missing.join(", ")));
@@ -26,33 +26,37 @@ fn find(program: &str) -> Option<PathBuf> {
     path.split(':').chain(["/usr/sbin", "/usr/local/sbin"]).map(|dir| Path::new(dir).join(program)).find(|p| p.exists())
 }
 
-/// The listeners of config/mosquitto: plain, TLS, TLS with client certificates.
-const PORTS: [u16; 3] = [1883, 8883, 8884];
+/// The listeners of config/mosquitto: plain, TLS, TLS with certificates of devices, TLS with certificates of gateways.
+const PORTS: [u16; 4] = [1883, 8883, 8884, 8885];
+
+/// The password of the account that changes others.
+const ADMIN: &str = "token-of-admin";
 
 /// The broker. Ends with the test.
 pub(crate) struct Mosquitto {
     dir: TempDir,
     /// One for each of `PORTS`.
-    ports: [u16; 3],
+    ports: [u16; 4],
+    /// A line of each account, for `config/mosquitto/accounts`.
+    accounts: String,
     process: Option<Child>,
 }
 
 impl Mosquitto {
-    /// Starts a broker with the plain listener and these users; the password of `x@7` is `token-of-x`.
+    /// Starts a broker with the plain listener and these users; the password of `x@7` is `token-of-x`. Each has the devices `panel`, which
+    /// logs in as `x@7`, and `ear`, which logs in as `x@7/ear`.
     pub(crate) fn start(users: &[&str]) -> Self {
         Self::with(&["plain.conf"], users)
     }
 
     /// Starts a broker with all listeners.
     pub(crate) fn secure(users: &[&str]) -> Self {
-        Self::with(&["plain.conf", "tls.conf", "tls-certificates.conf"], users)
+        Self::with(&["plain.conf", "tls.conf", "tls-certificates.conf", "tls-gateways.conf"], users)
     }
 
     /// Starts a broker with all listeners and a gateway, known by `certs/hub.crt` and by the password `token-of-gateway`.
     pub(crate) fn for_gateways(users: &[&str]) -> Self {
-        let broker = Self::secure(&[users, &["gateway"]].concat());
-        broker.certificate("hub", "gateway", None);
-        broker
+        Self::secure(&[users, &["gateway"]].concat())
     }
 
     fn with(listeners: &[&str], users: &[&str]) -> Self {
@@ -64,30 +68,34 @@ impl Mosquitto {
         for sub in ["conf.d", "certs", "lib"] {
             fs::create_dir(dir.path().join(sub)).unwrap();
         }
-        let mut broker = Self { dir, ports, process: None };
+        let mut broker = Self { dir, ports, accounts: format!("admin:{ADMIN}\n"), process: None };
         broker.copy("mosquitto.conf");
-        broker.copy("acl");
         for listener in listeners {
             broker.copy(&format!("conf.d/{listener}"));
         }
         // Run as who runs the test: only root would become somebody else.
         fs::write(broker.path("conf.d/zz-test.conf"), "user root\n").unwrap();
-        fs::write(broker.path("users"), "").unwrap();
         for user in users {
-            broker.add(user, &format!("token-of-{}", user.split('@').next().unwrap()));
+            let password = format!("token-of-{}", user.split('@').next().unwrap());
+            if user.contains('@') {
+                broker.account(&format!("{user}/panel"), &password);
+                broker.account(&format!("{user}/ear"), &password);
+            } else {
+                broker.account(user, &password);
+            }
         }
         if listeners.len() > 1 {
             broker.certificate("server", "localhost", Some("subjectAltName=DNS:localhost,IP:127.0.0.1"));
+            broker.certificate_of("gateways-ca", "hub", "gateway", None);
         }
+        broker.write_accounts();
         broker.go();
         broker
     }
 
     /// A file of config/mosquitto as it stands, but for directories and ports.
     fn copy(&self, name: &str) {
-        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("config/mosquitto"));
-        let source = above.find(|dir| dir.is_dir()).expect("the example lies in the workspace");
-        let mut text = fs::read_to_string(source.join(name)).unwrap();
+        let mut text = fs::read_to_string(example(name)).unwrap();
         let dir = self.dir.path().to_str().unwrap();
         text =
             text.replace("/var/lib/mosquitto/", &format!("{dir}/lib/")).replace("/etc/mosquitto/", &format!("{dir}/"));
@@ -99,11 +107,27 @@ impl Mosquitto {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// Another user.
-    pub(crate) fn add(&self, user: &str, password: &str) {
-        let users = self.path("users");
-        let done = run("mosquitto_passwd", &["-b", users.to_str().unwrap(), user, password]);
+    /// One more account, `USER@APP/DEVICE`; another one of the same name makes way. It counts from the next start on.
+    pub(crate) fn account(&mut self, name: &str, password: &str) {
+        let others = self.accounts.lines().filter(|line| line.split(':').next() != Some(name));
+        self.accounts = others.map(|line| format!("{line}\n")).collect::<String>() + &format!("{name}:{password}\n");
+    }
+
+    /// Changes the password of an account while the broker runs.
+    pub(crate) fn set_password(&self, login: &str, password: &str) {
+        let port = self.ports[0].to_string();
+        let common = ["-h", "127.0.0.1", "-p", &port, "-u", "admin", "-P", ADMIN];
+        let change = ["dynsec", "setClientPassword", login, password];
+        let done = run("mosquitto_ctrl", &[&common[..], &change].concat());
         assert!(done.status.success(), "{done:?}");
+    }
+
+    fn write_accounts(&self) {
+        fs::write(self.path("list"), &self.accounts).unwrap();
+        let list = fs::File::open(self.path("list")).unwrap();
+        let accounts = fs::File::create(self.path("dynamic-security.json")).unwrap();
+        let done = Command::new(example("accounts")).stdin(list).stdout(accounts).status().unwrap();
+        assert!(done.success());
     }
 
     /// Starts it, for the first time or again: on the same port, with what it had kept.
@@ -127,11 +151,7 @@ impl Mosquitto {
     pub(crate) fn stop(&mut self) {
         self.signal(rustix::process::Signal::TERM);
         self.process.take().expect("it runs").wait().unwrap();
-    }
-
-    /// Has it read its users anew.
-    pub(crate) fn reload(&self) {
-        self.signal(rustix::process::Signal::HUP);
+        self.write_accounts();
     }
 
     /// Has it do nothing any more, while its sockets stay open.
@@ -169,14 +189,24 @@ impl Mosquitto {
         format!("mqtts://localhost:{}", self.ports[2])
     }
 
+    /// The address of the listener for gateways.
+    pub(crate) fn gateways_url(&self) -> String {
+        format!("mqtts://localhost:{}", self.ports[3])
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Makes `certs/NAME.crt` and `.key`, and the authority `certs/ca.crt` before the first of them.
     pub(crate) fn certificate(&self, name: &str, common_name: &str, extension: Option<&str>) {
+        self.certificate_of("ca", name, common_name, extension);
+    }
+
+    /// The same by another authority.
+    fn certificate_of(&self, authority: &str, name: &str, common_name: &str, extension: Option<&str>) {
         let at = |file: String| self.path(&format!("certs/{file}")).to_str().unwrap().to_owned();
-        let (ca, ca_key) = (at("ca.crt".into()), at("ca.key".into()));
+        let (ca, ca_key) = (at(format!("{authority}.crt")), at(format!("{authority}.key")));
         let ec = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
         if !Path::new(&ca).exists() {
             let request =
@@ -210,11 +240,12 @@ impl Mosquitto {
         ]);
     }
 
-    /// `mosquitto_pub` or `mosquitto_sub` as this user.
+    /// `mosquitto_pub` or `mosquitto_sub` as this account: `x@7` is the panel, `x@7/ear` the other device.
     pub(crate) fn client(&self, program: &str, user: &str, arguments: &[&str]) -> Client {
         let port = self.ports[0].to_string();
         let password = format!("token-of-{}", user.split('@').next().unwrap());
-        let common = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-u", user, "-P", &password];
+        let client_id = if user.contains('/') { user.to_owned() } else { format!("{user}/panel") };
+        let common = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-u", user, "-P", &password, "-i", &client_id];
         let mut command = Command::new(find(program).unwrap());
         command.args(common).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Client(command.spawn().unwrap())
@@ -243,6 +274,12 @@ impl Drop for Mosquitto {
             eprintln!("mosquitto said:\n{}", self.log());
         }
     }
+}
+
+/// A file of the example.
+fn example(name: &str) -> PathBuf {
+    let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|dir| dir.join("config/mosquitto"));
+    above.find(|dir| dir.is_dir()).expect("the example lies in the workspace").join(name)
 }
 
 fn openssl(arguments: &[&str]) {

@@ -21,8 +21,7 @@ impl Daemon {
         std::fs::create_dir(&home).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let ticket = ticket::make(AppId(7), &SecretKey::new("secret").unwrap(), &user.parse().unwrap(), now, 86400);
-        broker.add(&format!("{user}@7"), &ticket);
-        broker.reload();
+        broker.set_password(&format!("{user}@7"), &ticket);
         let config = format!(
             "[user]\napp = 7\nuser = \"{user}\"\nticket = \"{ticket}\"\n[signaling.mqtt]\nbrokers = [\"{}\"]\n[control]\nsocket = \"s\"\n[records]\npath = \"calls\"\n",
             broker.url()
@@ -93,7 +92,7 @@ fn two_panels_talk_and_a_killed_one_is_missed_and_comes_back() {
     if is_missing("two_panels_talk_and_a_killed_one_is_missed_and_comes_back") {
         return;
     }
-    let (broker, dir) = (Mosquitto::start(&[]), tempfile::tempdir().unwrap());
+    let (broker, dir) = (Mosquitto::start(&["door@7", "flat@7"]), tempfile::tempdir().unwrap());
     let door = Daemon::new(&broker, dir.path(), "door");
     let mut flat = Daemon::new(&broker, dir.path(), "flat");
     door.press(&["call", "flat", "--audio"]);

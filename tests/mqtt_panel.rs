@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use callbox::signaling::{BrokerUrl, Brokers, Event, Server, Settings, Signaling, State, TicketSource};
+use callbox::signaling::{Account, BrokerUrl, Brokers, Event, Server, Settings, Signaling, State, TicketSource};
 use callbox_core::ids::{Address, AppId, UserId};
 use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Media};
 use callbox_core::station::{Action, Effect, Input, Phase, Policy, Station};
@@ -33,7 +33,7 @@ pub(crate) struct Panel {
 
 pub(crate) fn brokers(urls: &[String]) -> Brokers {
     let urls = urls.iter().map(|url| url.parse::<BrokerUrl>().unwrap()).collect();
-    Brokers { urls, ca_file: None, identity: None, keep_alive: Duration::from_secs(5) }
+    Brokers { urls, ca_file: None, identity: None, keep_alive: Duration::from_secs(5), account: Account::User }
 }
 
 impl Panel {

@@ -154,8 +154,8 @@ async fn what_comes_over_both_ways_is_heard_once() {
     let Some((broker, _hub, mut session, mut door, _flat)) = street().await else { return };
     let fields = r#""from":{"user":"flat","device":"panel"},"to":{"user":"door"},"type":"hangup","call":"twice","reason":"hangup""#;
     let envelope = format!(r#"{{"v":1,"id":"hub-2",{fields}}}"#);
-    let topic = "callbox/1/to/door@7/from/flat@7";
-    let sent = broker.client("mosquitto_pub", "flat@7", &["-t", topic, "-q", "1", "-m", &envelope]);
+    let topic = "callbox/1/7/to/door@7/from/flat@7";
+    let sent = broker.client("mosquitto_pub", "flat@7/ear", &["-t", topic, "-q", "1", "-m", &envelope]);
     door.hears("twice").await;
     assert!(sent.ended().0);
     // The hub of this test numbers what it says: the welcome was 1.

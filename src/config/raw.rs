@@ -87,6 +87,7 @@ pub(super) struct Mqtt {
     pub(super) client_cert: Option<Text>,
     pub(super) client_key: Option<Text>,
     pub(super) keep_alive_s: Option<Number>,
+    pub(super) account: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -6,7 +6,7 @@ use toml::Spanned;
 
 use super::check::Check;
 use super::raw;
-use crate::signaling::{BrokerUrl, Brokers, Identity, Server};
+use crate::signaling::{Account, BrokerUrl, Brokers, Identity, Server};
 
 const URL: &str = "the hub's address, such as \"ws://192.168.1.10:8080/ws\" or \"wss://hub.example/ws\"; or brokers in [signaling.mqtt]";
 const BROKER: &str = "mqtt://HOST[:PORT], or mqtts://HOST[:PORT] with a name or an IPv4 address";
@@ -60,5 +60,7 @@ fn brokers(check: &mut Check<'_>, mqtt: &Spanned<raw::Mqtt>) -> Option<Brokers> 
         }
     };
     let keep_alive = check.number("signaling.mqtt.keep_alive_s", raw.keep_alive_s.as_ref(), 5..=300, 15);
-    Some(Brokers { urls, ca_file, identity, keep_alive: Duration::from_secs(keep_alive) })
+    let words = [("user", Account::User), ("device", Account::Device)];
+    let account = check.word("signaling.mqtt.account", raw.account.as_ref(), &words, Account::User);
+    Some(Brokers { urls, ca_file, identity, keep_alive: Duration::from_secs(keep_alive), account })
 }

@@ -27,7 +27,7 @@ use callbox_core::protocol::{Envelope, IceServer, Media, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-pub use callbox_mqtt::{BadBroker, BrokerUrl, Brokers, Identity};
+pub use callbox_mqtt::{Account, BadBroker, BrokerUrl, Brokers, Identity};
 pub use knock::{Entry, Knock, knock};
 pub use status::{State, Status};
 pub use ticket::{TicketError, TicketSource};

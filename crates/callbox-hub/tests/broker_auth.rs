@@ -4,7 +4,7 @@ use callbox_hub::server::{BrokerAuth, Kind, Network};
 use serde_json::{Value, json};
 
 use crate::client::http;
-use crate::house::{APP, Hub, settings, ticket};
+use crate::house::{APP, Hub, OTHER_APP, settings, ticket};
 
 const SECRET: &str = "a-secret-of-brokers";
 
@@ -59,13 +59,14 @@ async fn emqx_asks_and_is_answered() {
 
     let access = |action: &str, topic: String| json!({ "username": user, "topic": topic, "action": action, "clientid": device, "qos": 1 });
     for (action, topic, result) in [
-        ("publish", format!("callbox/1/to/door@{APP}/from/anna@{APP}"), "allow"),
-        ("publish", format!("callbox/1/to/door@{APP}/from/door@{APP}"), "deny"),
-        ("subscribe", format!("callbox/1/to/anna@{APP}/from/+"), "allow"),
-        ("subscribe", format!("callbox/1/to/door@{APP}/from/+"), "deny"),
+        ("publish", format!("callbox/1/{APP}/to/door@{APP}/from/anna@{APP}"), "allow"),
+        ("publish", format!("callbox/1/{APP}/to/door@{APP}/from/door@{APP}"), "deny"),
+        ("subscribe", format!("callbox/1/{APP}/to/anna@{APP}/from/+"), "allow"),
+        ("subscribe", format!("callbox/1/{APP}/to/door@{APP}/from/+"), "deny"),
         ("subscribe", "callbox/#".to_owned(), "deny"),
-        ("subscribe", format!("callbox/1/presence/door@{APP}/+"), "allow"),
-        ("subscribe", "callbox/1/presence/+/+".to_owned(), "deny"),
+        ("subscribe", format!("callbox/1/{APP}/presence/door@{APP}/+"), "allow"),
+        ("subscribe", format!("callbox/1/{OTHER_APP}/presence/+/+"), "deny"),
+        ("subscribe", format!("callbox/1/{APP}/presence/+/+"), "allow"),
         // A user of Callbox gets nothing else at the broker, whatever its other rules allow.
         ("publish", "garden/sprinkler".to_owned(), "deny"),
         ("subscribe", "garden/#".to_owned(), "deny"),
@@ -98,15 +99,17 @@ async fn mosquitto_go_auth_asks_in_both_its_forms_and_is_answered() {
             topic.replace('/', "%2F").replace('@', "%40").replace('+', "%2B")
         )
     };
-    let (to_door, to_anna) =
-        (format!("callbox/1/to/door@{APP}/from/anna@{APP}"), format!("callbox/1/to/anna@{APP}/from/door@{APP}"));
+    let (to_door, to_anna) = (
+        format!("callbox/1/{APP}/to/door@{APP}/from/anna@{APP}"),
+        format!("callbox/1/{APP}/to/anna@{APP}/from/door@{APP}"),
+    );
     for (acc, topic, status) in [
         (2, to_door.as_str(), 200),
         (1, &to_door, 403),
         (1, &to_anna, 200),
         (2, &to_anna, 403),
         (3, &to_anna, 403),
-        (4, &format!("callbox/1/to/anna@{APP}/from/+"), 200),
+        (4, &format!("callbox/1/{APP}/to/anna@{APP}/from/+"), 200),
         (4, "#", 403),
     ] {
         assert_eq!(go_auth(&hub, "/mqtt/acl", &acl(acc, topic)).await, status, "{acc} {topic}");

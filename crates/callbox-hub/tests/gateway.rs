@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use callbox_hub::config::Settings;
 use callbox_hub::gateway::{self, Credentials, LoginBy};
-use callbox_mqtt::{Brokers, Identity};
+use callbox_mqtt::{Account, Brokers, Identity};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -13,7 +13,13 @@ use crate::mosquitto::{Mosquitto, is_missing};
 use crate::process::Process;
 
 fn brokers(url: &str) -> Brokers {
-    Brokers { urls: vec![url.parse().unwrap()], ca_file: None, identity: None, keep_alive: Duration::from_secs(5) }
+    Brokers {
+        urls: vec![url.parse().unwrap()],
+        ca_file: None,
+        identity: None,
+        keep_alive: Duration::from_secs(5),
+        account: Account::User,
+    }
 }
 
 fn behind(brokers: Brokers, login: LoginBy) -> Settings {
@@ -34,7 +40,7 @@ async fn street() -> Option<(Mosquitto, Hub, Hub)> {
     if is_missing("gateway") {
         return None;
     }
-    let broker = Mosquitto::for_gateways(&[]);
+    let broker = Mosquitto::for_gateways(&["mallory@1400000000"]);
     let (north, south) = (local(&broker).await, local(&broker).await);
     Some((broker, north, south))
 }
@@ -239,13 +245,10 @@ async fn nobody_speaks_as_somebody_else_through_a_gateway() {
     assert_eq!(mallory.hear().await["code"], "forbidden");
     // And nobody is a gateway who cannot show it.
     let broker_hears = |user: &str, password: &str| {
-        let forged = ["-t", "callbox/1/to/anna@1400000000/from/door@1400000000", "-m", "x", "-q", "1", "-d"];
+        let forged = ["-t", "callbox/1/1400000000/to/anna@1400000000/from/door@1400000000", "-m", "x", "-q", "1", "-d"];
         broker.client("mosquitto_pub", user, &[&["-P", password], &forged[..]].concat()).ended().1
     };
     assert!(broker_hears("gateway", "guessed").contains("Not authorized"));
-    broker.add("mallory@1400000000", "token-of-mallory");
-    broker.reload();
-    tokio::time::sleep(Duration::from_millis(300)).await;
     let said = broker_hears("mallory@1400000000", "token-of-mallory");
     assert!(said.contains("RC:135"), "{said}");
     anna.hears_nothing().await;
@@ -330,12 +333,12 @@ async fn a_gateway_shows_its_certificate_or_the_users_own_ticket() {
     }
     let shown = ticket(APP, "anna", 3600);
     let mut broker = Mosquitto::for_gateways(&[]);
-    broker.add("anna@1400000000", &shown);
+    broker.account("anna@1400000000/phone", &shown);
     broker.stop();
     broker.go();
     let file = |name: &str| broker.path(&format!("certs/{name}"));
     let identity = Some(Identity { certificate: file("hub.crt"), key: file("hub.key") });
-    let secure = Brokers { ca_file: Some(file("ca.crt")), identity, ..brokers(&broker.certificates_url()) };
+    let secure = Brokers { ca_file: Some(file("ca.crt")), identity, ..brokers(&broker.gateways_url()) };
     let by_certificate = Hub::with(behind(secure, gateway(""))).await;
     let by_ticket = Hub::with(behind(brokers(&broker.url()), LoginBy::Ticket)).await;
     let mut door = by_certificate.device("door", "panel").await;

@@ -51,11 +51,11 @@ impl Cast {
         Login { app: self.app, user, device: device(), ticket, agent: agent(index) }
     }
 
-    /// What a broker that compares passwords has to know: a line `USER@APP:TICKET` for each of so many.
+    /// What a broker that compares passwords has to know: a line `USER@APP/DEVICE:TICKET` for each of so many.
     pub fn passwords(&self, many: usize) -> String {
         let line = |index| {
-            let Login { app, user, ticket, .. } = self.login(index);
-            format!("{user}@{app}:{ticket}\n")
+            let Login { app, user, device, ticket, .. } = self.login(index);
+            format!("{user}@{app}/{device}:{ticket}\n")
         };
         (0..many).map(line).collect()
     }

@@ -31,6 +31,18 @@ pub struct Brokers {
     pub identity: Option<Identity>,
     /// How often a sign of life is asked for; at least 5 s.
     pub keep_alive: Duration,
+    /// Under which name a device logs in.
+    pub account: Account,
+}
+
+/// Under which name a device logs in at a broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Account {
+    /// `USER@APP`: the user's devices share one.
+    #[default]
+    User,
+    /// `USER@APP/DEVICE`, as the client id: each device has its own.
+    Device,
 }
 
 /// A certificate that says who we are.

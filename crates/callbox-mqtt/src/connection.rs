@@ -183,9 +183,9 @@ impl Connection {
         self.watch_filters(users.into_iter().map(|user| topic::presences(&Party { user, app })).collect())
     }
 
-    /// Watches everybody's presence, as [`Connection::watch`] does. Every app's crosses the wire; those of others are not told.
+    /// Watches the presence of everybody of the app, as [`Connection::watch`] does.
     pub fn watch_all(&mut self) -> bool {
-        self.watch_filters(BTreeSet::from([topic::ALL_PRESENCES.to_owned()]))
+        self.watch_filters(BTreeSet::from([topic::all_presences(self.me.app)]))
     }
 
     /// Gives an invite out once more that was acknowledged and is not decided, unless its sender takes it back in the next moment: a
@@ -224,7 +224,8 @@ impl Connection {
             return Err(End::Lost(format!("{}: no certificates to check it against", broker.as_str())));
         }
         let gone = self.instance.presence(&self.login.address, false);
-        let connect = options::connect(&self.login, self.brokers.keep_alive, (&self.password, self.clean_start), gone);
+        let terms = (self.brokers.keep_alive, self.brokers.account);
+        let connect = options::connect(&self.login, terms, (&self.password, self.clean_start), gone);
         self.link = Some(Link::open(broker.clone(), self.tls.clone(), connect));
         Ok(Event::Trying(broker))
     }

@@ -34,7 +34,7 @@ mod tls;
 pub mod topic;
 mod wire;
 
-pub use broker::{BadBroker, BrokerUrl, Brokers, Identity};
+pub use broker::{Account, BadBroker, BrokerUrl, Brokers, Identity};
 pub use connection::Connection;
 pub use end::End;
 pub use event::{Event, Outcome};

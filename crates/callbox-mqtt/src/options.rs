@@ -9,6 +9,7 @@ use rumqttc::v5::mqttbytes::v5::{
     Connect, ConnectProperties, LastWill, LastWillProperties, Login as Credentials, Packet,
 };
 
+use crate::broker::Account;
 use crate::topic::{self, Party};
 
 /// How long the broker keeps our session, and what waits in it, while we are away.
@@ -41,8 +42,17 @@ impl Login {
         Party { user: self.address.user.clone(), app: self.app }
     }
 
-    fn name(&self) -> String {
-        self.speaker.clone().unwrap_or_else(|| self.party().to_string())
+    /// Names the session at the broker.
+    fn client_id(&self) -> String {
+        format!("{}/{}", self.party(), self.address.device)
+    }
+
+    fn name(&self, account: Account) -> String {
+        match (&self.speaker, account) {
+            (Some(speaker), _) => speaker.clone(),
+            (None, Account::User) => self.party().to_string(),
+            (None, Account::Device) => self.client_id(),
+        }
     }
 
     pub(crate) fn presence_topic(&self) -> String {
@@ -53,7 +63,7 @@ impl Login {
 /// The CONNECT of a device's session; `gone` is what the broker tells of us when we vanish.
 pub(crate) fn connect(
     login: &Login,
-    keep_alive: Duration,
+    (keep_alive, account): (Duration, Account),
     (password, clean_start): (&str, bool),
     gone: String,
 ) -> Packet {
@@ -68,7 +78,7 @@ pub(crate) fn connect(
     };
     let connect = Connect {
         keep_alive: u16::try_from(keep_alive.as_secs()).unwrap_or(u16::MAX),
-        client_id: format!("{}/{}", login.party(), login.address.device),
+        client_id: login.client_id(),
         clean_start,
         properties: Some(ConnectProperties {
             session_expiry_interval: Some(SESSION),
@@ -78,7 +88,7 @@ pub(crate) fn connect(
         }),
     };
     let will = LastWill::new(login.presence_topic(), gone, QoS::AtLeastOnce, true, Some(will));
-    Packet::Connect(connect, Some(will), Some(Credentials::new(login.name(), password)))
+    Packet::Connect(connect, Some(will), Some(Credentials::new(login.name(account), password)))
 }
 
 /// The CONNECT of somebody who only wants to know whether he would be let in: no session, no last will.

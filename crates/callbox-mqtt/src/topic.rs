@@ -1,5 +1,5 @@
-//! Topics: `callbox/1/to/{user@app}/from/{user@app}` and `callbox/1/presence/{user@app}/{device}`.
-//! They say who speaks, so that a broker's access list alone proves it.
+//! Topics: `callbox/1/{app}/to/{user@app}/from/{user@app}` and `callbox/1/{app}/presence/{user@app}/{device}`.
+//! They say who speaks and in which app, so that a broker's access list alone proves the one and keeps the other apart.
 
 use std::fmt;
 use std::str::FromStr;
@@ -65,6 +65,7 @@ impl Topic {
     pub fn read(bytes: &[u8]) -> Option<Self> {
         let mut levels = std::str::from_utf8(bytes).ok()?.strip_prefix("callbox/1/")?.split('/');
         let mut next = || levels.next();
+        let level = next()?;
         let topic = match next()? {
             "to" => {
                 let to = Party::read(next()?)?;
@@ -74,32 +75,39 @@ impl Topic {
             "presence" => Self::Presence { of: Party::read(next()?)?, device: next()?.parse().ok()? },
             _ => return None,
         };
-        next().is_none().then_some(topic)
+        let is_of = |party: &Party| party.app.to_string() == level;
+        let agrees = match &topic {
+            Self::Message { to, from } => is_of(to) && is_of(from),
+            Self::Presence { of, .. } => is_of(of),
+        };
+        (agrees && next().is_none()).then_some(topic)
     }
 }
 
 /// Where a message from one party to another goes.
 pub fn message(to: &Party, from: &Party) -> String {
-    format!("callbox/1/to/{to}/from/{from}")
+    format!("callbox/1/{}/to/{to}/from/{from}", to.app)
 }
 
 /// Where all messages to a party come from.
 pub fn inbox(to: &Party) -> String {
-    format!("callbox/1/to/{to}/from/+")
+    format!("callbox/1/{}/to/{to}/from/+", to.app)
 }
 
 /// Where one device says that it is there.
 pub fn presence(of: &Party, device: &DeviceId) -> String {
-    format!("callbox/1/presence/{of}/{device}")
+    format!("callbox/1/{}/presence/{of}/{device}", of.app)
 }
 
 /// Where all devices of a user say so.
 pub fn presences(of: &Party) -> String {
-    format!("callbox/1/presence/{of}/+")
+    format!("callbox/1/{}/presence/{of}/+", of.app)
 }
 
-/// Where all devices of all users say so, in every app: topics know no wildcard for a part of a level.
-pub const ALL_PRESENCES: &str = "callbox/1/presence/+/+";
+/// Where all devices of all users of an app say so.
+pub fn all_presences(app: AppId) -> String {
+    format!("callbox/1/{app}/presence/+/+")
+}
 
 #[cfg(test)]
 mod tests {
@@ -112,37 +120,43 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (door, anna) = (party("door"), party("anna"));
-        assert_eq!(message(&door, &anna), "callbox/1/to/door@7/from/anna@7");
+        assert_eq!(message(&door, &anna), "callbox/1/7/to/door@7/from/anna@7");
         assert_eq!(
             Topic::read(message(&door, &anna).as_bytes()),
             Some(Topic::Message { to: door.clone(), from: anna })
         );
         let device: DeviceId = "panel".parse().unwrap();
-        assert_eq!(presence(&door, &device), "callbox/1/presence/door@7/panel");
+        assert_eq!(presence(&door, &device), "callbox/1/7/presence/door@7/panel");
         assert_eq!(Topic::read(presence(&door, &device).as_bytes()), Some(Topic::Presence { of: door, device }));
     }
 
     #[test]
     fn anything_else_is_no_topic() {
-        let good = "callbox/1/to/door@7/from/anna@7";
+        let good = "callbox/1/7/to/door@7/from/anna@7";
         for bad in [
             "",
             "callbox/1",
-            "callbox/1/to/door@7",
-            "callbox/1/to/door@7/by/anna@7",
-            "callbox/1/to/door/from/anna@7",
-            "callbox/1/to/door@7/from/anna@x",
-            "callbox/1/to/door@7/from/anna@07",
-            "callbox/1/to/door@7/from/anna@+7",
-            "callbox/1/to/door@7/from/anna@99999999999",
-            "callbox/1/to/d r@7/from/anna@7",
-            "callbox/1/presence/door@7",
-            "callbox/1/presence/door@7/a b",
+            "callbox/1/to/door@7/from/anna@7",
+            "callbox/1/8/to/door@7/from/anna@7",
+            "callbox/1/7/to/door@8/from/anna@7",
+            "callbox/1/7/to/door@7/from/anna@8",
+            "callbox/1/07/to/door@7/from/anna@7",
+            "callbox/1/8/presence/door@7/panel",
+            "callbox/1/7/to/door@7",
+            "callbox/1/7/to/door@7/by/anna@7",
+            "callbox/1/7/to/door/from/anna@7",
+            "callbox/1/7/to/door@7/from/anna@x",
+            "callbox/1/7/to/door@7/from/anna@07",
+            "callbox/1/7/to/door@7/from/anna@+7",
+            "callbox/1/7/to/door@7/from/anna@99999999999",
+            "callbox/1/7/to/d r@7/from/anna@7",
+            "callbox/1/7/presence/door@7",
+            "callbox/1/7/presence/door@7/a b",
         ] {
             assert_eq!(Topic::read(bad.as_bytes()), None, "{bad}");
         }
         assert_eq!(Topic::read(format!("{good}/").as_bytes()), None);
-        assert_eq!(Topic::read(&good.replace("/1/", "/2/").into_bytes()), None);
-        assert_eq!(Topic::read(b"callbox/1/to/\xff@7/from/anna@7"), None);
+        assert_eq!(Topic::read(&good.replace("callbox/1/", "callbox/2/").into_bytes()), None);
+        assert_eq!(Topic::read(b"callbox/1/7/to/\xff@7/from/anna@7"), None);
     }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as pass } from 'node:timers/promises';
 
 import { until } from '../../scenarios/process.mjs';
+import { APP, STRANGER, STRANGER_PASSWORD } from '../../scenarios/transports/mqtt.mjs';
 
 function invite(user, call, remaining = 30_000) {
   return {
@@ -134,6 +135,66 @@ async function chatter(lab) {
   assert.equal(anna.closed, null, 'read more slowly, not cut');
 }
 
+/** Accounts at the broker: one of another app, and a neighbour of the panel's own. */
+function accounts(at) {
+  return [
+    { login: STRANGER, clientId: `${STRANGER}/panel`, password: STRANGER_PASSWORD },
+    { login: `ben@${APP}`, clientId: `ben@${APP}/panel`, password: at.tickets.ben },
+  ];
+}
+
+/** What `mosquitto_pub` says of these messages. */
+async function publish(lab, at, { login, clientId, password }, topic, message, more = []) {
+  const child = lab.child('mosquitto_pub', 'mosquitto_pub', [
+    '-h', '127.0.0.1', '-p', String(at.broker.port), '-V', '5', '-d', '-q', '1',
+    '-u', login, '-P', password, '-i', clientId, '-t', topic, '-m', message, ...more,
+  ]);
+  await until('mosquitto_pub has ended', () => !child.alive, { ms: 20_000 });
+  return child.output;
+}
+
+/** The panel was never cut, and rings for a neighbour. */
+async function untouched(lab, at, door) {
+  const { signaling } = await door.status();
+  assert.deepEqual([signaling.state, signaling.connects], ['up', 1]);
+  const anna = await lab.panel(at, 'anna');
+  await anna.call('door');
+  await door.phase('ringing');
+}
+
+async function foreignClientId(lab) {
+  const at = await lab.mqtt();
+  const door = await lab.panel(at, 'door');
+  for (const account of accounts(at)) {
+    const said = await publish(lab, at, { ...account, clientId: `door@${APP}/panel` }, 'x', 'x');
+    assert.match(said, /[Nn]ot authorized/, said);
+  }
+  await untouched(lab, at, door);
+}
+
+async function floodedInbox(lab) {
+  const at = await lab.mqtt();
+  const door = await lab.panel(at, 'door');
+  const [stranger, ben] = accounts(at);
+  const inbox = `callbox/1/${APP}/to/door@${APP}/from`;
+  for (const from of [STRANGER, `door@${APP}`, `ben@${APP}`]) {
+    assert.match(await publish(lab, at, stranger, `${inbox}/${from}`, 'x'), /RC:135/);
+  }
+  assert.match(await publish(lab, at, ben, `${inbox}/anna@${APP}`, 'x'), /RC:135/, 'in the name of another');
+  const flood = () => publish(lab, at, ben, `${inbox}/ben@${APP}`, 'x'.repeat(60_000), ['--repeat', '300', '--repeat-delay', '0']);
+  await flood();
+  await untouched(lab, at, door);
+  // While it is away, too: what waits for it is bounded, and it rings when it is back.
+  await door.hangup();
+  await door.stop();
+  await flood();
+  await door.start();
+  await until('the door is logged in', () => door.connected(), { ms: 15_000 });
+  const friend = await lab.panel(at, 'anna', { device: 'desk' });
+  await friend.call('door');
+  await door.phase('ringing', 15_000);
+}
+
 export default [
   {
     section: 'reached', name: 'a socket whose device is asleep', quick: true, run: sleepingSocket,
@@ -154,6 +215,14 @@ export default [
   {
     section: 'fairness', name: 'more messages than allowed', quick: true, run: chatter,
     tried: '300 pings at once: all are answered, the session goes on',
+  },
+  {
+    section: 'fairness', name: 'another account with my client id', seconds: 60, needs: ['mosquitto_pub', 'python3'], run: foreignClientId,
+    tried: "an account of another app, and a neighbour's, with a panel's client id: refused, the panel is not cut and rings",
+  },
+  {
+    section: 'fairness', name: 'a flood into my inbox', seconds: 90, needs: ['mosquitto_pub', 'python3'], run: floodedInbox,
+    tried: 'from another app: refused; 300 messages of 60 kB from a neighbour, there and away: the panel rings for others',
   },
   {
     section: 'page', name: 'an app of 1200 users', quick: true, run: longList,

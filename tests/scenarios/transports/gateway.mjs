@@ -1,5 +1,6 @@
 // How the parties reach each other where hubs are gateways: panels at a broker, browsers at either of two hubs before it.
 
+import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -59,6 +60,7 @@ export class Transport extends Mqtt {
   #settings;
   #hubs = [];
   #balancer = null;
+  #password = null;
 
   /** `config`: more of both hubs' configuration, an object of sections; `app` is that of their one app. */
   constructor({ config = {}, ...settings }) {
@@ -114,12 +116,28 @@ export class Transport extends Mqtt {
     return [...super.tail(count), ...this.#hubs.flatMap((hub) => hub.tail(count))];
   }
 
+  /** The hubs log in as the gateway, whom the broker lets speak for everybody. */
+  moreAccounts() {
+    this.#password ??= randomBytes(16).toString('hex');
+    return { ...super.moreAccounts(), gateway: this.#password };
+  }
+
+  async #passwordFile() {
+    const file = join(this.folder, 'gateway-password');
+    await writeFile(file, this.#password, { mode: 0o600 });
+    return file;
+  }
+
+  #atBroker(file) {
+    return { urls: [`mqtt://127.0.0.1:${this.broker.port}`], keep_alive_s: 5, login: 'gateway', password_file: file };
+  }
+
   async #hub(name) {
     const [port, config] = [await freePort(), join(this.folder, `${name}.toml`)];
     const turn = this.turn && { ice: { turn: [this.turn.url], turn_secret_file: this.turn.secretFile } };
     const { app = {}, ...settings } = this.#settings;
     await writeFile(config, toml(merge(
-      { server: { listen: `127.0.0.1:${port}` }, broker: { urls: [`mqtt://127.0.0.1:${this.broker.port}`], keep_alive_s: 5 } },
+      { server: { listen: `127.0.0.1:${port}` }, broker: this.#atBroker(await this.#passwordFile()) },
       turn, settings, { app: [merge({ id: APP, key_file: this.keyFile, users: Object.keys(this.tickets) }, app)] },
     )));
     return new Hub(this.bin, config, port);

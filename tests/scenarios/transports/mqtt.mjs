@@ -14,7 +14,12 @@ export const APP = 1400000001;
 const TICKET_SECONDS = 86_400;
 /** The shortest that a panel takes: a broker that says nothing is noticed early. */
 const KEEP_ALIVE_S = 5;
+/** An account of another app at the same broker. */
+export const STRANGER = 'mallory@1400000002';
+export const STRANGER_PASSWORD = 'password-of-mallory';
 const USERS = ['door', 'anna', 'ben'];
+/** An account for each; the first of a user has the name of the user. */
+const DEVICES = ['panel', 'phone', 'desk'];
 
 /** The broker, and everything a panel has to know of it. */
 export class Transport {
@@ -23,7 +28,7 @@ export class Transport {
   /** Calls that came and went are known to a hub only. */
   static tellsMissed = false;
   /** Programs it cannot do without. */
-  static needs = ['mosquitto', 'mosquitto_passwd'];
+  static needs = ['mosquitto', 'python3'];
 
   #above;
   #host;
@@ -47,9 +52,15 @@ export class Transport {
     await writeFile(this.keyFile, randomBytes(32).toString('hex'), { mode: 0o600 });
     for (const user of USERS) this.tickets[user] = await this.#ticket(user);
     // Mosquitto compares passwords: it has to know each ticket.
-    const passwords = Object.entries(this.tickets).map(([user, ticket]) => [`${user}@${APP}`, ticket]);
+    const accounts = Object.entries(this.tickets).flatMap(([user, ticket]) => DEVICES.map((device) => [`${user}@${APP}/${device}`, ticket]));
+    const passwords = [...accounts, ...Object.entries(this.moreAccounts())];
     this.broker = await Broker.make(join(this.folder, 'broker'), Object.fromEntries(passwords), this.#host);
     await this.broker.start();
+  }
+
+  /** Accounts beside those of the devices: passwords by name. */
+  moreAccounts() {
+    return { [`${STRANGER}/panel`]: STRANGER_PASSWORD };
   }
 
   /** Starts again at the same address, with what it has kept. */
@@ -82,7 +93,13 @@ export class Transport {
   panel(user, device, wire) {
     return {
       user: { app: APP, user, device, ticket: this.tickets[user] },
-      signaling: { mqtt: { brokers: [`mqtt://${this.#host}:${wire?.port ?? this.broker.port}`], keep_alive_s: KEEP_ALIVE_S } },
+      signaling: {
+        mqtt: {
+          brokers: [`mqtt://${this.#host}:${wire?.port ?? this.broker.port}`],
+          keep_alive_s: KEEP_ALIVE_S,
+          account: device === DEVICES[0] ? 'user' : 'device',
+        },
+      },
     };
   }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_mqtt::{BrokerUrl, Brokers, Identity};
+use callbox_mqtt::{Account, BrokerUrl, Brokers, Identity};
 use toml::Spanned;
 
 use super::error::{ConfigError, Source};
@@ -68,7 +68,8 @@ pub(super) fn check(source: &Source<'_>, raw: &Spanned<raw::Broker>, files: &mut
         _ => LoginBy::Ticket,
     };
     let keep_alive = number(source, "broker.keep_alive_s", table.keep_alive_s.as_ref(), 15, 5..=300)?;
-    let brokers = Brokers { urls, ca_file, identity, keep_alive: Duration::from_secs(keep_alive.into()) };
+    let keep_alive = Duration::from_secs(keep_alive.into());
+    let brokers = Brokers { urls, ca_file, identity, keep_alive, account: Account::User };
     Ok(Settings { brokers, login })
 }
 

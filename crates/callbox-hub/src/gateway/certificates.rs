@@ -92,6 +92,8 @@ fn stamps(brokers: &Brokers) -> Stamps {
 
 #[cfg(test)]
 mod tests {
+    use callbox_mqtt::Account;
+
     use super::*;
 
     /// A certificate authority made for this test alone; its key was thrown away.
@@ -112,8 +114,13 @@ mod tests {
         let file = folder.path().join("ca.crt");
         std::fs::write(&file, CA).unwrap();
         let urls = vec!["mqtts://broker.example".parse().unwrap()];
-        let brokers =
-            Brokers { urls, ca_file: Some(file.clone()), identity: None, keep_alive: Duration::from_secs(15) };
+        let brokers = Brokers {
+            urls,
+            ca_file: Some(file.clone()),
+            identity: None,
+            keep_alive: Duration::from_secs(15),
+            account: Account::User,
+        };
         let (certificates, mut renewal) = Certificates::load(Arc::new(brokers)).unwrap();
         assert!(certificates.tls().is_some() && renewal.look().is_none());
         let touch = |text: &str, seconds: u64| {

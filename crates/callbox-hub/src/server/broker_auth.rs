@@ -6,7 +6,7 @@ use std::time::Instant;
 use axum::extract::{Extension, Form, FromRequest, Json, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use callbox_core::ids::{AppId, DeviceId};
+use callbox_core::ids::DeviceId;
 use callbox_mqtt::Party;
 use callbox_mqtt::topic::{self, Topic};
 use serde::Deserialize;
@@ -206,11 +206,10 @@ fn access(settings: &super::Settings, question: &Question) -> Verdict {
         Some(Number::Text(text)) => text.parse().ok(),
         None => None,
     };
-    let apps: Vec<AppId> = settings.apps.keys().copied().collect();
-    let is_allowed = apps.contains(&me.app)
+    let is_allowed = settings.apps.contains_key(&me.app)
         && match (question.action.as_deref(), acc) {
             (Some("publish"), None) | (None, Some(2)) => may_write(&me, topic),
-            (Some("subscribe"), None) | (None, Some(4)) => may_subscribe(&me, topic, &apps),
+            (Some("subscribe"), None) | (None, Some(4)) => may_subscribe(&me, topic),
             (None, Some(1)) => may_read(&me, topic),
             (None, Some(3)) => may_read(&me, topic) && may_write(&me, topic),
             _ => return Verdict::Deny("`action` (publish, subscribe) or `acc` (1 to 4) is needed".to_owned()),
@@ -234,16 +233,15 @@ fn may_read(me: &Party, topic: &str) -> bool {
     }
 }
 
-fn may_subscribe(me: &Party, filter: &str, apps: &[AppId]) -> bool {
-    // Everybody's presence is that of every app.
-    if filter == topic::ALL_PRESENCES {
-        return apps.len() == 1;
-    }
-    let of = filter.strip_prefix("callbox/1/presence/").and_then(|rest| rest.strip_suffix("/+"));
+fn may_subscribe(me: &Party, filter: &str) -> bool {
+    let presences = topic::all_presences(me.app);
+    // Everybody's of the app, all devices of one user, or one device.
+    let of_user = presences.strip_suffix("+/+").and_then(|above| filter.strip_prefix(above)?.strip_suffix("/+"));
     let is_one = matches!(Topic::read(filter.as_bytes()), Some(Topic::Presence { of, .. }) if of.app == me.app);
     filter == topic::inbox(me)
+        || filter == presences
         || is_one
-        || of.and_then(|of| of.parse::<Party>().ok()).is_some_and(|of| of.app == me.app)
+        || of_user.and_then(|of| of.parse::<Party>().ok()).is_some_and(|of| of.app == me.app)
 }
 
 fn answer(kind: Kind, verdict: Verdict) -> Response {
@@ -272,25 +270,36 @@ mod tests {
     #[test]
     fn the_rules_are_those_of_the_example_access_list_and_keep_apps_apart() {
         let me: Party = "anna@7".parse().unwrap();
-        assert!(may_write(&me, "callbox/1/to/door@7/from/anna@7") && may_write(&me, "callbox/1/presence/anna@7/x"));
-        for bad in ["callbox/1/to/door@7/from/door@7", "callbox/1/to/door@8/from/anna@7", "callbox/1/presence/door@7/x"]
+        assert!(may_write(&me, "callbox/1/7/to/door@7/from/anna@7") && may_write(&me, "callbox/1/7/presence/anna@7/x"));
+        for bad in
+            ["callbox/1/7/to/door@7/from/door@7", "callbox/1/8/to/door@8/from/anna@7", "callbox/1/7/presence/door@7/x"]
         {
             assert!(!may_write(&me, bad), "{bad}");
         }
-        assert!(may_read(&me, "callbox/1/to/anna@7/from/door@7") && may_read(&me, "callbox/1/presence/door@7/x"));
-        for bad in ["callbox/1/to/door@7/from/anna@7", "callbox/1/to/anna@7/from/x@8", "callbox/1/presence/door@8/x"] {
+        assert!(may_read(&me, "callbox/1/7/to/anna@7/from/door@7") && may_read(&me, "callbox/1/7/presence/door@7/x"));
+        for bad in
+            ["callbox/1/7/to/door@7/from/anna@7", "callbox/1/7/to/anna@7/from/x@8", "callbox/1/8/presence/door@8/x"]
+        {
             assert!(!may_read(&me, bad), "{bad}");
         }
-        let (one, two) = ([AppId(7)], [AppId(7), AppId(8)]);
-        assert!(may_subscribe(&me, "callbox/1/to/anna@7/from/+", &two));
-        assert!(may_subscribe(&me, "callbox/1/presence/door@7/+", &two));
-        assert!(may_subscribe(&me, "callbox/1/presence/anna@7/phone", &two));
-        assert!(
-            may_subscribe(&me, "callbox/1/presence/+/+", &one) && !may_subscribe(&me, "callbox/1/presence/+/+", &two)
-        );
-        for bad in ["#", "callbox/#", "callbox/1/to/+/from/+", "callbox/1/to/door@7/from/+", "callbox/1/presence/x@8/+"]
-        {
-            assert!(!may_subscribe(&me, bad, &one), "{bad}");
+        for good in [
+            "callbox/1/7/to/anna@7/from/+",
+            "callbox/1/7/presence/door@7/+",
+            "callbox/1/7/presence/anna@7/phone",
+            "callbox/1/7/presence/+/+",
+        ] {
+            assert!(may_subscribe(&me, good), "{good}");
+        }
+        for bad in [
+            "#",
+            "callbox/1/8/presence/+/+",
+            "callbox/1/+/presence/+/+",
+            "callbox/#",
+            "callbox/1/7/to/+/from/+",
+            "callbox/1/7/to/door@7/from/+",
+            "callbox/1/8/presence/x@8/+",
+        ] {
+            assert!(!may_subscribe(&me, bad), "{bad}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callbox_core::ids::{Address, IdSource, Target, UserId};
 use callbox_core::protocol::{Envelope, Message};
-use callbox_mqtt::{BadBroker, BrokerUrl, Brokers, Connection, End, Event, Opened};
+use callbox_mqtt::{Account, BadBroker, BrokerUrl, Brokers, Connection, End, Event, Opened};
 use tokio::time::timeout;
 
 use super::{Heard, Login, Lost, Transport, Wire};
@@ -50,7 +50,13 @@ impl Mqtt {
         if broker.is_secure() {
             return Err(BadUrl::Secure { url: url.to_owned() });
         }
-        let brokers = Brokers { urls: vec![broker], ca_file: None, identity: None, keep_alive: KEEP_ALIVE };
+        let brokers = Brokers {
+            urls: vec![broker],
+            ca_file: None,
+            identity: None,
+            keep_alive: KEEP_ALIVE,
+            account: Account::User,
+        };
         Ok(Self { brokers: Arc::new(brokers), tally })
     }
 }
