@@ -229,6 +229,25 @@ async fn a_gateway_that_is_killed_in_a_ringing_call_is_replaced_by_another() {
 }
 
 #[tokio::test]
+async fn a_socket_without_a_device_behind_it_swallows_no_invite() {
+    let Some((_broker, north, south)) = street().await else { return };
+    let (mut door, mut asleep) = (south.device("door", "panel").await, north.device("anna", "phone").await);
+    door.say(invite("c1", "anna", 30_000)).await;
+    assert_eq!(hear(&mut asleep).await["call"], "c1", "into a socket that nobody reads");
+    let mut awake = north.device("anna", "phone").await;
+    let again = hear(&mut awake).await;
+    assert_eq!((&again["type"], &again["call"]), (&json!("invite"), &json!("c1")));
+    assert!(again["remaining_ms"].as_u64().unwrap() < 30_000, "{again}");
+    awake.say(json!({ "to": again["from"], "type": "reject", "call": "c1", "reason": "busy" })).await;
+    assert_eq!(hear(&mut door).await["type"], "reject");
+    // Answered: it does not come once more.
+    let mut once_more = north.device("anna", "phone").await;
+    once_more.hears_nothing().await;
+    north.stop().await;
+    south.stop().await;
+}
+
+#[tokio::test]
 async fn nobody_speaks_as_somebody_else_through_a_gateway() {
     let Some((broker, north, south)) = street().await else { return };
     let (mut anna, mut mallory) = (north.device("anna", "phone").await, south.device("mallory", "x").await);

@@ -8,6 +8,7 @@ mod results;
 mod session;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 mod watching;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use crate::turn;
 use certificates::{Certificates, Renewal};
 use desk::Desk;
 use session::{Order, Session};
+use unanswered::AllUnanswered;
 
 /// Frames of one device that wait for its session; it takes them at once, whatever the broker does.
 const FRAMES: usize = 256;
@@ -78,6 +80,7 @@ struct Shared {
     turn: RwLock<turn::Settings>,
     heartbeat: Duration,
     ids: Mutex<IdSource>,
+    unanswered: Mutex<AllUnanswered>,
 }
 
 /// Everybody who is logged in here.
@@ -131,6 +134,7 @@ impl Gateway {
             turn: RwLock::new(turn),
             heartbeat,
             ids: Mutex::new(ids),
+            unanswered: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -279,6 +283,10 @@ impl Gateway {
 impl Shared {
     fn tls(&self) -> Option<Tls> {
         self.certificates.tls()
+    }
+
+    fn unanswered(&self) -> std::sync::MutexGuard<'_, AllUnanswered> {
+        self.unanswered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn welcome(&self, you: Address) -> Message {

@@ -120,6 +120,10 @@ impl Session {
                         if event == Event::Up {
                             self.up(way);
                         }
+                        if let Event::Heard(opened) = &event {
+                            let Login { app, address, .. } = &self.login;
+                            self.shared.unanswered().heard(Instant::now(), *app, address, opened);
+                        }
                         self.desk.event(Instant::now(), event);
                     }
                     Err(end) => if let Some(over) = self.lost(way, end) {
@@ -128,7 +132,12 @@ impl Session {
                 },
                 () = sleep_until(way.retry_at.into()), if way.connection.is_none() => self.connect(way),
                 order = orders.recv() => match order {
-                    Some(Order::Frame(frame)) => self.desk.heard(Instant::now(), *frame),
+                    Some(Order::Frame(frame)) => {
+                        if let Frame::Known(envelope) = &*frame {
+                            self.shared.unanswered().said(self.login.app, &self.login.address, &envelope.message);
+                        }
+                        self.desk.heard(Instant::now(), *frame);
+                    }
                     Some(Order::Leave) => return Over::Moved,
                     None => return Over::Gone,
                 },
@@ -259,7 +268,15 @@ impl Session {
     fn up(&mut self, way: &mut Way) {
         way.permit = None;
         way.is_up = true;
-        way.instance = way.connection.as_ref().map(Connection::instance);
+        let is_first = way.instance.is_none();
+        if let Some(connection) = way.connection.as_mut() {
+            way.instance = Some(connection.instance());
+            if is_first {
+                // What the device was handed on an earlier socket, and did not answer.
+                let unanswered = self.shared.unanswered().of(Instant::now(), self.login.app, &self.login.address);
+                unanswered.into_iter().for_each(|kept| connection.give_again(kept.since, kept.invite));
+            }
+        }
         if way.welcomed {
             debug!(session = self.id.0, "back at the broker");
         } else {
