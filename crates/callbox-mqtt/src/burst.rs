@@ -1,8 +1,10 @@
 //! What a broker kept while we were away comes in one burst. An invite in it may have been cancelled meanwhile, and the cancel
 //! comes after it: invites are held until the burst is over, so that a call that is decided does not ring.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use callbox_core::ids::UserId;
 use callbox_core::protocol::Message;
 
 use crate::opened::Opened;
@@ -11,8 +13,10 @@ use crate::opened::Opened;
 const QUIET: Duration = Duration::from_millis(300);
 /// And after this long in any case: somebody rings.
 const LONGEST: Duration = Duration::from_secs(2);
-/// More invites than anybody can ring with.
+/// The most invites that are held. Beyond it the inviter with most of them loses its oldest.
 const HELD: usize = 64;
+/// The most of one inviter: the latest.
+const PER_INVITER: usize = 4;
 
 /// Holds invites for a moment after a session was resumed.
 #[derive(Debug, Default)]
@@ -39,7 +43,8 @@ impl Burst {
         let Some((_, last)) = &mut self.open else { return Some(opened) };
         *last = now;
         match &opened.message {
-            Message::Invite { .. } if self.held.len() < HELD => {
+            Message::Invite { .. } => {
+                self.make_room(&opened.from.user);
                 self.held.push((now, opened));
                 return None;
             }
@@ -50,6 +55,23 @@ impl Burst {
             _ => {}
         }
         Some(opened)
+    }
+
+    /// Drops an invite where one more of this inviter would be too many.
+    fn make_room(&mut self, inviter: &UserId) {
+        let mut counts = BTreeMap::<UserId, usize>::new();
+        for (_, held) in &self.held {
+            *counts.entry(held.from.user.clone()).or_default() += 1;
+        }
+        let loser = match counts.get(inviter) {
+            Some(PER_INVITER..) => Some(inviter.clone()),
+            _ if self.held.len() >= HELD => counts.into_iter().max_by_key(|(_, count)| *count).map(|(user, _)| user),
+            _ => None,
+        };
+        let oldest = loser.and_then(|loser| self.held.iter().position(|(_, held)| held.from.user == loser));
+        if let Some(oldest) = oldest {
+            self.held.remove(oldest);
+        }
     }
 
     /// When the burst is over, should nothing more come.
@@ -136,6 +158,22 @@ mod tests {
         burst.give_again(up, start, invite(1000));
         burst.take(up, opened(Message::Cancel { call: "c".parse().unwrap(), reason: EndReason::Cancelled, by: None }));
         assert_eq!(burst.end(up + QUIET), []);
+    }
+
+    #[test]
+    fn one_inviter_does_not_push_out_the_invites_of_others_and_none_comes_before_its_cancel() {
+        let (mut burst, now) = (Burst::default(), Instant::now());
+        let from = |user: &str| Opened {
+            from: callbox_core::ids::Address { user: user.parse().unwrap(), device: "x".parse().unwrap() },
+            ..invite(1000)
+        };
+        burst.begin(now);
+        assert_eq!(burst.take(now, from("anna")), None);
+        for _ in 0..200 {
+            assert_eq!(burst.take(now, from("mallory")), None);
+        }
+        let senders: Vec<_> = burst.end(now).into_iter().map(|opened| opened.from.user.to_string()).collect();
+        assert_eq!(senders, ["anna", "mallory", "mallory", "mallory", "mallory"]);
     }
 
     #[test]

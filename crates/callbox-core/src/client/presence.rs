@@ -8,6 +8,9 @@ use crate::ids::{Address, DeviceId, UserId};
 /// How long after a login the hub may take to tell who is there.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// The most devices of one user: it may call them what it likes.
+const PER_USER: usize = 256;
+
 /// The devices that are there.
 #[derive(Debug, Default)]
 pub struct Presence {
@@ -27,6 +30,9 @@ impl Presence {
     pub fn told(&mut self, user: UserId, device: Option<DeviceId>, online: bool) -> Vec<(Address, bool)> {
         let Some(device) = device else { return self.nobody_of(&user) };
         let peer = Address { user, device };
+        if online && !self.there.contains_key(&peer) && self.devices(&peer.user).count() >= PER_USER {
+            return Vec::new();
+        }
         let known =
             if online { self.there.insert(peer.clone(), true).is_some() } else { self.there.remove(&peer).is_none() };
         if known { Vec::new() } else { vec![(peer, online)] }
@@ -108,6 +114,16 @@ mod tests {
         tell(&mut presence, Some("desk"), true);
         tell(&mut presence, Some("phone"), true);
         assert_eq!(tell(&mut presence, None, false), [(anna("desk"), false), (anna("phone"), false)]);
+    }
+
+    #[test]
+    fn one_user_has_a_bounded_number_of_devices() {
+        let mut presence = Presence::default();
+        for n in 0..PER_USER * 2 {
+            tell(&mut presence, Some(&format!("d{n}")), true);
+        }
+        assert_eq!(presence.count(), PER_USER);
+        assert_eq!(tell(&mut presence, Some("d0"), false), [(anna("d0"), false)]);
     }
 
     #[test]

@@ -216,7 +216,7 @@ fn everybody_is_watched_only_where_they_are_not_too_many() {
     assert_eq!(anna.focus, Some(Focus::Everybody));
     anna.event(Event::Watching);
     for n in 0..=MAX_EVERYBODY {
-        anna.is_there("door", &format!("d{n}"), true);
+        anna.is_there(&format!("u{n}"), "panel", true);
     }
     assert_eq!(anna.results(), pair("w", "forbidden"));
     assert_eq!(anna.focus, Some(Focus::Users(BTreeSet::new())));
