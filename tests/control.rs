@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callbox::control::{Answer, Asked, Client, ClientError, Control, ControlError, Request, Settings};
 use callbox::fault::{Report, Teller};
@@ -113,8 +113,12 @@ async fn clients_are_bounded() {
     let answer = Client::connect(&daemon.socket).await.unwrap().ask(&Request::Status {}).await;
     assert!(answer.is_err() || answer.is_ok_and(|answer| !answer.ok));
     drop(patient);
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    assert!(Client::connect(&daemon.socket).await.unwrap().ask(&Request::Status {}).await.unwrap().ok);
+    let end = Instant::now() + Duration::from_secs(5);
+    // The daemon takes a moment to see that they have gone.
+    while !Client::connect(&daemon.socket).await.unwrap().ask(&Request::Status {}).await.is_ok_and(|answer| answer.ok) {
+        assert!(Instant::now() < end, "places are not free again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use callbox_core::protocol::ResultCode;
-use callbox_core::station::{Action, Opener, View};
+use callbox_core::station::{Action, Opener, Phase, View};
 use tokio::sync::oneshot;
 
 use crate::control::{Answer, Picture, Request, Volume};
@@ -94,6 +94,13 @@ fn refusal(action: &Action, view: &View) -> String {
         Action::SetCamera(_) if view.call.is_some() => "this call has no picture".to_owned(),
         Action::Call { .. } | Action::CallInTurn { .. } => format!("there is a call already ({phase})"),
         Action::Accept | Action::Reject => format!("nobody rings ({phase})"),
+        Action::Toggle if view.phase == Phase::Talking => {
+            "the call was accepted less than a second ago: a second press that soon does not hang up".to_owned()
+        }
+        Action::Toggle if view.phase == Phase::Accepting => {
+            "the call is being accepted: press again when both talk".to_owned()
+        }
+        _ if view.call.is_some() => format!("this changes nothing now ({phase})"),
         _ => format!("there is no call ({phase})"),
     }
 }
@@ -146,7 +153,9 @@ pub(super) async fn snapshot(media: Arc<Media>, picture: Picture, reply: oneshot
 
 #[cfg(test)]
 mod tests {
-    use callbox_core::station::Phase;
+    use callbox_core::ids::Address;
+    use callbox_core::protocol::Media;
+    use callbox_core::station::{CallView, Direction, Timing};
 
     use super::*;
 
@@ -157,5 +166,32 @@ mod tests {
         assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
         assert!(outcome(&Action::Accept, true, &idle).ok);
         assert!(matches!(pressed(panel::Action::Mute, &idle), Wish::NoCall));
+    }
+
+    #[test]
+    fn a_second_press_that_comes_too_soon_is_refused_with_that_reason() {
+        let caller = Address { user: "anna".parse().unwrap(), device: "phone".parse().unwrap() };
+        let call = CallView {
+            call: "c1".parse().unwrap(),
+            direction: Direction::Incoming,
+            media: Media::Video,
+            callees: vec!["door".parse().unwrap()],
+            peer: Some(caller.clone()),
+            caller,
+            ringing_devices: 0,
+            remaining_ms: None,
+            talk_ms: Some(300),
+            lost_ms: None,
+            microphone: true,
+            camera: true,
+            door: false,
+            timing: Timing::default(),
+        };
+        let reason = |phase| {
+            let view = View { phase, call: Some(call.clone()), last: None, door: None, quiet: None };
+            outcome(&Action::Toggle, false, &view).error.unwrap()
+        };
+        assert!(reason(Phase::Talking).contains("less than a second ago"), "{}", reason(Phase::Talking));
+        assert!(reason(Phase::Accepting).contains("being accepted"), "{}", reason(Phase::Accepting));
     }
 }

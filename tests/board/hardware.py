@@ -1,7 +1,6 @@
 """The fake hardware itself: what a board test relies on is there and can be read back."""
 
 import subprocess
-import time
 from collections import Counter
 
 from machine import CommandFailed
@@ -97,7 +96,7 @@ def gpio(board):
     watcher = board.begin("echo ready; timeout 60 gpiomon --num-events=2 --format=%e $(gpiofind door-contact)")
     try:
         watcher.stdout.readline()
-        time.sleep(1)
+        until("it watches the line", lambda: "gpiomon" in board.run("gpioinfo | grep door-contact"))
         board.run("cd /run/board/gpio/door-contact && echo pull-up > pull && sleep 0.2 && echo pull-down > pull")
         edges = [watcher.stdout.readline().strip() for _ in range(2)]
     finally:

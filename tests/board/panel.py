@@ -43,9 +43,9 @@ def chatter(board):
 
 @row("a contact that bounces acts once", panel)
 def bounce(board):
-    board.keypad(*["down KEY_B", "up KEY_B"] * 40)
-    time.sleep(2)
-    _wanted_become(board, ["Accept"])
+    # What comes after the bounces shows that all of them have been looked at.
+    board.keypad(*["down KEY_B", "up KEY_B"] * 40, "tap KEY_A")
+    _wanted_become(board, ["Accept", "Mute"])
 
 
 @row("a key that is stuck acts once, is a fault, and is well when it is released", panel)

@@ -4,9 +4,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import image
@@ -56,14 +56,15 @@ class Street:
         config.write_text(
             f'[server]\nlisten = "0.0.0.0:{HUB_PORT}"\n[store]\npath = ":memory:"\n'
             f'[[app]]\nid = {APP}\nkey_file = "key"\n')
-        self._start("hub", TARGET / "callbox-hub", "run", "--config", config)
+        hub = self._start("hub", TARGET / "callbox-hub", "run", "--config", config)
+        until("the hub listens", lambda: self._runs("hub", hub) and _listens(HUB_PORT))
 
     def caller(self):
         """Starts the second daemon; waits until the hub knows it."""
         config = self._place / "caller.toml"
         config.write_text(CALLER_TOML.format(place=self._place))
-        self._start("caller", TARGET / "callbox", "run", "--config", config)
-        until("the caller is connected", lambda: self._is_up(), patience=60)
+        caller = self._start("caller", TARGET / "callbox", "run", "--config", config)
+        until("the caller is connected", lambda: self._runs("caller", caller) and self._is_up(), patience=60)
 
     def ctl(self, *command):
         """A command of the caller; gives its answer."""
@@ -120,10 +121,19 @@ class Street:
     def _start(self, name, program, *given):
         log = open(self._place / f"{name}.log", "wb")
         environment = {**os.environ, "CALLBOX_LOG": "info,callbox=debug"}
-        self._children.append(subprocess.Popen([program, *given], stdout=log, stderr=log, env=environment))
-        time.sleep(0.5)
-        if self._children[-1].poll() is not None:
+        child = subprocess.Popen([program, *given], stdout=log, stderr=log, env=environment)
+        self._children.append(child)
+        return child
+
+    def _runs(self, name, child):
+        if child.poll() is not None:
             raise RuntimeError(f"{name} ended: {(self._place / f'{name}.log').read_text()[-1000:]}")
+        return True
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0
 
 
 def _gst(*given):

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from install import running
 from rows import expect, row, until
-from service import CALL_PATIENCE, board_hears, board_talks, both_are_idle, both_see, connect, is_bars, is_up, pick_up, status, street_hears
+from service import CALL_PATIENCE, board_hears, board_talks, both_see, connect, hang_up, is_bars, is_up, pick_up, status, street_hears
 from street import Street
 
 DAY = 24 * 60 * 60
@@ -46,8 +46,7 @@ def keypad(board):
         board.keypad("plug")
         until("it is back", lambda: not any("board-keypad" in fault for fault in status(board)["faults"]), CALL_PATIENCE)
         _goes_on(board, street)
-        board.keypad("tap KEY_ENTER")
-        both_are_idle(board, street, "hangup")
+        hang_up(board, street)
 
 
 @row("a disk that is full loses the record of a call, and nothing else", running)
@@ -57,13 +56,11 @@ def disk(board):
         board.run("fallocate -l $(df --output=avail -B1 / | tail -n 1) /var/lib/filler; sync")
         expect("the disk is full", int(board.run("df --output=avail -B1M / | tail -n 1")) == 0)
         _goes_on(board, street)
-        board.keypad("tap KEY_ENTER")
-        both_are_idle(board, street, "hangup")
+        hang_up(board, street)
         until("the journal tells of it", lambda: "call record not written" in _journal(board), CALL_PATIENCE)
         board.run("rm /var/lib/filler")
         pick_up(board, street)
-        board.keypad("tap KEY_ENTER")
-        both_are_idle(board, street, "hangup")
+        hang_up(board, street)
         last = status(board)["record"]["call"]
         kept = board.run("cat /var/lib/callbox/calls.jsonl").splitlines()
         expect("the next call is written down", kept and json.loads(kept[-1])["call"] == last)
@@ -76,14 +73,12 @@ def clock(board):
             board.run(f"date -s @$(($(date +%s) + {jump}))")
             _goes_on(board, street)
         board.run(f"date -s @$(($(date +%s) + {DAY}))")
-        board.keypad("tap KEY_ENTER")
-        both_are_idle(board, street, "hangup")
+        hang_up(board, street)
         talked = status(board)["record"]["talk_seconds"]
         expect(f"the record counts minutes, not {talked} s", 0 < talked < 10 * 60)
         expect("it is still connected", is_up(board))
         pick_up(board, street)
-        board.keypad("tap KEY_ENTER")
-        both_are_idle(board, street, "hangup")
+        hang_up(board, street)
         expect("nothing was started again", board.run("systemctl show -P NRestarts callbox") == "0")
 
 

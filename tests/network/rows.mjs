@@ -95,7 +95,7 @@ async function givenUp(town, long) {
   await anna.call('door');
   await door.phase('ringing');
   await town.house('door').down();
-  await sleep(500);
+  await until('the door knows that it is offline', async () => !(await door.connected()));
   await anna.hangup();
   await endedAt(anna, 'cancelled');
   await stays(door, 'ringing', long);
