@@ -16,4 +16,5 @@ pub mod panel;
 pub mod record;
 pub mod rung;
 pub mod signaling;
+pub mod text_file;
 pub mod ticket_cli;

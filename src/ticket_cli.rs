@@ -1,6 +1,5 @@
 //! `callbox ticket`: makes, shows and verifies tickets.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,8 @@ use callbox_core::ids::{AppId, UserId};
 use callbox_core::ticket::{self, Claims, Rights, Room, RoomName, RoomRights, SecretKey};
 use clap::{Args, Subcommand};
 use serde_json::json;
+
+use crate::text_file;
 
 const FIFTY_YEARS: u64 = 50 * 365 * 86_400;
 
@@ -59,7 +60,7 @@ pub struct Make {
 /// Arguments of `callbox ticket show`.
 #[derive(Clone, Debug, Args)]
 pub struct Show {
-    /// The ticket
+    /// The ticket, or `-`: it comes on standard input, where no list of processes shows it
     token: String,
     /// Print JSON
     #[arg(long)]
@@ -71,7 +72,7 @@ pub struct Show {
 pub struct Verify {
     #[command(flatten)]
     owner: Owner,
-    /// The ticket
+    /// The ticket, or `-`: it comes on standard input, where no list of processes shows it
     token: String,
 }
 
@@ -82,6 +83,8 @@ enum Refusal {
     KeyFile { path: String, error: io::Error },
     #[error("{path}: {error}")]
     Key { path: String, error: ticket::BadKey },
+    #[error("standard input: {0}")]
+    Input(io::Error),
     #[error("--rights needs --room or --room-name: rights are for one room")]
     NoRoom,
     #[error("{code}: {0}", code = .0.code())]
@@ -121,7 +124,7 @@ impl Make {
 
 impl Show {
     fn run(&self, now: u64) -> Result<String, Refusal> {
-        let claims = ticket::read(self.token.trim())?;
+        let claims = ticket::read(&token(&self.token)?)?;
         Ok(if self.json { as_json(&claims) } else { as_lines(&claims, now) })
     }
 }
@@ -129,14 +132,23 @@ impl Show {
 impl Verify {
     fn run(&self, now: u64) -> Result<String, Refusal> {
         let key = read_key(&self.owner.key_file)?;
-        ticket::verify(AppId(self.owner.app), &key, &self.owner.user, self.token.trim(), now)?;
+        ticket::verify(AppId(self.owner.app), &key, &self.owner.user, &token(&self.token)?, now)?;
         Ok(String::new())
     }
 }
 
+/// The ticket as it was given, or as it comes on standard input.
+fn token(given: &str) -> Result<String, Refusal> {
+    let text = match given {
+        "-" => text_file::read_from(&mut io::stdin().lock()).map_err(Refusal::Input)?,
+        given => given.to_owned(),
+    };
+    Ok(text.trim().to_owned())
+}
+
 fn read_key(path: &Path) -> Result<SecretKey, Refusal> {
     let shown = || path.display().to_string();
-    let text = fs::read_to_string(path).map_err(|error| Refusal::KeyFile { path: shown(), error })?;
+    let text = text_file::read(path).map_err(|error| Refusal::KeyFile { path: shown(), error })?;
     SecretKey::new(&text).map_err(|error| Refusal::Key { path: shown(), error })
 }
 
@@ -221,6 +233,8 @@ fn utc(unix: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use clap::Parser;
 
     use super::*;

@@ -38,9 +38,19 @@ const LADDER: &[Crate] = &[
             // The edges never use each other.
             (
                 "signaling",
-                &["core::client", "core::coalesce", "core::ids", "core::protocol", "core::ticket", "mqtt", "net"],
+                &[
+                    "core::client",
+                    "core::coalesce",
+                    "core::ids",
+                    "core::protocol",
+                    "core::text",
+                    "core::ticket",
+                    "mqtt",
+                    "net",
+                    "text_file",
+                ],
             ),
-            ("media", &["core::coalesce", "core::ids", "core::protocol", "core::station"]),
+            ("media", &["core::coalesce", "core::ice", "core::ids", "core::protocol", "core::station"]),
             ("panel", &["core::ids", "core::protocol", "core::station"]),
             ("network", &[]),
             ("clock", &[]),
@@ -51,6 +61,7 @@ const LADDER: &[Crate] = &[
             ("rung", &["core::ids", "core::protocol", "fault", "record"]),
             ("album", &[]),
             ("journald", &[]),
+            ("text_file", &["core::text"]),
             // Above them: settings of the edges, made from a file.
             (
                 "config",
@@ -65,6 +76,8 @@ const LADDER: &[Crate] = &[
                     "control",
                     "record",
                     "album",
+                    "core::ice",
+                    "text_file",
                 ],
             ),
             (
@@ -99,9 +112,11 @@ const LADDER: &[Crate] = &[
                     "panel",
                     "control",
                     "config",
+                    "core::ice",
+                    "text_file",
                 ],
             ),
-            ("ticket_cli", &["core::ids", "core::ticket"]),
+            ("ticket_cli", &["core::ids", "core::ticket", "text_file"]),
             // A demonstration starts processes and talks to them as `callbox ctl` does.
             ("demo", &["core::ids", "core::protocol", "control"]),
             (
@@ -118,6 +133,7 @@ const LADDER: &[Crate] = &[
                     "journald",
                     "media",
                     "ticket_cli",
+                    "text_file",
                 ],
             ),
         ],

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::print::complain;
 use super::{ConfigArgs, REFUSED, USAGE};
 use crate::config::Settings;
-use crate::panel;
+use crate::{panel, text_file};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PanelCommand {
@@ -23,7 +23,7 @@ pub(super) fn run(command: &PanelCommand) -> u8 {
 
 /// Needs nothing of the configuration but the relay: a ticket that has expired does not keep a door open.
 fn relay_off(config: &Path) -> u8 {
-    let text = match std::fs::read_to_string(config) {
+    let text = match text_file::read(config) {
         Ok(text) => text,
         Err(error) => return complain(&format!("{}: {error}", config.display()), USAGE),
     };

@@ -24,7 +24,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use callbox_core::protocol::IceServer;
 use callbox_core::station::Policy;
 
-use crate::{album, control, media, panel, record, signaling};
+use crate::{album, control, media, panel, record, signaling, text_file};
 
 use check::Check;
 
@@ -113,7 +113,7 @@ impl Settings {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+    text_file::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
 }
 
 fn base(path: &Path) -> PathBuf {

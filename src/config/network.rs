@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use callbox_core::ice::{IceKind, IceUrl};
 use callbox_core::protocol::IceServer;
 
 use super::check::Check;
@@ -57,13 +58,19 @@ fn interface(check: &mut Check<'_>, name: &raw::Text) -> Option<String> {
 
 fn ice_server(check: &mut Check<'_>, server: &toml::Spanned<raw::Server>) -> IceServer {
     let raw = server.get_ref();
+    let mut is_turn = false;
     for url in &raw.urls {
-        let host = ["stun:", "turn:", "turns:"].iter().find_map(|scheme| url.get_ref().strip_prefix(scheme));
-        if host.is_none_or(|host| host.is_empty() || host.starts_with('/')) {
-            check.wrong("network.ice_servers.urls", url.span(), format!("{:?}", url.get_ref()), SERVER);
-        }
+        let why = match url.get_ref().parse::<IceUrl>() {
+            // webrtcbin asks STUN servers by UDP alone.
+            Ok(IceUrl { kind: IceKind::Stun, is_secure: true, .. }) => "STUN by TLS is not spoken here".to_owned(),
+            Ok(parsed) => {
+                is_turn |= parsed.kind == IceKind::Turn;
+                continue;
+            }
+            Err(error) => error.to_string(),
+        };
+        check.wrong("network.ice_servers.urls", url.span(), format!("{:?} ({why})", url.get_ref()), SERVER);
     }
-    let is_turn = raw.urls.iter().any(|url| url.get_ref().starts_with("turn"));
     if raw.urls.is_empty() {
         check.wrong("network.ice_servers.urls", server.span(), "no address", SERVER);
     } else if is_turn && (raw.username.is_none() || raw.credential.is_none()) {

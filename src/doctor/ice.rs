@@ -7,6 +7,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use callbox_core::ice::{BadIceUrl, IceKind, IceTransport, IceUrl};
 use callbox_core::protocol::IceServer;
 use callbox_net::tls::{self, Trust};
 use rustls::pki_types::ServerName;
@@ -83,11 +84,11 @@ fn judge(url: &str, answer: Result<&'static str, Trouble>) -> Finding {
         Ok(text) => Finding::ok(SUBJECT, format!("{url} {text}")),
         Err(Trouble::Unreached(error)) => {
             let fix = match Place::parse(url) {
-                Some(place) if place.transport == Transport::Udp => {
+                Ok(place) if place.transport == Transport::Udp => {
                     format!("nc -zuv {} {}  # a firewall may drop UDP", place.host, place.port)
                 }
-                Some(place) => format!("nc -zv {} {}", place.host, place.port),
-                None => "sudoedit /etc/callbox/callbox.toml".to_owned(),
+                Ok(place) => format!("nc -zv {} {}", place.host, place.port),
+                Err(_) => "sudoedit /etc/callbox/callbox.toml".to_owned(),
             };
             Finding::fail(SUBJECT, format!("{url} is not reached: {error}")).fix(fix)
         }
@@ -113,31 +114,19 @@ struct Place {
 }
 
 impl Place {
-    fn parse(url: &str) -> Option<Self> {
-        let (scheme, rest) = url.split_once(':')?;
-        let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (is_turn, is_secure) = match scheme {
-            "stun" => (false, false),
-            "turn" => (true, false),
-            "turns" => (true, true),
-            _ => return None,
-        };
-        let transport = match (is_secure, query.strip_prefix("transport=")) {
+    fn parse(url: &str) -> Result<Self, BadIceUrl> {
+        let url: IceUrl = url.parse()?;
+        let transport = match (url.is_secure, url.transport) {
             (true, _) => Transport::Tls,
-            (false, Some("tcp")) => Transport::Tcp,
+            (false, Some(IceTransport::Tcp)) => Transport::Tcp,
             (false, _) => Transport::Udp,
         };
-        let (host, port) = match place.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok()?),
-            _ => (place, if is_secure { 5349 } else { 3478 }),
-        };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        (!host.is_empty()).then(|| Self { is_turn, host: host.to_owned(), port, transport })
+        Ok(Self { is_turn: url.kind == IceKind::Turn, host: url.host, port: url.port, transport })
     }
 }
 
 fn ask(url: &str, server: Option<&IceServer>) -> Result<&'static str, Trouble> {
-    let place = Place::parse(url).ok_or_else(|| Trouble::Unreached("it is no address".to_owned()))?;
+    let place = Place::parse(url).map_err(|error| Trouble::Unreached(error.to_string()))?;
     let asking = Arc::new((place, server.cloned()));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime.block_on(first_answer(asking));
@@ -279,7 +268,7 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let place = |url: &str| Place::parse(url).map(|p| (p.is_turn, p.host, p.port, p.transport));
+        let place = |url: &str| Place::parse(url).ok().map(|p| (p.is_turn, p.host, p.port, p.transport));
         assert_eq!(place("stun:a.example"), Some((false, "a.example".into(), 3478, Transport::Udp)));
         assert_eq!(place("turn:a:99?transport=tcp"), Some((true, "a".into(), 99, Transport::Tcp)));
         assert_eq!(place("turns:[::1]"), Some((true, "::1".into(), 5349, Transport::Tls)));

@@ -29,6 +29,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::{Args, Subcommand};
 
 use crate::config::{self, Settings};
+use crate::text_file;
 
 use daemon::Daemon;
 use finding::{Finding, Verdict};
@@ -172,7 +173,7 @@ impl Report {
 /// The configuration, as far as it can be read; the ticket it names is another matter.
 fn configuration(path: &Path) -> (Option<Settings>, Finding) {
     let subject = "configuration";
-    let text = match std::fs::read_to_string(path) {
+    let text = match text_file::read(path) {
         Ok(text) => text,
         Err(error) => {
             let found = format!("{}: {error}", path.display());

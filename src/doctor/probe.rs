@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::child::{self, ChildError};
 use crate::config::Settings;
 use crate::media::{self, checkup};
+use crate::text_file;
 
 /// What is examined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub(super) fn serve(what: &str, config: &Path) -> u8 {
 }
 
 fn answer(what: &str, config: &Path) -> String {
-    let settings = std::fs::read_to_string(config)
+    let settings = text_file::read(config)
         .ok()
         .and_then(|text| Settings::parse(config, &text, config.parent().map(Path::to_owned).unwrap_or_default()).ok())
         .map_or_else(media::Settings::default, |settings| settings.media);

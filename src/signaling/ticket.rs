@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use callbox_core::ids::{AppId, UserId};
+use callbox_core::text;
 use callbox_core::ticket::{self, SecretKey};
+
+use crate::text_file;
 
 /// How long a ticket made here is valid.
 const EXPIRE_SECS: u64 = 24 * 60 * 60;
@@ -41,7 +44,7 @@ impl fmt::Debug for TicketSource {
 #[derive(Debug, thiserror::Error)]
 pub enum TicketError {
     /// The file cannot be read.
-    #[error("{}: {source}: make the file readable for this service", path.display())]
+    #[error("{}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -89,7 +92,7 @@ impl TicketSource {
         match self {
             Self::Ticket(text) => Ok(text.clone()),
             Self::File(path) => {
-                let text = read(path)?.trim().to_owned();
+                let text = read(path)?;
                 ticket::read(&text).map_err(|source| TicketError::NoTicket { path: path.clone(), source })?;
                 Ok(text)
             }
@@ -110,8 +113,9 @@ fn read(path: &Path) -> Result<String, TicketError> {
     if size > MAX_FILE {
         return Err(TicketError::TooLarge { path: path.to_owned(), size });
     }
-    let text = std::fs::read_to_string(path).map_err(failed)?;
-    if text.trim() == STAND_IN { Err(TicketError::StandIn { path: path.to_owned() }) } else { Ok(text) }
+    let text = text_file::read(path).map_err(failed)?;
+    let text = text::trimmed(text.as_bytes()).unwrap_or(&text);
+    if text == STAND_IN { Err(TicketError::StandIn { path: path.to_owned() }) } else { Ok(text.to_owned()) }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use callbox_core::ice::{IceKind, IceTransport, IceUrl};
 use callbox_core::protocol::IceServer;
 use gstreamer as gst;
 use gstreamer::prelude::*;
@@ -59,13 +60,13 @@ pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[I
     for server in servers {
         for url in &server.urls {
             match uri(url, server.username.as_deref(), server.credential.as_deref()) {
-                Some(Uri::Stun(uri)) => webrtc.set_property("stun-server", uri),
-                Some(Uri::Turn(uri)) => {
+                Ok(Uri::Stun(uri)) => webrtc.set_property("stun-server", uri),
+                Ok(Uri::Turn(uri)) => {
                     if !webrtc.emit_by_name::<bool>("add-turn-server", &[&uri]) {
                         tracing::warn!(url, "TURN server not taken");
                     }
                 }
-                None => tracing::warn!(url, "no stun:, turn: or turns: address: left out"),
+                Err(why) => tracing::warn!(url, why, "ICE server left out"),
             }
         }
     }
@@ -89,21 +90,24 @@ enum Uri {
     Turn(String),
 }
 
-/// `turn:host:port?transport=tcp` (RFC 7065) as webrtcbin wants it: `turn://user:password@host:port?transport=tcp`.
-fn uri(url: &str, user: Option<&str>, password: Option<&str>) -> Option<Uri> {
-    let (scheme, rest) = url.split_once(':')?;
-    let (host, query) = rest.split_once('?').map_or((rest, None), |(host, query)| (host, Some(query)));
-    let standard = if scheme.ends_with('s') { 5349 } else { 3478 };
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let host = if has_port { host.to_owned() } else { format!("{host}:{standard}") };
-    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-    match scheme {
-        "stun" | "stuns" => Some(Uri::Stun(format!("stun://{host}"))),
-        "turn" | "turns" => {
-            let (user, password) = (escape(user?), escape(password?));
-            Some(Uri::Turn(format!("{scheme}://{user}:{password}@{host}{query}")))
+/// Turns `turn:host:port?transport=tcp` (RFC 7065) into what webrtcbin reads: `turn://user:password@host:port?transport=tcp`.
+fn uri(url: &str, user: Option<&str>, password: Option<&str>) -> Result<Uri, &'static str> {
+    let url: IceUrl = url.parse().map_err(|_| "it is not an address by RFC 7064 or RFC 7065")?;
+    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host };
+    let place = format!("{host}:{}", url.port);
+    match (url.kind, user, password) {
+        (IceKind::Stun, ..) if url.is_secure => Err("STUN by TLS is not spoken here"),
+        (IceKind::Stun, ..) => Ok(Uri::Stun(format!("stun://{place}"))),
+        (IceKind::Turn, Some(user), Some(password)) => {
+            let scheme = if url.is_secure { "turns" } else { "turn" };
+            let query = match url.transport {
+                None => "",
+                Some(IceTransport::Udp) => "?transport=udp",
+                Some(IceTransport::Tcp) => "?transport=tcp",
+            };
+            Ok(Uri::Turn(format!("{scheme}://{}:{}@{place}{query}", escape(user), escape(password))))
         }
-        _ => None,
+        (IceKind::Turn, ..) => Err("a TURN server needs a user name and a password"),
     }
 }
 
@@ -120,15 +124,18 @@ mod tests {
     #[test]
     fn server_addresses_become_uris() {
         let turn = uri("turn:127.0.0.1:3478?transport=tcp", Some("1700:ann"), Some("a/b="));
-        assert_eq!(turn, Some(Uri::Turn("turn://1700%3Aann:a%2Fb%3D@127.0.0.1:3478?transport=tcp".into())));
-        assert_eq!(uri("stun:stun.example.org", None, None), Some(Uri::Stun("stun://stun.example.org:3478".into())));
+        assert_eq!(turn, Ok(Uri::Turn("turn://1700%3Aann:a%2Fb%3D@127.0.0.1:3478?transport=tcp".into())));
+        assert_eq!(uri("stun:stun.example.org", None, None), Ok(Uri::Stun("stun://stun.example.org:3478".into())));
         assert_eq!(
             uri("turns:t.example.org", Some("u"), Some("p")),
-            Some(Uri::Turn("turns://u:p@t.example.org:5349".into()))
+            Ok(Uri::Turn("turns://u:p@t.example.org:5349".into()))
         );
-        assert_eq!(uri("turn:t.example.org", None, None), None);
-        assert_eq!(uri("http://x", None, None), None);
-        assert_eq!(uri("nonsense", None, None), None);
+        assert!(uri("turn:t.example.org", None, None).is_err());
+        assert!(uri("http://x", None, None).is_err());
+        assert!(uri("stun:s.example.org?transport=udp", None, None).is_err(), "a browser refuses it too");
+        let turn = uri("turn:[2001:db8::1]", Some("u"), Some("p"));
+        assert_eq!(turn, Ok(Uri::Turn("turn://u:p@[2001:db8::1]:3478".into())));
+        assert!(uri("nonsense", None, None).is_err());
     }
 
     #[test]

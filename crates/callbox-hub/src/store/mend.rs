@@ -27,28 +27,46 @@ pub struct Opened {
 
 /// How a store fares: shared with those who show it.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<Option<String>>>);
+pub struct Health(Arc<Mutex<Fault>>);
+
+#[derive(Debug, Default)]
+enum Fault {
+    #[default]
+    None,
+    /// The last write failed.
+    Write(String),
+    /// What is written outlives nothing.
+    InMemory(String),
+}
 
 impl Health {
     /// Returns what is wrong.
     pub fn fault(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Fault::None => None,
+            Fault::Write(text) | Fault::InMemory(text) => Some(text.clone()),
+        }
     }
 
     /// Notes how a write fared. Each failure that follows a success is one line in the log.
     pub fn note(&self, written: Result<(), StoreError>) {
         let mut fault = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match (written, &*fault) {
-            (Ok(()), None) | (Err(_), Some(_)) => {}
-            (Ok(()), Some(_)) => {
+            (Ok(()), Fault::Write(_)) => {
                 info!("store: written again");
-                *fault = None;
+                *fault = Fault::None;
             }
-            (Err(error), None) => {
+            (Err(error), Fault::None) => {
                 error!(%error, "store: cannot be written, what is kept here does not outlive a restart");
-                *fault = Some(format!("store: {error}"));
+                *fault = Fault::Write(format!("store: {error}"));
             }
+            (Ok(()), _) | (Err(_), _) => {}
         }
+    }
+
+    fn in_memory(&self, why: &StoreError) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Fault::InMemory(format!("store: in memory, because {why}"));
     }
 }
 
@@ -71,8 +89,7 @@ pub fn open(place: &Place) -> Result<Opened, StoreError> {
     }
     let opened = attempt(&Place::Memory)?;
     error!(error = %first, "store: kept in memory, waiting invites do not outlive a restart");
-    *opened.health.0.lock().unwrap_or_else(PoisonError::into_inner) =
-        Some(format!("store: in memory, because {first}"));
+    opened.health.in_memory(&first);
     Ok(opened)
 }
 
@@ -170,7 +187,8 @@ mod tests {
         let (folder, path) = place();
         for bad in [folder.path().join("none/hub.db"), folder.path().to_owned()] {
             let opened = open(&Place::File(bad)).unwrap();
-            assert!(opened.health.fault().unwrap().contains("in memory"));
+            opened.health.note(Ok(()));
+            assert!(opened.health.fault().unwrap().contains("in memory"), "also after a write");
         }
         // Root writes everywhere: the file system has to say no.
         drop(open(&Place::File(path.clone())).unwrap());
