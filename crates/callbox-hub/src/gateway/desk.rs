@@ -15,7 +15,7 @@ use super::asked::{Asked, Invite};
 use super::results::Results;
 use super::watching::{Focus, Settling, Watching};
 use crate::switchboard::{
-    Answer, Budgets, Foreign, Frame, INVITES, MAX_EVERYBODY, MESSAGES, Page, Query, RESERVE, Sorted, Wish, sort,
+    Answer, Budgets, Foreign, Frame, INVITES, MAX_EVERYBODY, Page, Query, Sorted, Spending, Wish, ends, sort,
 };
 
 /// One thing to do, in order.
@@ -44,9 +44,11 @@ pub(super) struct Desk {
     asked: Asked,
     /// Results on their way to a peer.
     results: Results,
-    /// What the device may say to one user.
+    /// What the device may say to one user …
     invites: Budgets<UserId>,
-    messages: Budgets<UserId>,
+    said: Spending<UserId>,
+    /// … and what one user may say to the device.
+    heard: Spending<UserId>,
     effects: VecDeque<Effect>,
 }
 
@@ -64,7 +66,8 @@ impl Desk {
             asked: Asked::default(),
             results: Results::default(),
             invites: Budgets::new(INVITES),
-            messages: Budgets::new(MESSAGES),
+            said: Spending::default(),
+            heard: Spending::default(),
             effects: VecDeque::new(),
         }
     }
@@ -80,15 +83,18 @@ impl Desk {
                 self.invite(now, to, envelope);
             }
             Sorted::Peer(to, envelope) => {
-                if !self.may_send(now, &to, &envelope) {
-                    let (id, call) = (envelope.id.clone(), envelope.message.call().cloned());
-                    let text = format!("too much at once for {}: not passed on, wait some seconds", to.user);
-                    return self.result(ResultCode::TooMany, &id, call.as_ref(), text);
+                if !self.said.may_send(now, &to.user, envelope.encode().len(), ends(&envelope.message)) {
+                    return self.too_much(&to.user, &envelope.id, envelope.message.call());
                 }
                 if matches!(envelope.message, Message::Result { .. }) {
                     self.results.insert(now, envelope.id.clone());
                 }
                 self.put(now, envelope);
+            }
+            Sorted::Foreign(foreign)
+                if !self.said.may_send(now, &foreign.to.user, foreign.stamped(&self.me).len(), false) =>
+            {
+                self.too_much(&foreign.to.user, &foreign.id, None);
             }
             Sorted::Foreign(foreign) => self.effects.push_back(Effect::Pass(foreign)),
             Sorted::Refused(answers) => answers.into_iter().for_each(|answer| self.refuse(answer)),
@@ -106,7 +112,14 @@ impl Desk {
                 self.refocus();
             }
             Event::Heard(Opened { from, to, id, message }) => {
-                self.tell(&Envelope { id, from: Some(from), to: Some(to), message });
+                let (user, ends) = (from.user.clone(), ends(&message));
+                let text = Envelope { id, from: Some(from), to: Some(to), message }.encode();
+                // Not every sender sits behind a hub that holds it back.
+                if self.heard.may_send(now, &user, text.len(), ends) {
+                    self.effects.push_back(Effect::Say(text));
+                } else {
+                    tracing::debug!(%user, "too much at once from one sender: not passed on");
+                }
             }
             Event::NotUnderstood { error, payload } => self.not_understood(now, error, &payload),
             Event::Presence { user, device, online } => {
@@ -185,15 +198,6 @@ impl Desk {
         let online = |user: &UserId| self.watching.tells(user).then(|| self.presence.devices(user).next().is_some());
         let users = names.into_iter().map(|user| ListedUser { online: online(&user), user }).collect();
         self.say(Message::Listed { re, users, after });
-    }
-
-    /// Whether the device may say one more thing to this user; what ends a call has a reserve.
-    fn may_send(&mut self, now: Instant, to: &Target, envelope: &Envelope) -> bool {
-        let ends = matches!(
-            envelope.message,
-            Message::Reject { .. } | Message::Cancel { .. } | Message::Hangup { .. } | Message::Confirm { .. }
-        );
-        self.messages.take(now, to.user.clone(), 1, if ends { 0 } else { RESERVE })
     }
 
     fn invite(&mut self, now: Instant, to: Target, envelope: Envelope) {
@@ -358,6 +362,11 @@ impl Desk {
         *focus = wanted.clone();
         self.settling.asked();
         self.effects.push_back(Effect::Watch(wanted));
+    }
+
+    fn too_much(&mut self, user: &UserId, id: &EnvelopeId, call: Option<&CallId>) {
+        let text = format!("too much at once for {user}: not passed on, wait some seconds");
+        self.result(ResultCode::TooMany, id, call, text);
     }
 
     fn refuse(&mut self, answer: Answer) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, IdSource, UserId};
-use callbox_core::protocol::Envelope;
+use callbox_core::protocol::{Envelope, Message};
 use callbox_mqtt::{Event, Opened, Outcome};
 use serde_json::{Value, json};
 
@@ -295,6 +295,30 @@ fn a_caller_who_rings_without_end_is_told_to_wait() {
     anna.hears(json!({ "v": 1, "id": "i", "to": { "user": "flat" }, "type": "invite", "call": "c2", "kind": "single",
         "media": "audio", "callees": ["flat"], "remaining_ms": 1000, "agent": "browser", "early": "off" }));
     assert_eq!(anna.results(), [], "another callee is not held back");
+}
+
+#[test]
+fn one_sender_does_not_fill_the_queue_of_a_device() {
+    let mut anna = Story::up();
+    let offer = |from: &str, n: usize| {
+        let message = Message::Offer { call: "c".parse().unwrap(), link: 1, sdp: "x".repeat(60_000) };
+        let from = Address { user: from.parse().unwrap(), device: "x".parse().unwrap() };
+        let to = "anna".parse::<UserId>().unwrap().into();
+        Event::Heard(Opened { from, to, id: format!("{n}").parse().unwrap(), message })
+    };
+    for n in 0..100 {
+        anna.event(offer("mallory", n));
+    }
+    assert_eq!(anna.said().len(), 4, "256 KiB");
+    anna.event(offer("door", 1));
+    assert_eq!(anna.said().len(), 1, "others are heard");
+    // What she says herself is bounded in the same way.
+    for n in 0..100 {
+        anna.hears(json!({ "v": 1, "id": format!("m{n}"), "to": { "user": "door" }, "type": "dance", "text": "x".repeat(60_000) }));
+    }
+    let said = anna.said();
+    assert_eq!(said.iter().filter(|m| m["passed"] == "dance").count(), 4);
+    assert_eq!(said.iter().filter(|m| m["code"] == "too_many").count(), 96);
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub use budget::{Allowance, Budgets};
 pub use effect::{Change, Effect, KeptInvite, MissedCall, Remembered};
 pub use input::{Foreign, Frame, Input, Now, SessionId};
 pub use listing::{Page, Query, merge};
-pub(crate) use pairs::{INVITES, MESSAGES, RESERVE};
+pub(crate) use pairs::{INVITES, Spending, ends};
 pub use sort::{Answer, Sorted, sort};
 pub use tenant::TenantSettings;
 pub use watchers::{MAX_EVERYBODY, Wish};

@@ -3,8 +3,10 @@
 //! A receiver answers what it hears, and reads it from a queue of its own. Without these bounds one sender would make it talk too much,
 //! or fill its queue, and the hub would cut the receiver for it.
 
+use std::time::Instant;
+
 use callbox_core::ids::{Address, UserId};
-use callbox_core::protocol::Envelope;
+use callbox_core::protocol::{Envelope, Message};
 
 use super::budget::{Allowance, Budgets};
 use super::{Now, SessionId};
@@ -12,23 +14,55 @@ use super::{Now, SessionId};
 /// Invites of one user to another: somebody who presses a bell button ten times in a row, and then once in three seconds.
 pub(crate) const INVITES: Allowance = Allowance { burst: 10, per_second: 1.0 / 3.0 };
 /// Messages of one user to one device: several links with all their candidates at once. A device may say twice as many a second.
-pub(crate) const MESSAGES: Allowance = Allowance { burst: 300, per_second: 25.0 };
-/// What is left of [`MESSAGES`] for messages that end or confirm a call.
-pub(crate) const RESERVE: u32 = 60;
+const MESSAGES: Allowance = Allowance { burst: 300, per_second: 25.0 };
 /// Bytes of one user to one device: an eighth of the queue of a device that does not read.
 const BYTES: Allowance = Allowance { burst: 256 * 1024, per_second: 32_768.0 };
+/// What is left of both for messages that end or confirm a call.
+const RESERVE: (u32, u32) = (60, 1024);
+
+/// Messages and their bytes, for each pair.
+#[derive(Debug)]
+pub(crate) struct Spending<K> {
+    messages: Budgets<K>,
+    bytes: Budgets<K>,
+}
+
+impl<K> Default for Spending<K>
+where
+    K: Clone + Ord,
+{
+    fn default() -> Self {
+        Self { messages: Budgets::new(MESSAGES), bytes: Budgets::new(BYTES) }
+    }
+}
+
+impl<K: Clone + Ord> Spending<K> {
+    /// Whether so many bytes may pass; `ends`: the message ends or confirms a call.
+    pub(crate) fn may_send(&mut self, now: Instant, pair: &K, size: usize, ends: bool) -> bool {
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
+        let (messages, bytes) = if ends { (0, 0) } else { RESERVE };
+        self.messages.take(now, pair.clone(), 1, messages) && self.bytes.take(now, pair.clone(), size, bytes)
+    }
+}
+
+/// Whether a message ends or confirms a call: somebody waits for it.
+pub(crate) fn ends(message: &Message) -> bool {
+    matches!(
+        message,
+        Message::Reject { .. } | Message::Cancel { .. } | Message::Hangup { .. } | Message::Confirm { .. }
+    )
+}
 
 /// The budgets of one app.
 #[derive(Debug)]
 pub(super) struct Pairs {
     invites: Budgets<(UserId, UserId)>,
-    messages: Budgets<(UserId, SessionId)>,
-    bytes: Budgets<(UserId, SessionId)>,
+    spending: Spending<(UserId, SessionId)>,
 }
 
 impl Default for Pairs {
     fn default() -> Self {
-        Self { invites: Budgets::new(INVITES), messages: Budgets::new(MESSAGES), bytes: Budgets::new(BYTES) }
+        Self { invites: Budgets::new(INVITES), spending: Spending::default() }
     }
 }
 
@@ -49,9 +83,6 @@ impl Pairs {
         ends: bool,
     ) -> bool {
         let Some(from) = from else { return false };
-        let key = || (from.user.clone(), to);
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        let reserve = if ends { 0 } else { RESERVE };
-        self.messages.take(now.steady, key(), 1, reserve) && self.bytes.take(now.steady, key(), size, 16 * reserve)
+        self.spending.may_send(now.steady, &(from.user.clone(), to), size, ends)
     }
 }

@@ -4,6 +4,7 @@ use callbox_core::ids::{Address, CallId, EnvelopeId, Target};
 use callbox_core::protocol::{Envelope, Message, ResultCode};
 
 use super::outbox::{Outbox, name};
+use super::pairs::ends;
 use super::tenant::Tenant;
 use super::{Answer, Foreign, Frame, Now, SessionId, Sorted, sort};
 
@@ -42,10 +43,7 @@ impl Tenant {
             return self.nobody_there(now, session, to, envelope, decided, out);
         }
         let size = envelope.encode().len();
-        let ends = matches!(
-            envelope.message,
-            Message::Reject { .. } | Message::Cancel { .. } | Message::Hangup { .. } | Message::Confirm { .. }
-        );
+        let ends = ends(&envelope.message);
         let (served, refused): (Vec<_>, Vec<_>) = receivers
             .into_iter()
             .partition(|receiver| self.budgets.may_send(now, &envelope.from, *receiver, size, ends));
