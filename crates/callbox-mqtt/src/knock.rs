@@ -44,7 +44,12 @@ pub async fn knock(party: &Party, broker: &BrokerUrl, tls: Option<&Tls>, passwor
 fn text_of(code: ConnectReturnCode) -> String {
     match code {
         ConnectReturnCode::BadUserNamePassword => "wrong user name or password".to_owned(),
-        ConnectReturnCode::NotAuthorized => "not authorized".to_owned(),
+        // The two cannot be told apart from outside.
+        ConnectReturnCode::NotAuthorized => {
+            "not authorized: the account is unknown or has another ticket, or it is bound to its \
+            client id, which only the daemon uses (`callbox ctl status` says whether it is logged in)"
+                .to_owned()
+        }
         code => format!("{code:?}"),
     }
 }
