@@ -18,6 +18,7 @@ use gstreamer_webrtc::WebRTCSessionDescription;
 use tokio::sync::oneshot;
 
 use super::SnapshotError;
+use super::description::Candidate;
 
 /// Places for notes that may be lost: candidates, readings and requests for pictures.
 const PLACES: usize = 256;
@@ -109,7 +110,7 @@ pub(crate) enum LinkNote {
     /// The peer's description was set.
     RemoteSet(Result<(), String>),
     /// One of our candidates.
-    Candidate(u32, String),
+    Candidate(String),
     /// All candidates were told.
     GatheringComplete,
     /// ICE moved.
@@ -117,7 +118,7 @@ pub(crate) enum LinkNote {
     /// ICE and DTLS together moved.
     Connection(gstreamer_webrtc::WebRTCPeerConnectionState),
     /// A `.local` name of a candidate was looked up.
-    Resolved(u32, String, Option<IpAddr>),
+    Resolved(Candidate, Option<IpAddr>),
     /// The path carries this many bits a second.
     Estimate(u32),
     /// The first packet with our camera left.

@@ -29,7 +29,7 @@ fn gate(number: u32, send_audio: bool) -> Note {
 fn flood(inbox: &Inbox) {
     for number in 0..400 {
         inbox.tell(candidate(number % 3));
-        inbox.tell(Note::Link(LinkKey(1), LinkNote::Candidate(0, "candidate:".into())));
+        inbox.tell(Note::Link(LinkKey(1), LinkNote::Candidate("candidate:".into())));
         inbox.tell(Note::Link(LinkKey(1), LinkNote::Stats(gst::Structure::new_empty("stats"))));
         inbox.tell(Note::Link(LinkKey(1), LinkNote::Estimate(number)));
         inbox.tell(Note::Bus(PipelineId(1), BusNote::Code("code".into())));

@@ -1,13 +1,17 @@
 //! One link: a webrtcbin in a pipeline of its own, negotiated once, gated until its peer is proven.
 
+mod admission;
+mod callbacks;
+mod ice;
+mod incoming;
 mod negotiate;
 mod receive;
+mod renumber;
 mod send;
 mod stats;
 mod transport;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::LinkId;
@@ -18,6 +22,9 @@ use gstreamer::prelude::*;
 use gstreamer_utils::StreamProducer;
 use gstreamer_webrtc::{WebRTCICEConnectionState, WebRTCPeerConnectionState};
 
+use self::admission::Admission;
+use self::ice::Ice;
+use self::negotiate::Negotiation;
 pub(crate) use self::receive::Receiver;
 pub(crate) use self::send::{Medium, Sender};
 pub use self::stats::LinkStatus;
@@ -26,17 +33,12 @@ use super::inbox::{Inbox, LinkKey, LinkNote};
 use super::jitter::{Buffers, Jitter};
 use super::outbox::Outbox;
 use super::pipeline::{Pipeline, PipelineError};
-use super::sdp::Remote;
 use super::settings::{Settings, VideoCodec};
 
 /// No RTP or RTCP for so long means the peer is gone.
 const LIVENESS: Duration = Duration::from_secs(6);
 /// ICE and DTLS must be through this long after both descriptions are set.
 const TRANSPORT: Duration = Duration::from_secs(20);
-/// Gathering that does not say it ended has ended (webrtcbin before 1.28 may forget to).
-const GATHERING: Duration = Duration::from_secs(5);
-/// Most candidates of a peer that wait for its description.
-const MAX_WAITING: usize = 128;
 
 /// How far a link got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,14 +72,12 @@ pub(crate) struct Link {
     webrtc: gst::Element,
     inbox: Inbox,
     stream: String,
-    remote: Option<Remote>,
-    remote_set: bool,
-    waiting: Vec<(u32, String)>,
+    negotiation: Negotiation,
+    ice: Ice,
     stage: Stage,
     ice_told: bool,
     silence_told: bool,
-    gathering: Option<Instant>,
-    activity: Arc<AtomicU64>,
+    admission: Arc<Admission>,
     seen_activity: u64,
     stats: stats::Numbers,
     jitter: Jitter,
@@ -110,13 +110,13 @@ impl Link {
         transport::configure(&webrtc, settings, parts.servers);
         let stream = random_name()?;
         let buffers = Buffers::default();
-        negotiate::tune_rtp(&webrtc, &stream, &buffers);
-        let activity = Arc::new(AtomicU64::new(0));
-        negotiate::count_authenticated(pipeline.inner(), &activity);
+        callbacks::tune_rtp(&webrtc, &stream, &buffers);
+        let admission = Arc::new(Admission::default());
+        admission.watch(pipeline.inner());
         pipeline.inner().add(&webrtc).map_err(|error| PipelineError::new("link", error))?;
         let audio_in = Receiver::new(&pipeline, Medium::Audio)?;
-        negotiate::listen(&webrtc, parts.inbox, key, settings);
-        negotiate::link_incoming(&webrtc, audio_in.entry(), "audio");
+        callbacks::listen(&webrtc, parts.inbox, key, settings);
+        incoming::join(&webrtc, pipeline.inner(), "audio", audio_in.entry());
         pipeline.play()?;
         Ok(Self {
             key,
@@ -134,14 +134,12 @@ impl Link {
             webrtc,
             inbox: parts.inbox.clone(),
             stream,
-            remote: None,
-            remote_set: false,
-            waiting: Vec::new(),
+            negotiation: Negotiation::default(),
+            ice: Ice::default(),
             stage: Stage::Negotiating,
             ice_told: false,
             silence_told: false,
-            gathering: None,
-            activity,
+            admission,
             seen_activity: 0,
             stats: stats::Numbers::default(),
             jitter: Jitter::new(Instant::now(), settings.jitter_buffer),
@@ -156,17 +154,14 @@ impl Link {
             return;
         }
         match note {
-            LinkNote::Made(made) => self.made(now, made, outbox),
-            LinkNote::LocalSet(set) => self.local_set(set, outbox),
+            LinkNote::Made(made) => self.made(made, outbox),
+            LinkNote::LocalSet(set) => self.local_set(now, set, outbox),
             LinkNote::RemoteSet(set) => self.remote_set(now, set, outbox),
-            LinkNote::Candidate(mline, candidate) => {
-                let mline = u16::try_from(mline).unwrap_or(0);
-                outbox.link(&self.id, LinkEvent::Candidate { candidate, mline });
-            }
+            LinkNote::Candidate(candidate) => self.own_candidate(&candidate, outbox),
             LinkNote::GatheringComplete => self.gathered(outbox),
             LinkNote::Ice(state) => self.ice_moved(state, outbox),
             LinkNote::Connection(state) => self.connection_moved(now, state, outbox),
-            LinkNote::Resolved(mline, candidate, address) => self.resolved(mline, &candidate, address),
+            LinkNote::Resolved(candidate, address) => self.resolved(candidate, address),
             LinkNote::Estimate(bits) => self.estimate = Some(bits),
             LinkNote::FirstFrameSent => outbox.link(&self.id, LinkEvent::FirstFrameSent),
             LinkNote::FirstAudio => outbox.link(&self.id, LinkEvent::FirstAudio),
@@ -181,8 +176,10 @@ impl Link {
 
     /// Looks after the link's deadlines.
     pub(crate) fn tick(&mut self, now: Instant, outbox: &mut Outbox) {
-        if self.gathering.is_some_and(|since| now >= since + GATHERING) {
-            self.gathered(outbox);
+        self.tick_ice(now, outbox);
+        if self.admission.is_exhausted() && !self.is_failed() {
+            tracing::warn!(link = %self.id, "the peer changes the source of a stream too often");
+            self.fail(LinkFailure::Pipeline, outbox);
         }
         match self.stage {
             Stage::Connecting { since } if now >= since + TRANSPORT => self.fail(LinkFailure::Transport, outbox),
@@ -190,6 +187,11 @@ impl Link {
             Stage::Secured { heard } => self.watch_liveness(now, heard, outbox),
             Stage::Negotiating | Stage::Failed => {}
         }
+    }
+
+    /// When [`Self::tick`] has to be called at the latest, where that is sooner than usual.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.ice.deadline(self.negotiation.untold.is_none()).filter(|_| !self.is_failed())
     }
 
     /// A media element of the link failed.
@@ -200,6 +202,10 @@ impl Link {
     /// Whether media may flow.
     pub(crate) fn is_secured(&self) -> bool {
         matches!(self.stage, Stage::Secured { .. })
+    }
+
+    fn is_failed(&self) -> bool {
+        self.stage == Stage::Failed
     }
 
     /// Whether our camera goes out on it now.
@@ -296,11 +302,10 @@ impl Link {
         }
     }
 
-    /// The check of RFC 8827 section 6.5 that webrtcbin before 1.28.5 does not make.
+    /// The check of RFC 8827 section 6.5 that webrtcbin before 1.28.5 does not make, on every transport that the link has.
     fn examine(&mut self, now: Instant, outbox: &mut Outbox) {
-        let (Stage::Connecting { .. }, Some(remote)) = (self.stage, &self.remote) else { return };
-        let Some(transport) = self.transport() else { return };
-        match transport::examine(&transport, &remote.fingerprint) {
+        let (Stage::Connecting { .. }, Some(peer)) = (self.stage, &self.negotiation.peer) else { return };
+        match transport::examine_all(&self.transports(), &peer.fingerprints) {
             Trust::Waiting => {}
             Trust::Wrong => {
                 tracing::error!(link = %self.id, "the peer's certificate is not the promised one");
@@ -317,13 +322,19 @@ impl Link {
         }
     }
 
-    fn transport(&self) -> Option<gstreamer_webrtc::WebRTCDTLSTransport> {
-        self.audio_out.as_ref().or(self.video_out.as_ref())?.transceiver.sender()?.transport()
+    fn transports(&self) -> Vec<gstreamer_webrtc::WebRTCDTLSTransport> {
+        let senders = self.audio_out.iter().chain(&self.video_out).map(|sender| &sender.transceiver);
+        let ends = senders.flat_map(|transceiver| {
+            let sending = transceiver.sender().and_then(|sender| sender.transport());
+            let receiving = transceiver.receiver().and_then(|receiver| receiver.transport());
+            [sending, receiving]
+        });
+        ends.flatten().collect()
     }
 
     /// A peer that is to be heard or seen and says nothing at all, not even RTCP, is gone.
     fn watch_liveness(&mut self, now: Instant, heard: Instant, outbox: &mut Outbox) {
-        let activity = self.activity.load(Ordering::Relaxed);
+        let activity = self.admission.authenticated();
         let idle = self.flow == Flow::default();
         if activity != self.seen_activity || idle {
             self.seen_activity = activity;

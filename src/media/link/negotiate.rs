@@ -1,8 +1,5 @@
-//! The one negotiation of a link: descriptions and candidates, each step answered by a note.
+//! The one negotiation of a link: each description passes `media::description` on its way in and out, each step is answered by a note.
 
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use callbox_core::protocol::Media;
@@ -11,140 +8,140 @@ use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_sdp::SDPMessage;
 use gstreamer_utils::StreamProducer;
-use gstreamer_webrtc::{
-    WebRTCICEConnectionState, WebRTCICEGatheringState, WebRTCPeerConnectionState, WebRTCRTPTransceiverDirection,
-    WebRTCSDPType, WebRTCSessionDescription,
-};
+use gstreamer_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 
-use super::{Link, MAX_WAITING, Medium, Receiver, Sender, Stage};
-use crate::media::inbox::{Inbox, LinkKey, LinkNote};
-use crate::media::jitter::Buffers;
-use crate::media::mdns;
+use super::admission::Outgoing;
+use super::{Link, Medium, Receiver, Sender, Stage, incoming};
+use crate::media::description::{Agreed, LocalOffer, Peer, Refusal, RemoteAnswer, RemoteOffer};
+use crate::media::inbox::LinkNote;
 use crate::media::outbox::Outbox;
 use crate::media::pipeline::PipelineError;
-use crate::media::sdp::{Line, MediaLine, Remote, SdpError};
-use crate::media::settings::{Settings, VideoCodec};
+
+use super::send::Choice;
+
+/// How far the descriptions of a link are.
+#[derive(Debug, Default)]
+pub(super) struct Negotiation {
+    /// Our description, made and set, which waits for our first candidates.
+    pub(super) untold: Option<Untold>,
+    offered: Option<LocalOffer>,
+    taken: Option<RemoteOffer>,
+    /// What the peer's description says.
+    pub(super) peer: Option<Peer>,
+    /// webrtcbin has the peer's description.
+    pub(super) remote_set: bool,
+}
+
+/// A description of ours that was not told yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Untold {
+    Offer,
+    /// As webrtcbin made it.
+    Answer(String),
+}
 
 impl Link {
     /// Makes our offer: audio first, then video, one codec each.
     pub(crate) fn offer(&mut self, opus: &StreamProducer, video: Option<&StreamProducer>) -> Result<(), PipelineError> {
         self.send_audio(opus, Medium::Audio.offered())?;
-        if let (Media::Video, Some(video)) = (self.media, video) {
-            let medium = Medium::Video(self.codec);
-            self.send_video(video, medium.offered())?;
+        if self.media == Media::Video {
+            let video = video.ok_or_else(|| refusal(&"no video encoder: a video call needs one"))?;
+            self.send_video(video, Medium::Video(self.codec).offered())?;
             self.receive_video()?;
         }
         self.make("create-offer", "offer");
         Ok(())
     }
 
-    /// Which of our codecs an answer to this offer would carry: ours, when the peer has it, else the other one.
-    pub(crate) fn codec_for(remote: &Remote, preferred: VideoCodec) -> Option<VideoCodec> {
-        let line = remote.media.iter().find(|line| line.kind == Line::Video && !line.refused)?;
-        let other = match preferred {
-            VideoCodec::Vp8 => VideoCodec::H264,
-            VideoCodec::H264 => VideoCodec::Vp8,
-        };
-        [preferred, other].into_iter().find(|codec| line.video(*codec).is_some())
-    }
-
     /// Answers an offer: payload types and extension numbers are the peer's.
     pub(crate) fn answer(
         &mut self,
-        remote: Remote,
+        offer: RemoteOffer,
         opus: &StreamProducer,
-        video: Option<(VideoCodec, &StreamProducer)>,
+        video: Option<&StreamProducer>,
     ) -> Result<(), PipelineError> {
-        for line in remote.media.iter().filter(|line| !line.refused) {
-            match line.kind {
-                Line::Audio if self.audio_out.is_none() => {
-                    let choice = line.opus().ok_or_else(|| refusal(&SdpError::NoCodec("audio")))?;
-                    self.send_audio(opus, choice)?;
-                }
-                Line::Video if self.video_out.is_none() && self.media == Media::Video => {
-                    let (codec, producer) = video.ok_or_else(|| refusal(&SdpError::NoCodec("video")))?;
-                    let choice = line.video(codec).ok_or_else(|| refusal(&SdpError::NoCodec("video")))?;
-                    self.codec = codec;
-                    self.send_video(producer, choice)?;
-                    self.receive_video()?;
-                }
-                _ => self.decline(line)?,
-            }
+        self.send_audio(opus, Choice::of(&offer.peer.audio))?;
+        if let (Some(agreed), Some(codec)) = (offer.peer.video, offer.codec) {
+            let video = video.ok_or_else(|| refusal(&"no video encoder: a video call needs one"))?;
+            self.codec = codec;
+            self.send_video(video, Choice::of(&agreed))?;
+            self.receive_video()?;
         }
-        self.set_remote(WebRTCSDPType::Offer, remote)
+        let peer = offer.peer.clone();
+        self.negotiation.taken = Some(offer);
+        self.set_remote(WebRTCSDPType::Offer, peer)
     }
 
     /// Takes the peer's answer.
-    pub(crate) fn take_answer(&mut self, remote: Remote) -> Result<(), PipelineError> {
-        if self.remote.is_some() || self.audio_out.is_none() {
-            return Err(PipelineError::new("link", "an answer nobody asked for"));
+    pub(crate) fn take_answer(&mut self, sdp: &str, outbox: &mut Outbox) {
+        let Some(offered) = &self.negotiation.offered else { return };
+        let answer = match RemoteAnswer::read(sdp, offered) {
+            Ok(answer) => answer,
+            Err(reason) => return self.refuse_peer(&reason, outbox),
+        };
+        let renumbered = self.renumber(&answer.peer.audio, answer.peer.video.as_ref());
+        if let Err(error) = renumbered.and_then(|()| self.set_remote(WebRTCSDPType::Answer, answer.peer)) {
+            self.refuse(&error, outbox);
         }
-        self.set_remote(WebRTCSDPType::Answer, remote)
     }
 
     /// Whether a remote description was taken already: a link is negotiated once.
     pub(crate) fn has_remote(&self) -> bool {
-        self.remote.is_some()
+        self.negotiation.peer.is_some()
     }
 
-    /// The negotiation cannot go on.
+    /// The negotiation cannot go on, for a reason of ours: the next link may do better.
     pub(crate) fn refuse(&mut self, reason: &dyn std::fmt::Display, outbox: &mut Outbox) {
         tracing::warn!(link = %self.id, %reason, "negotiation failed");
         self.fail(LinkFailure::Negotiation, outbox);
     }
 
-    /// Takes a candidate of the peer; empty: there are no more.
-    pub(crate) fn remote_candidate(&mut self, mline: u32, candidate: String) {
-        if candidate.is_empty() || self.stage == Stage::Failed {
-            return;
-        }
-        if !self.remote_set {
-            if self.waiting.len() < MAX_WAITING {
-                self.waiting.push((mline, candidate));
-            }
-            return;
-        }
-        match mdns::local_name(&candidate) {
-            Some(_) => mdns::look_up(&self.inbox, self.key, mline, candidate),
-            None => self.add_candidate(mline, &candidate),
-        }
+    /// The peer's description is one that we cannot take, and so would be its next one.
+    pub(crate) fn refuse_peer(&mut self, reason: &Refusal, outbox: &mut Outbox) {
+        tracing::warn!(link = %self.id, %reason, "description of the peer refused");
+        self.fail(LinkFailure::Refused, outbox);
     }
 
-    pub(super) fn resolved(&mut self, mline: u32, candidate: &str, address: Option<IpAddr>) {
-        match (mdns::local_name(candidate), address) {
-            (Some(name), Some(address)) => self.add_candidate(mline, &mdns::with_address(candidate, name, address)),
-            // We send our own addresses: the peer finds us, and its address comes with its checks.
-            _ => tracing::debug!(link = %self.id, "a .local candidate was left out"),
-        }
-    }
-
-    fn add_candidate(&self, mline: u32, candidate: &str) {
-        self.webrtc.emit_by_name::<()>("add-ice-candidate", &[&mline, &candidate]);
-    }
-
-    pub(super) fn made(&mut self, now: Instant, made: Result<WebRTCSessionDescription, String>, outbox: &mut Outbox) {
-        let description = match made {
-            Ok(description) => description,
-            Err(error) => return self.refuse(&error, outbox),
-        };
-        let promise = self.promise(|reply| LinkNote::LocalSet(reply.map(|_| ())));
-        self.webrtc.emit_by_name::<()>("set-local-description", &[&description, &promise]);
-        self.gathering = Some(now);
-        let text = match description.sdp().as_text() {
-            Ok(text) => text,
+    pub(super) fn made(&mut self, made: Result<WebRTCSessionDescription, String>, outbox: &mut Outbox) {
+        let text = made.and_then(|made| Ok((made.sdp().as_text().map_err(|error| error.to_string())?, made)));
+        let (text, description) = match text {
+            Ok(made) => made,
             Err(error) => return self.refuse(&error, outbox),
         };
         if description.type_() == WebRTCSDPType::Offer {
-            outbox.link(&self.id, LinkEvent::Offer(text));
+            match LocalOffer::read(&text, self.video_out.as_ref().map(|_| self.codec)) {
+                Ok(offer) => self.negotiation.offered = Some(offer),
+                Err(reason) => return self.refuse(&reason, outbox),
+            }
+            self.negotiation.untold = Some(Untold::Offer);
         } else {
-            outbox.link(&self.id, LinkEvent::Answer(text));
+            self.negotiation.untold = Some(Untold::Answer(text));
+        }
+        let promise = self.promise(|reply| LinkNote::LocalSet(reply.map(|_| ())));
+        self.webrtc.emit_by_name::<()>("set-local-description", &[&description, &promise]);
+    }
+
+    pub(super) fn local_set(&mut self, now: Instant, set: Result<(), String>, outbox: &mut Outbox) {
+        if let Err(error) = set {
+            return self.refuse(&error, outbox);
+        }
+        self.ice.begin(now);
+        if matches!(self.negotiation.untold, Some(Untold::Answer(_))) {
             self.connecting(now);
         }
     }
 
-    pub(super) fn local_set(&mut self, set: Result<(), String>, outbox: &mut Outbox) {
-        if let Err(error) = set {
-            self.refuse(&error, outbox);
+    /// Tells our description, with the candidates that are there.
+    pub(super) fn tell_description(&mut self, outbox: &mut Outbox) {
+        let Some(untold) = self.negotiation.untold.take() else { return };
+        let (own, complete) = self.ice.take_own();
+        match (untold, &self.negotiation.offered, &self.negotiation.taken) {
+            (Untold::Offer, Some(offer), _) => outbox.link(&self.id, LinkEvent::Offer(offer.write(&own, complete))),
+            (Untold::Answer(made), _, Some(offer)) => match offer.answer(&made, &own, complete) {
+                Ok(answer) => outbox.link(&self.id, LinkEvent::Answer(answer)),
+                Err(reason) => self.refuse(&reason, outbox),
+            },
+            _ => self.refuse(&"a description nobody asked for", outbox),
         }
     }
 
@@ -152,11 +149,8 @@ impl Link {
         if let Err(error) = set {
             return self.refuse(&error, outbox);
         }
-        self.remote_set = true;
-        let inside = self.remote.as_mut().map(|remote| std::mem::take(&mut remote.candidates)).unwrap_or_default();
-        for (mline, candidate) in inside.into_iter().chain(std::mem::take(&mut self.waiting)) {
-            self.remote_candidate(mline, candidate);
-        }
+        self.negotiation.remote_set = true;
+        self.flush_candidates();
         if self.webrtc.property::<gstreamer_webrtc::WebRTCSignalingState>("signaling-state")
             == gstreamer_webrtc::WebRTCSignalingState::HaveRemoteOffer
         {
@@ -166,56 +160,48 @@ impl Link {
         }
     }
 
-    pub(super) fn gathered(&mut self, outbox: &mut Outbox) {
-        if self.gathering.take().is_some() {
-            outbox.link(&self.id, LinkEvent::Candidate { candidate: String::new(), mline: 0 });
-        }
-    }
-
     fn connecting(&mut self, now: Instant) {
         if self.stage == Stage::Negotiating {
             self.stage = Stage::Connecting { since: now };
         }
     }
 
-    fn send_audio(&mut self, opus: &StreamProducer, choice: crate::media::sdp::Choice) -> Result<(), PipelineError> {
+    fn send_audio(&mut self, opus: &StreamProducer, choice: Choice) -> Result<(), PipelineError> {
         let sender = Sender::new(&self.pipeline, &self.webrtc, opus, Medium::Audio, choice, &self.stream)?;
+        self.admission.announce(Outgoing::Audio, sender.ssrc());
         self.audio_out = Some(sender);
         Ok(())
     }
 
-    fn send_video(&mut self, video: &StreamProducer, choice: crate::media::sdp::Choice) -> Result<(), PipelineError> {
+    fn send_video(&mut self, video: &StreamProducer, choice: Choice) -> Result<(), PipelineError> {
         let medium = Medium::Video(self.codec);
         let sender = Sender::new(&self.pipeline, &self.webrtc, video, medium, choice, &self.stream)?;
+        self.admission.announce(Outgoing::Video, sender.ssrc());
         self.video_out = Some(sender);
         Ok(())
     }
 
     fn receive_video(&mut self) -> Result<(), PipelineError> {
         let receiver = Receiver::new(&self.pipeline, Medium::Video(self.codec))?;
-        link_incoming(&self.webrtc, receiver.entry(), "video");
+        incoming::join(&self.webrtc, self.pipeline.inner(), "video", receiver.entry());
         self.video_in = Some(receiver);
         Ok(())
     }
 
-    /// An m-line we do not want: webrtcbin would make it receive-only by itself.
-    fn decline(&self, line: &MediaLine) -> Result<(), PipelineError> {
-        let medium = match line.kind {
-            Line::Audio => Medium::Audio,
-            Line::Video => Medium::Video(self.codec),
-            Line::Other => return Err(refusal(&"data channels are not spoken here")),
-        };
-        let choice = line.opus().or_else(|| line.video(self.codec)).unwrap_or_else(|| medium.offered());
-        let direction = WebRTCRTPTransceiverDirection::Inactive;
-        let caps = medium.preferences(choice);
-        let _transceiver: gst::glib::Object = self.webrtc.emit_by_name("add-transceiver", &[&direction, &caps]);
+    /// The answer may name other payload types than the offer: those are what the peer receives (RFC 3264, section 6.1).
+    fn renumber(&mut self, audio: &Agreed, video: Option<&Agreed>) -> Result<(), PipelineError> {
+        let video = self.video_out.as_mut().zip(video);
+        for (sender, agreed) in self.audio_out.as_mut().map(|sender| (sender, audio)).into_iter().chain(video) {
+            sender.renumber(agreed.payload)?;
+        }
         Ok(())
     }
 
-    fn set_remote(&mut self, kind: WebRTCSDPType, remote: Remote) -> Result<(), PipelineError> {
-        let message = SDPMessage::parse_buffer(remote.text.as_bytes()).map_err(|error| refusal(&error))?;
+    fn set_remote(&mut self, kind: WebRTCSDPType, peer: Peer) -> Result<(), PipelineError> {
+        let message = SDPMessage::parse_buffer(peer.text.as_bytes()).map_err(|error| refusal(&error))?;
         let description = WebRTCSessionDescription::new(kind, message);
-        self.remote = Some(remote);
+        self.admission.agree(&peer);
+        self.negotiation.peer = Some(peer);
         let promise = self.promise(|reply| LinkNote::RemoteSet(reply.map(|_| ())));
         self.webrtc.emit_by_name::<()>("set-remote-description", &[&description, &promise]);
         Ok(())
@@ -266,118 +252,4 @@ impl Link {
 
 fn refusal(reason: &dyn std::fmt::Display) -> PipelineError {
     PipelineError::new("link", reason.to_string())
-}
-
-/// Callbacks run on webrtcbin's own threads: they leave a note and return.
-pub(super) fn listen(webrtc: &gst::Element, inbox: &Inbox, key: LinkKey, settings: &Settings) {
-    let tell = move |inbox: &Inbox, note| inbox.link(key, note);
-    webrtc.connect("on-ice-candidate", false, {
-        let inbox = inbox.clone();
-        move |values| {
-            if let (Ok(mline), Ok(candidate)) = (values[1].get::<u32>(), values[2].get::<String>()) {
-                if !candidate.is_empty() {
-                    tell(&inbox, LinkNote::Candidate(mline, candidate));
-                }
-            }
-            None
-        }
-    });
-    webrtc.connect_notify(Some("ice-gathering-state"), {
-        let inbox = inbox.clone();
-        move |webrtc, _| {
-            let state = webrtc.property::<WebRTCICEGatheringState>("ice-gathering-state");
-            if state == WebRTCICEGatheringState::Complete {
-                tell(&inbox, LinkNote::GatheringComplete);
-            }
-        }
-    });
-    webrtc.connect_notify(Some("ice-connection-state"), {
-        let inbox = inbox.clone();
-        move |webrtc, _| {
-            tell(&inbox, LinkNote::Ice(webrtc.property::<WebRTCICEConnectionState>("ice-connection-state")));
-        }
-    });
-    webrtc.connect_notify(Some("connection-state"), {
-        let inbox = inbox.clone();
-        move |webrtc, _| {
-            tell(&inbox, LinkNote::Connection(webrtc.property::<WebRTCPeerConnectionState>("connection-state")));
-        }
-    });
-    control_congestion(webrtc, inbox, key, settings);
-}
-
-/// Google congestion control over the transport-wide numbers; it needs the header extension to be negotiated.
-fn control_congestion(webrtc: &gst::Element, inbox: &Inbox, key: LinkKey, settings: &Settings) {
-    let (inbox, rate) = (inbox.clone(), settings.bitrate);
-    webrtc.connect("request-aux-sender", false, move |_| {
-        let controller = gst::ElementFactory::make("rtpgccbwe")
-            .property("min-bitrate", rate.min)
-            .property("max-bitrate", rate.max)
-            .property("estimated-bitrate", rate.start)
-            .build()
-            .ok()?;
-        let inbox = inbox.clone();
-        controller.connect_notify(Some("estimated-bitrate"), move |controller, _| {
-            inbox.link(key, LinkNote::Estimate(controller.property::<u32>("estimated-bitrate")));
-        });
-        Some(controller.to_value())
-    });
-}
-
-/// Links the peer's stream of a kind to the branch that waits for it. Linking is all that happens here.
-pub(super) fn link_incoming(webrtc: &gst::Element, entry: &gst::Pad, kind: &'static str) {
-    let entry = entry.downgrade();
-    webrtc.connect_pad_added(move |_, pad| {
-        let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-        let media = caps.structure(0).and_then(|caps| caps.get::<String>("media").ok());
-        let Some(entry) = entry.upgrade() else { return };
-        if pad.direction() != gst::PadDirection::Src || media.as_deref() != Some(kind) || entry.is_linked() {
-            return;
-        }
-        if let Err(error) = pad.link(&entry) {
-            tracing::error!(kind, %error, "incoming stream not linked");
-        }
-    });
-}
-
-/// webrtcbin would send user and host name as CNAME; and its jitter buffers would hold the very first packets back for
-/// the whole latency, though the sinks wait for it anyway. Two packets in a row are enough to start with: the buffer counts
-/// those before the one that just came.
-pub(super) fn tune_rtp(webrtc: &gst::Element, name: &str, buffers: &Buffers) {
-    let Some(rtpbin) = webrtc.downcast_ref::<gst::Bin>().and_then(|bin| bin.by_name("rtpbin")) else { return };
-    let sdes = gst::Structure::builder("application/x-rtp-source-sdes").field("cname", name).build();
-    rtpbin.set_property("sdes", sdes);
-    let buffers = buffers.clone();
-    rtpbin.connect("new-jitterbuffer", false, move |values| {
-        if let Some(Ok(buffer)) = values.get(1).map(gst::glib::Value::get::<gst::Element>) {
-            buffer.set_property("faststart-min-packets", 1u32);
-            buffers.add(&buffer);
-        }
-        None
-    });
-}
-
-/// Counts packets that passed SRTP's authentication, RTP and RTCP alike: the sign of life nobody else can give.
-pub(super) fn count_authenticated(pipeline: &gst::Pipeline, activity: &Arc<AtomicU64>) {
-    let activity = Arc::clone(activity);
-    pipeline.connect_deep_element_added(move |_, _, element| {
-        if element.factory().is_none_or(|factory| factory.name() != "srtpdec") {
-            return;
-        }
-        element.src_pads().iter().for_each(|pad| count_packets(pad, &activity));
-        let activity = Arc::clone(&activity);
-        element.connect_pad_added(move |_, pad| {
-            if pad.direction() == gst::PadDirection::Src {
-                count_packets(pad, &activity);
-            }
-        });
-    });
-}
-
-fn count_packets(pad: &gst::Pad, activity: &Arc<AtomicU64>) {
-    let activity = Arc::clone(activity);
-    pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-        activity.fetch_add(1, Ordering::Relaxed);
-        gst::PadProbeReturn::Ok
-    });
 }

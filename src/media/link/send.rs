@@ -8,11 +8,29 @@ use gstreamer_rtp::prelude::*;
 use gstreamer_utils::{ConsumptionLink, StreamProducer};
 use gstreamer_webrtc::{WebRTCRTPTransceiver, WebRTCRTPTransceiverDirection};
 
+use super::renumber;
+use crate::media::description::{Agreed, TRANSPORT_CC};
 use crate::media::inbox::{Inbox, LinkKey, LinkNote};
 use crate::media::join::{attach_shut, on_first_buffer, prepare_slot};
 use crate::media::pipeline::{Pipeline, PipelineError};
-use crate::media::sdp::{Choice, TRANSPORT_CC};
 use crate::media::settings::VideoCodec;
+
+/// Payloaders write dynamic payload types only (RFC 3551, section 6).
+const FIRST_DYNAMIC: u8 = 96;
+
+/// The numbers a branch sends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Choice {
+    pub(crate) payload: u8,
+    pub(crate) transport_cc: Option<u8>,
+}
+
+impl Choice {
+    /// What was agreed with a peer that offers.
+    pub(super) fn of(agreed: &Agreed) -> Self {
+        Self { payload: agreed.payload, transport_cc: agreed.transport_cc }
+    }
+}
 
 /// What a branch carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +108,10 @@ pub(crate) struct Sender {
     pub(crate) transceiver: WebRTCRTPTransceiver,
     joint: ConsumptionLink,
     pad: gst::Pad,
+    payloader: gst::Element,
+    filter: gst::Element,
+    payload: u8,
+    ssrc: u32,
     told_first: bool,
 }
 
@@ -120,7 +142,7 @@ impl Sender {
         let appsrc = AppSrc::builder().build();
         let (factory, properties) = medium.payloader();
         let payloader = gst::ElementFactory::make(factory).build().map_err(|_| failed(factory))?;
-        payloader.set_property("pt", u32::from(choice.payload));
+        payloader.set_property("pt", u32::from(choice.payload.max(FIRST_DYNAMIC)));
         payloader.set_property("ssrc", ssrc);
         payloader.set_property("mtu", 1200u32);
         crate::media::codec::apply(&payloader, properties);
@@ -131,17 +153,45 @@ impl Sender {
             .property("caps", strip(&preferences))
             .build()
             .map_err(|_| failed("no capsfilter"))?;
-        let elements = [appsrc.upcast_ref(), &payloader, &filter];
-        pipeline.inner().add_many(elements).map_err(|error| failed(&error.to_string()))?;
-        gst::Element::link_many(elements).map_err(|error| failed(&error.to_string()))?;
+        let mut elements = vec![appsrc.upcast_ref::<gst::Element>().clone(), payloader.clone()];
+        if choice.payload < FIRST_DYNAMIC {
+            elements.push(renumber::setter(&payloader, choice.payload).ok_or_else(|| failed("no capssetter"))?);
+        }
+        elements.push(filter.clone());
+        pipeline.inner().add_many(&elements).map_err(|error| failed(&error.to_string()))?;
+        gst::Element::link_many(&elements).map_err(|error| failed(&error.to_string()))?;
         let out = filter.static_pad("src").ok_or_else(|| failed("no pad"))?;
         out.link(&pad).map_err(|error| failed(&error.to_string()))?;
         prepare_slot(&appsrc);
         let joint = attach_shut(producer, &appsrc)?;
-        for element in elements {
+        for element in &elements {
             element.sync_state_with_parent().map_err(|error| failed(&error.to_string()))?;
         }
-        Ok(Self { transceiver, joint, pad, told_first: false })
+        let payload = choice.payload;
+        Ok(Self { transceiver, joint, pad, payloader, filter, payload, ssrc, told_first: false })
+    }
+
+    /// The source of its packets.
+    pub(crate) fn ssrc(&self) -> u32 {
+        self.ssrc
+    }
+
+    /// Sends with another payload type from now on. Only before the first packet: nothing has seen the old one yet.
+    pub(crate) fn renumber(&mut self, payload: u8) -> Result<(), PipelineError> {
+        if payload == self.payload {
+            return Ok(());
+        }
+        let with = |caps: &gst::Caps| {
+            let mut caps = caps.clone();
+            caps.make_mut().set("payload", i32::from(payload));
+            caps
+        };
+        let preferences = self.transceiver.codec_preferences().map(|caps| with(&caps));
+        self.transceiver.set_codec_preferences(preferences.as_ref());
+        self.filter.set_property("caps", with(&self.filter.property::<gst::Caps>("caps")));
+        self.payloader.set_property("pt", u32::from(payload));
+        self.payload = payload;
+        Ok(())
     }
 
     /// Opens or shuts the gate. The first packet after it opened is told once in a link's life.

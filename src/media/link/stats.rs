@@ -3,6 +3,7 @@
 use gstreamer as gst;
 use serde::Serialize;
 
+use super::admission::Outgoing;
 use super::{Link, Stage};
 use crate::media::settings::VideoCodec;
 
@@ -23,9 +24,9 @@ pub struct LinkStatus {
     pub plays_audio: bool,
     /// Gates: peer seen.
     pub plays_video: bool,
-    /// Opus frames sent.
+    /// Opus frames that were given to the socket.
     pub audio_sent: u64,
-    /// Video frames sent.
+    /// Video frames that were given to the socket.
     pub video_sent: u64,
     /// Video frames dropped because the link was too slow to take them.
     pub video_dropped: u64,
@@ -35,6 +36,8 @@ pub struct LinkStatus {
     pub video_packets: u64,
     /// Pictures of the peer that were decoded.
     pub video_frames: u64,
+    /// Packets of the peer whose source or payload type was not negotiated: dropped.
+    pub refused_packets: u64,
     /// What the congestion controller thinks the path carries, in bits a second.
     pub estimate: Option<u32>,
     /// Round-trip time as the peer's reports tell it, in milliseconds.
@@ -87,7 +90,7 @@ impl Link {
             Stage::Secured { .. } => "secured",
             Stage::Failed => "failed",
         };
-        let (video_sent, video_dropped) = self.video_out.as_ref().map_or((0, 0), |video| video.counts());
+        let video_dropped = self.video_out.as_ref().map_or(0, |video| video.counts().1);
         let (video_packets, video_frames) = self.video_in.as_ref().map_or((0, 0), |video| video.counts());
         LinkStatus {
             link: self.id.to_string(),
@@ -97,12 +100,13 @@ impl Link {
             sends_video: self.video_out.as_ref().is_some_and(|video| video.is_open()),
             plays_audio: self.audio_in.is_open(),
             plays_video: self.shows_video(),
-            audio_sent: self.audio_out.as_ref().map_or(0, |audio| audio.counts().0),
-            video_sent,
+            audio_sent: self.admission.sent(Outgoing::Audio),
+            video_sent: self.admission.sent(Outgoing::Video),
             video_dropped,
             audio_packets: self.audio_in.counts().0,
             video_packets,
             video_frames,
+            refused_packets: self.admission.refused(),
             estimate: self.estimate,
             round_trip_ms: self.stats.round_trip_ms,
             jitter_buffer_ms: u64::try_from(self.jitter.length().as_millis()).unwrap_or(u64::MAX),

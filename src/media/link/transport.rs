@@ -22,14 +22,26 @@ pub(crate) enum Trust {
     Wrong,
 }
 
-/// Compares the certificate DTLS was done with to the fingerprint of the accepted description.
+/// Examines every transport of a link: one false certificate spoils it, and all have to be there.
+pub(crate) fn examine_all(transports: &[WebRTCDTLSTransport], promised: &[[u8; 32]]) -> Trust {
+    let found: Vec<Trust> = transports.iter().map(|transport| examine(transport, promised)).collect();
+    if found.contains(&Trust::Wrong) {
+        Trust::Wrong
+    } else if found.is_empty() || found.contains(&Trust::Waiting) {
+        Trust::Waiting
+    } else {
+        Trust::Right
+    }
+}
+
+/// Compares the certificate DTLS was done with to the fingerprints of the accepted description.
 /// Read only while the link lives: the property was freed too early before 1.22.3.
-pub(crate) fn examine(transport: &WebRTCDTLSTransport, promised: &[u8; 32]) -> Trust {
+fn examine(transport: &WebRTCDTLSTransport, promised: &[[u8; 32]]) -> Trust {
     if transport.state() != WebRTCDTLSTransportState::Connected {
         return Trust::Waiting;
     }
     match transport.remote_certificate().as_deref().and_then(fingerprint) {
-        Some(found) if found == *promised => Trust::Right,
+        Some(found) if promised.contains(&found) => Trust::Right,
         Some(_) => Trust::Wrong,
         None => Trust::Waiting,
     }

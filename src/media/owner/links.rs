@@ -8,9 +8,9 @@ use callbox_core::station::{Flow, LinkEvent, LinkFailure};
 
 use super::Owner;
 use crate::media::audio::SLOTS;
+use crate::media::description::RemoteOffer;
 use crate::media::inbox::{LinkKey, LinkNote};
 use crate::media::link::{Link, Parts};
-use crate::media::sdp::Remote;
 
 impl Owner {
     pub(super) fn open(&mut self, id: LinkId, media: Media, offerer: bool) {
@@ -60,17 +60,14 @@ impl Owner {
         if link.has_remote() {
             return;
         }
-        let remote = match Remote::read(sdp) {
-            Ok(remote) => remote,
-            Err(error) => return link.refuse(&error, &mut self.outbox),
+        let offer = match RemoteOffer::read(sdp, link.media, self.settings.codec) {
+            Ok(offer) => offer,
+            Err(reason) => return link.refuse_peer(&reason, &mut self.outbox),
         };
         let Some(audio) = &self.devices.audio else { return link.broke(&mut self.outbox) };
         let opus = audio.opus.clone();
-        let video = Link::codec_for(&remote, self.settings.codec)
-            .filter(|_| link.media == Media::Video)
-            .and_then(|codec| self.devices.encode(codec).ok().map(|encode| (codec, encode.video.clone())));
-        let video = video.as_ref().map(|(codec, producer)| (*codec, producer));
-        if let Err(error) = link.answer(remote, &opus, video) {
+        let video = offer.codec.and_then(|codec| self.devices.encode(codec).ok().map(|encode| encode.video.clone()));
+        if let Err(error) = link.answer(offer, &opus, video.as_ref()) {
             return link.refuse(&error, &mut self.outbox);
         }
         self.attach(at);
@@ -82,11 +79,7 @@ impl Owner {
         if link.has_remote() {
             return;
         }
-        let taken = Remote::read(sdp).map_err(|error| error.to_string());
-        let taken = taken.and_then(|remote| link.take_answer(remote).map_err(|error| error.to_string()));
-        if let Err(error) = taken {
-            link.refuse(&error, &mut self.outbox);
-        }
+        link.take_answer(sdp, &mut self.outbox);
     }
 
     pub(super) fn gate(&mut self, at: usize, flow: Flow) {

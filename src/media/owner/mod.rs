@@ -29,6 +29,8 @@ use crate::media::warm::world;
 const BUSY_TICK: Duration = Duration::from_millis(100);
 const QUIET_TICK: Duration = Duration::from_secs(1);
 const IDLE_TICK: Duration = Duration::from_secs(10);
+/// Deadlines are not looked at more often than this.
+const AT_LEAST: Duration = Duration::from_millis(5);
 /// So long after the last event threads have ended, and the status tells so.
 const SETTLED: Duration = Duration::from_secs(15);
 /// How often links are asked for statistics.
@@ -111,9 +113,11 @@ impl Owner {
 
     /// How long to wait for the next event, so long after the last one.
     fn patience(&self, quiet: Duration) -> Duration {
+        let sooner = self.links.iter().filter_map(Link::deadline).min();
+        let sooner = sooner.map_or(IDLE_TICK, |at| at.saturating_duration_since(Instant::now()).max(AT_LEAST));
         let is_busy = !self.links.is_empty() || self.devices.are_running() || self.outbox.is_behind();
         match (is_busy, quiet < SETTLED) {
-            (true, _) => BUSY_TICK,
+            (true, _) => BUSY_TICK.min(sooner),
             (false, true) => QUIET_TICK,
             (false, false) => IDLE_TICK,
         }
@@ -160,7 +164,7 @@ impl Owner {
             MediaOrder::RemoteAnswer { link, sdp } => self.remote_answer(&link, &sdp),
             MediaOrder::RemoteCandidate { link, candidate, mline } => {
                 if let Some(at) = self.find(&link) {
-                    self.links[at].remote_candidate(u32::from(mline), candidate);
+                    self.links[at].remote_candidate(u32::from(mline), &candidate);
                 }
             }
             MediaOrder::Gate { link, flow } => {

@@ -147,7 +147,7 @@ impl Accepting {
             return State::Accepting(self);
         }
         match self.links.event(now, &self.call, link.number, event, &mut desk.out) {
-            News::Unsafe => self.leave(now, EndReason::MediaFailed, desk),
+            News::Unsafe | News::Refused => self.leave(now, EndReason::MediaFailed, desk),
             News::None | News::Path => State::Accepting(self),
         }
     }

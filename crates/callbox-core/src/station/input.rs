@@ -139,6 +139,8 @@ pub enum LinkEvent {
 pub enum LinkFailure {
     /// The description could not be applied or made.
     Negotiation,
+    /// The peer's description is one that we cannot take, and its next one would be no better.
+    Refused,
     /// ICE or DTLS did not come up.
     Transport,
     /// The peer's certificate is not the one its description promised: somebody sits in between.

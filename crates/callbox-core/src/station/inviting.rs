@@ -368,6 +368,12 @@ impl Inviting {
         let Some(links) = self.devices.get_mut(&link.peer) else { return State::Inviting(self) };
         match links.event(now, &self.call, link.number, event, &mut desk.out) {
             News::Unsafe => self.give_up(now, EndReason::MediaFailed, desk),
+            // This device is out, and learns it at once; the others ring on.
+            News::Refused => {
+                let message = Message::Cancel { call: self.call.id.clone(), reason: EndReason::MediaFailed, by: None };
+                desk.out.send(link.peer.clone(), message);
+                self.refused(now, &link.peer, EndReason::MediaFailed, desk)
+            }
             // An early link that breaks costs only its head start: the next one is made after accept.
             News::None | News::Path => State::Inviting(self),
         }

@@ -257,7 +257,7 @@ impl MediaRecovery {
         let secured = event == LinkEvent::Secured;
         let newest = number == self.links.newest();
         match self.links.event(now, call, number, event, out) {
-            News::Unsafe => return Verdict::Over(EndReason::MediaFailed),
+            News::Unsafe | News::Refused => return Verdict::Over(EndReason::MediaFailed),
             News::None => return Verdict::Same,
             News::Path => {}
         }

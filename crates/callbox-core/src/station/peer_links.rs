@@ -69,6 +69,8 @@ pub(super) enum News {
     Path,
     /// Somebody sits in between: end the call.
     Unsafe,
+    /// We cannot take the peer's descriptions: no link with it will ever come up.
+    Refused,
 }
 
 impl PeerLinks {
@@ -267,6 +269,10 @@ impl PeerLinks {
             // It cannot: whatever is on its way takes its place.
             _ => {
                 self.replace_current(out);
+                let refused = matches!(event, LinkEvent::Failed(super::LinkFailure::Refused));
+                if refused && self.current.is_none() {
+                    return News::Refused;
+                }
             }
         }
         News::Path

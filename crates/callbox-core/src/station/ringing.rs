@@ -184,7 +184,7 @@ impl Ringing {
             return State::Ringing(self);
         }
         match self.links.event(now, &self.call, link.number, event, &mut desk.out) {
-            News::Unsafe => self.refuse(now, EndReason::MediaFailed, desk),
+            News::Unsafe | News::Refused => self.refuse(now, EndReason::MediaFailed, desk),
             News::None | News::Path => State::Ringing(self),
         }
     }

@@ -110,6 +110,7 @@ fn door_event() -> impl Strategy<Value = DoorEvent> {
 fn event() -> impl Strategy<Value = LinkEvent> {
     let failure = prop::sample::select(vec![
         LinkFailure::Negotiation,
+        LinkFailure::Refused,
         LinkFailure::Transport,
         LinkFailure::WrongFingerprint,
         LinkFailure::Pipeline,
@@ -236,6 +237,7 @@ fn name(input: &Input) -> String {
             LinkEvent::FirstFrameShown => "first frame shown",
             LinkEvent::Silent => "silent",
             LinkEvent::Failed(LinkFailure::Negotiation) => "failed: negotiation",
+            LinkEvent::Failed(LinkFailure::Refused) => "failed: refused",
             LinkEvent::Failed(LinkFailure::Transport) => "failed: transport",
             LinkEvent::Failed(LinkFailure::WrongFingerprint) => "failed: fingerprint",
             LinkEvent::Failed(LinkFailure::Pipeline) => "failed: pipeline",
@@ -257,7 +259,7 @@ fn name(input: &Input) -> String {
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 58;
+const NAMES: usize = 59;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {

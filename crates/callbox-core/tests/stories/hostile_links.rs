@@ -162,3 +162,30 @@ fn who_mutes_while_it_rings_is_not_heard_afterwards() {
     let flows = [street.flow_to("door/panel", "anna/phone"), street.flow_to("anna/phone", "door/panel")];
     assert_eq!(flows.map(|flow| (flow.send_audio, flow.send_video)), [(false, true), (false, false)]);
 }
+
+#[test]
+fn a_description_that_cannot_be_taken_ends_the_call_with_its_sender_at_once() {
+    for (name, answered) in [("door/panel", false), ("door/panel", true), ("anna/phone", false), ("anna/phone", true)] {
+        let mut street = the_door_rings_anna(&["anna/phone"]);
+        if answered {
+            street.accepts("anna/phone");
+            street.pass(secs(1));
+        }
+        street.link_event(name, LinkEvent::Failed(LinkFailure::Refused));
+        // A callee that is out leaves its user a second for another device to ring.
+        street.pass(ms(1500));
+        for name in BOTH {
+            street.assert_ended(name, EndReason::MediaFailed);
+        }
+    }
+}
+
+#[test]
+fn a_device_whose_description_is_refused_does_not_stop_the_others_from_ringing() {
+    let mut street = the_door_rings_anna(&["anna/phone", "anna/tablet"]);
+    street.link_event("door/panel", LinkEvent::Failed(LinkFailure::Refused));
+    street.pass(secs(3));
+    assert_eq!(street.phase("door/panel"), Phase::Inviting);
+    let ringing = ["anna/phone", "anna/tablet"].iter().filter(|name| street.phase(name) == Phase::Ringing).count();
+    assert_eq!(ringing, 1);
+}
