@@ -14,6 +14,7 @@ mod documents;
 mod door;
 mod fake_hub;
 mod layers;
+mod media_border;
 mod media_cycles;
 mod media_degraded;
 mod media_loopback;

@@ -107,7 +107,7 @@ impl Link {
         let webrtc = webrtc.map_err(|_| PipelineError::new("link", "no webrtcbin"))?;
         webrtc.set_property_from_str("bundle-policy", "max-bundle");
         webrtc.set_property("latency", settings.jitter_buffer.as_millis() as u32);
-        transport::configure(&webrtc, settings, parts.servers);
+        transport::configure(&webrtc, settings, parts.servers)?;
         let stream = random_name()?;
         let buffers = Buffers::default();
         callbacks::tune_rtp(&webrtc, &stream, &buffers);

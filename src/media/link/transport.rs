@@ -1,5 +1,7 @@
 //! The transport of a link: ICE servers in, and the one check webrtcbin leaves out: whose certificate is it?
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use callbox_core::ice::{IceKind, IceTransport, IceUrl};
@@ -9,7 +11,11 @@ use gstreamer::prelude::*;
 use gstreamer_webrtc::{WebRTCDTLSTransport, WebRTCDTLSTransportState, WebRTCICETransportPolicy};
 use sha2::{Digest, Sha256};
 
+use crate::media::pipeline::PipelineError;
 use crate::media::settings::{IceTransportPolicy, Settings};
+
+/// Most addresses of our own that media goes out by: a board with many bridges names its interfaces.
+const MAX_ADDRESSES: usize = 16;
 
 /// What a look at the peer's certificate found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +63,11 @@ fn fingerprint(pem: &str) -> Option<[u8; 32]> {
 }
 
 /// Tells webrtcbin of servers, policy and ports.
-pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[IceServer]) {
+pub(crate) fn configure(
+    webrtc: &gst::Element,
+    settings: &Settings,
+    servers: &[IceServer],
+) -> Result<(), PipelineError> {
     let policy = match settings.ice_transport_policy {
         IceTransportPolicy::All => WebRTCICETransportPolicy::All,
         IceTransportPolicy::Relay => WebRTCICETransportPolicy::Relay,
@@ -69,6 +79,12 @@ pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[I
         ice.set_property("max-rtp-port", u32::from(last));
     }
     leave_router_alone(&ice);
+    speak_udp_only(&ice);
+    for address in own_addresses(&settings.interfaces)? {
+        if !ice.emit_by_name::<bool>("add-local-ip-address", &[&address.to_string()]) {
+            tracing::warn!(%address, "address not taken for media");
+        }
+    }
     for server in servers {
         for url in &server.urls {
             match uri(url, server.username.as_deref(), server.credential.as_deref()) {
@@ -82,6 +98,40 @@ pub(crate) fn configure(webrtc: &gst::Element, settings: &Settings, servers: &[I
             }
         }
     }
+    Ok(())
+}
+
+/// ICE-TCP would triple the candidates and reaches nobody whom a TURN server does not.
+fn speak_udp_only(ice: &gst::glib::Object) {
+    if ice.has_property("ice-tcp") {
+        ice.set_property("ice-tcp", false);
+    }
+}
+
+/// The addresses that media goes out by.
+fn own_addresses(interfaces: &[String]) -> Result<Vec<IpAddr>, PipelineError> {
+    let all = if_addrs::get_if_addrs().map_err(|error| PipelineError::new("link", error))?;
+    let all: Vec<(String, IpAddr)> = all.into_iter().map(|one| (one.name.clone(), one.ip())).collect();
+    let chosen = choose(&all, interfaces);
+    if chosen.is_empty() && !interfaces.is_empty() {
+        let text =
+            format!("none of [network] interfaces {interfaces:?} has an address: check their names with `ip address`");
+        return Err(PipelineError::new("link", text));
+    }
+    Ok(chosen)
+}
+
+/// Of the named interfaces, or else of all, what a peer can reach: no link-local address, and loopback only where there is nothing else.
+fn choose(all: &[(String, IpAddr)], interfaces: &[String]) -> Vec<IpAddr> {
+    let is_wanted = |name: &String| interfaces.is_empty() || interfaces.contains(name);
+    let reaches = |ip: &IpAddr| match ip {
+        IpAddr::V4(ip) => !ip.is_link_local(),
+        IpAddr::V6(ip) => !ip.is_unicast_link_local(),
+    };
+    let found = all.iter().filter(|(name, ip)| is_wanted(name) && reaches(ip)).map(|(_, ip)| *ip);
+    let (loopback, others): (Vec<IpAddr>, Vec<IpAddr>) = found.partition(IpAddr::is_loopback);
+    let chosen = if others.is_empty() || !interfaces.is_empty() { [others, loopback].concat() } else { others };
+    chosen.into_iter().take(MAX_ADDRESSES).collect()
 }
 
 /// libnice would look for a router and ask it for ports by UPnP: slow, chatty, and not ours to open.
@@ -148,6 +198,31 @@ mod tests {
         let turn = uri("turn:[2001:db8::1]", Some("u"), Some("p"));
         assert_eq!(turn, Ok(Uri::Turn("turn://u:p@[2001:db8::1]:3478".into())));
         assert!(uri("nonsense", None, None).is_err());
+    }
+
+    #[test]
+    fn media_goes_out_by_addresses_that_a_peer_can_reach() {
+        let all: Vec<(String, IpAddr)> = [
+            ("lo", "127.0.0.1"),
+            ("eth0", "192.0.2.7"),
+            ("eth0", "fe80::1"),
+            ("eth0", "2001:db8::7"),
+            ("docker0", "172.17.0.1"),
+            ("wlan0", "169.254.3.4"),
+        ]
+        .map(|(name, ip)| (name.to_owned(), ip.parse().unwrap()))
+        .to_vec();
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            choose(&all, &names).iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(of(&[]), ["192.0.2.7", "2001:db8::7", "172.17.0.1"]);
+        assert_eq!(of(&["eth0"]), ["192.0.2.7", "2001:db8::7"]);
+        assert_eq!(of(&["lo"]), ["127.0.0.1"]);
+        assert!(of(&["wlan0"]).is_empty() && of(&["absent"]).is_empty());
+        assert_eq!(choose(&all[..1], &[]), [all[0].1]);
+        let many: Vec<_> = (0..40).map(|n| (format!("br{n}"), IpAddr::from([10, 0, n, 1]))).collect();
+        assert_eq!(choose(&many, &[]).len(), MAX_ADDRESSES);
     }
 
     #[test]
