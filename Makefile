@@ -13,7 +13,7 @@ CUT ?= 60
 
 PROGRAMS := -p callbox -p callbox-hub -p callbox-load
 
-.PHONY: help setup setup-test forget-skipped demo test nightly fresh lint unit scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
+.PHONY: help setup setup-test forget-skipped demo test nightly fresh lint unit stories scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,13 @@ nightly: ## All that takes longer, in one go with a summary: every transport, ne
 
 fresh: ## `make test` on a fresh DEBIAN=12 or 13, from a bare root that mmdebstrap makes (needs root)
 	.ci/fresh "$(DEBIAN)"
+
+STORIES := crates/callbox-hub/web-tests/stories/station.jsonl
+
+stories: ## Record anew what the station does: the page's station is held to it
+	mkdir -p build && rm -f build/stories.jsonl
+	CALLBOX_WRITE_STORIES=$(CURDIR)/build/stories.jsonl $(CARGO) test --locked -p callbox-core --test main -- stories:: walks_of_a_page
+	LC_ALL=C sort -u build/stories.jsonl > $(STORIES)
 
 binaries: setup
 	@$(CARGO) build --release --locked $(PROGRAMS)

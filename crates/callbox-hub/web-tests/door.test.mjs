@@ -6,10 +6,10 @@ import { Door } from '../web/door.js';
 import { brief, doorWords, ending, isMissed } from '../web/words.js';
 
 const PANEL = { user: 'door', device: 'panel' };
-const IDLE = { state: 'idle', call: null };
-const RINGING = { state: 'ringing', call: 'c1', direction: 'incoming', caller: PANEL, callees: ['anna'], peer: null };
+const IDLE = { state: 'idle', call: null, parties: [] };
+const RINGING = { state: 'ringing', call: 'c1', direction: 'incoming', caller: PANEL, callees: ['anna'], peer: null, parties: [PANEL] };
 const TALKING = { ...RINGING, state: 'talking', peer: PANEL };
-const INVITING = { state: 'inviting', call: 'c1', direction: 'outgoing', caller: { user: 'anna', device: 'phone' }, callees: ['door'], peer: null };
+const INVITING = { state: 'inviting', call: 'c1', direction: 'outgoing', caller: { user: 'anna', device: 'phone' }, callees: ['door'], peer: null, parties: [PANEL] };
 
 /** A door that was offered in this state. */
 function offered(view = RINGING, offer = {}) {

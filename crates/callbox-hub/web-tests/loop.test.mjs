@@ -7,7 +7,7 @@ import { Station } from '../web/station.js';
 
 const ME = { user: 'anna', device: 'phone' };
 const DOOR = { user: 'door', device: 'panel' };
-const INVITE = { type: 'invite', call: 'c1', kind: 'single', media: 'video', callees: ['anna'], remaining_ms: 30_000, agent: 'panel', early: 'preview' };
+const INVITE = { type: 'invite', call: 'c1', kind: 'single', media: 'video', callees: ['anna'], remaining_ms: 30_000, agent: 'browser', early: 'preview' };
 const NO_DOOR = { handle: () => [], deadline: () => null };
 
 /** A station in its loop, with a clock that a test moves. */

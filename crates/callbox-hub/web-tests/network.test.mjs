@@ -85,8 +85,6 @@ class Talk {
     const [user, device] = name.split('/');
     const other = NAMES.find((peer) => peer !== name);
     for (const [key, end] of [...this.at(name).links]) {
-      if (end.offerer && !end.offered) this.street.feed(name, { type: 'link', link: end.link, event: 'offer', sdp: 'sdp' });
-      end.offered = true;
       const far = this.at(other).links.get(`${end.link.call}/${user}/${device}/${end.link.number}`);
       const dead = this.#dead.has(`${key} ${name}`) || [...this.#dead].some((mark) => mark === `${end.link.call}/${user}/${device}/${end.link.number} ${other}`);
       const flows = far && !dead && !this.#offline.has(name) && !this.#offline.has(other);

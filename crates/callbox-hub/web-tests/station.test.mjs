@@ -236,6 +236,8 @@ test('a group call is declined in words', () => {
 test('the panel offers to us, we offer to a browser that calls us', () => {
   const s = street('anna/phone');
   door(s, invite('c1'));
+  assert.equal(s.at('anna/phone').links.size, 0, 'the link comes with its offer');
+  door(s, { type: 'offer', call: 'c1', link: 1, sdp: 'sdp' });
   assert.deepEqual([...s.at('anna/phone').links.values()].map(({ offerer }) => offerer), [false]);
   const t = ringing('anna/phone', 'ben/phone');
   assert.deepEqual([...t.at('ben/phone').links.values()].map(({ offerer }) => offerer), [true]);
@@ -249,6 +251,7 @@ test('the smaller wish for early media counts', () => {
   assert.equal(sent(s, 'anna/phone', 'ringing')[0].early, 'off');
   s.press('anna/phone', 'accept', { media: 'video' });
   door(s, { type: 'confirm', call: 'c1' });
+  door(s, { type: 'offer', call: 'c1', link: 1, sdp: 'sdp' });
   assert.equal(s.at('anna/phone').links.size, 1, 'opened after confirm');
 });
 
@@ -353,7 +356,7 @@ test('what may have been lost with the line is said again', () => {
 test('a name that nobody has ends the call at once', () => {
   const s = street('anna/phone');
   s.press('anna/phone', 'call', { users: ['nobody'], media: 'audio' });
-  s.feed('anna/phone', { type: 'result', call: s.at('anna/phone').station.view().call, code: 'unknown_user' });
+  s.feed('anna/phone', { type: 'result', call: s.at('anna/phone').station.view().call, user: 'nobody', code: 'unknown_user' });
   assert.equal(last(s, 'anna/phone').reason, 'offline');
 });
 
@@ -421,9 +424,13 @@ test('a device that was restarted while it rang gets a new link', () => {
   s.press('anna/phone', 'call', { users: ['door'], media: 'video' });
   const { call } = s.at('anna/phone').station.view();
   const rings = (link) => door(s, { type: 'ringing', call, agent: 'panel', early: 'connect', link });
+  const offers = () => door(s, { type: 'offer', call, link: 1, sdp: 'sdp' });
+  const links = (effects) => effects.filter(({ link }) => link).map(({ do: what, link }) => [what, link.number]);
   rings(0);
+  offers();
   assert.deepEqual(rings(1).filter(({ do: what }) => what !== 'show'), [], 'it still knows its link');
-  assert.deepEqual(rings(0).filter(({ link }) => link).map(({ do: what, link }) => [what, link.number]).slice(0, 2), [['close', 1], ['open', 1]]);
+  assert.deepEqual(links(rings(0)), [['close', 1]]);
+  assert.deepEqual(links(offers()).slice(0, 2), [['open', 1], ['offer', 1]]);
 });
 
 test('two invites of one device: the later one rings as soon as its inviter says that the first is over', () => {

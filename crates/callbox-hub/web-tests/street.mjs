@@ -45,6 +45,7 @@ export class Street {
     const effects = home.station.handle(this.now, input);
     home.effects.push(...effects);
     for (const effect of effects) this.#carryOut(home, effect);
+    this.#describe(name, effects);
     return effects;
   }
 
@@ -85,6 +86,14 @@ export class Street {
   /** The names of all states. */
   states() {
     return Object.fromEntries([...this.#homes].map(([name, { station }]) => [name, station.view().state]));
+  }
+
+  /** The media edge makes its descriptions at once. */
+  #describe(name, effects) {
+    for (const { do: what, link, offerer } of effects) {
+      if (what === 'open' && offerer) this.feed(name, { type: 'link', link, event: 'offer', sdp: 'sdp' });
+      if (what === 'offer') this.feed(name, { type: 'link', link, event: 'answer', sdp: 'sdp' });
+    }
   }
 
   #due(until) {

@@ -1,84 +1,79 @@
-// Everybody who is rung by one invite, and what came of it. A pure part of the station.
+// Everybody who is rung by one invite, and how each of them answered. A pure part of the station, as `callees.rs` is.
 
-/** How long another device of a user may take to ring after one has said busy. */
-const GRACE_MS = 1_000;
-/** Of several reasons the one that tells the inviter most. */
-const WEIGHT = ['rejected', 'busy', 'media_failed', 'unsupported_version', 'ended_by_server', 'no_answer', 'offline'];
-const heaviest = (reasons) => WEIGHT.find((reason) => reasons.includes(reason)) ?? 'no_answer';
+/** One busy device does not make a user busy: other devices of the same user get this long to ring. */
+const SETTLE = 1_000;
+/** Of several reasons, the one that tells the inviter most. */
+const KINDEST = ['rejected', 'busy', 'no_answer'];
 
 /** The callees of an invite, by user. */
 export class Callees {
+  /** `refused`: why this user will not answer. `refusal`, `by`: one device refused; unless another one rings by then, that was the answer. */
   #users;
 
   constructor(users) {
-    this.#users = new Map(users.map((user) => [user, { devices: new Map(), said: [], grace: null, done: null, queued: false }]));
-  }
-
-  /** Whether it rings anywhere. */
-  get rings() {
-    return [...this.#users.values()].some((user) => user.devices.size > 0);
-  }
-
-  /** Those who are still asked. */
-  get open() {
-    return [...this.#users].filter(([, { done }]) => !done).map(([user]) => user);
-  }
-
-  /** Those whom the invite waits for: they are not connected. */
-  get waiting() {
-    return [...this.#users].filter(([, { done, queued, devices }]) => !done && queued && !devices.size).map(([user]) => user);
-  }
-
-  /** When `settle` may have news. */
-  get deadline() {
-    return [...this.#users.values()].reduce((first, { done, grace }) => (done || grace == null ? first : Math.min(first ?? grace, grace)), null);
+    // In the order of their names, as in `callees.rs`.
+    this.#users = new Map([...users].sort().map((user) => [user, { refused: null, refusal: null, by: null, queued: false }]));
   }
 
   /** Whether this user is, or was, asked. */
-  has(user) {
-    return this.#users.has(user);
+  has(user) { return this.#users.has(user); }
+
+  /** Everybody who was asked. */
+  get all() { return [...this.#users.keys()]; }
+
+  /** Those who may still answer. */
+  get open() { return this.all.filter((user) => this.isOpen(user)); }
+
+  /** Whether this user may still answer. */
+  isOpen(user) { return this.#users.get(user)?.refused === null; }
+
+  /** Why this user will not answer, or null. */
+  refusal(user) { return this.#users.get(user)?.refused ?? null; }
+
+  /** Those whom the invite waits for: they are not connected. */
+  waiting(devices) {
+    const rings = (user) => [...devices.values()].some(({ links }) => links.peer.user === user);
+    return this.open.filter((user) => this.#users.get(user).queued && !rings(user));
   }
 
-  /** What is set up early with this device. */
-  early({ user, device }) {
-    return this.#users.get(user)?.devices.get(device) ?? 'off';
+  /** A device of this user rings. */
+  rings(user) {
+    Object.assign(this.#users.get(user), { refused: null, refusal: null, by: null });
   }
 
-  /** A device rings. False when its user is out already. */
-  rang({ user, device }, early) {
+  /** A device refused. True when it spoke for its user, whose other devices are to be silenced. */
+  declined(now, user, reason, othersRing) {
     const callee = this.#users.get(user);
-    if (callee.done) return false;
-    callee.devices.set(device, early);
-    return true;
-  }
-
-  /** A device said no. True when that speaks for its user, whose other devices are to be silenced. */
-  declined(now, { user, device }, reason) {
-    const callee = this.#users.get(user);
-    if (callee.done) return false;
-    callee.devices.delete(device);
-    callee.said.push(reason);
-    if (reason === 'rejected') callee.done = reason;
-    else if (!callee.devices.size) callee.grace = now + (reason === 'no_answer' ? 0 : GRACE_MS);
-    return reason === 'rejected';
-  }
-
-  /** What the hub says of an invite. */
-  told(code) {
-    for (const callee of this.#users.values()) {
-      if (code === 'queued') callee.queued = true;
-      if (code === 'unknown_user' && this.#users.size === 1) callee.done = 'offline';
-      if (code === 'forbidden' || code === 'bad_message') callee.done = 'ended_by_server';
+    if (callee.refused !== null) return false;
+    if (reason === 'rejected') {
+      callee.refused = reason;
+      return true;
     }
+    if (othersRing) return false;
+    if (reason === 'no_answer') callee.refused = reason;
+    else if (callee.by === null) Object.assign(callee, { refusal: reason, by: now + SETTLE });
+    return false;
   }
 
-  /** The reason when nobody is left who could answer, or null. */
+  /** Our invite to this user waits for a device. */
+  waits(user) { this.#users.get(user).queued = true; }
+
+  /** Nobody passes our invite on to this user. */
+  giveUp(user, reason) { this.#users.get(user).refused = reason; }
+
+  /** When `settle` may have news, or null. */
+  get deadline() {
+    const times = [...this.#users.values()].filter(({ refused, by }) => refused === null && by !== null).map(({ by }) => by);
+    return times.length ? Math.min(...times) : null;
+  }
+
+  /** The reason when nobody is left who may answer, or null. */
   settle(now) {
     for (const callee of this.#users.values()) {
-      if (callee.devices.size) callee.grace = null;
-      if (!callee.done && callee.grace != null && now >= callee.grace) callee.done = heaviest(callee.said);
+      if (callee.refused === null && callee.by !== null && now >= callee.by) callee.refused = callee.refusal;
     }
-    const all = [...this.#users.values()].map(({ done }) => done);
-    return all.every(Boolean) ? heaviest(all) : null;
+    const reasons = [...this.#users.values()].map(({ refused }) => refused);
+    if (reasons.includes(null)) return null;
+    return KINDEST.find((reason) => reasons.includes(reason)) ?? reasons[0] ?? 'no_answer';
   }
 }

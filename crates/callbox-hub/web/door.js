@@ -3,7 +3,7 @@
 // Inputs:  those of the station; of these {type:'heard'} and {type:'pressed', action:'unlock'} matter here, and {type:'result'} of the hub.
 // Effects: {do:'send', to, message}
 
-import { same, target } from './facts.js';
+import { same, target } from './call.js';
 
 /** A press that had no answer by then is over. */
 const PATIENCE = 5_000;
@@ -42,6 +42,11 @@ export class Door {
     return this.#wish?.until ?? this.#outcome?.until ?? null;
   }
 
+  /** When the press that waits for an answer is over, or null. */
+  get wishUntil() {
+    return this.#wish?.until ?? null;
+  }
+
   /** For a person: `phase` is `shut`, `asking`, `open` or `failed`; null when there is no door to open. */
   view() {
     const offer = this.#offers[0];
@@ -60,10 +65,10 @@ export class Door {
     if (type === 'result' && code === 'offline' && this.#wish?.call === call) this.#settle(now, code);
     if (type !== 'heard' || message.call !== (this.#wish?.call ?? view.call)) return null;
     switch (message.type) {
-      case 'door': return isParty(from, view) ? this.#offer(from, message) : null;
+      case 'door': return view.parties.some((party) => same(party, from)) ? this.#offer(from, message) : null;
       case 'challenge': return this.#prove(now, from, message);
       case 'result':
-        if (this.#wish?.nonce === message.re && same(from, this.#wish.to)) this.#settle(now, message.code);
+        if (this.#wish && this.#wish.nonce === message.re && same(from, this.#wish.to)) this.#settle(now, message.code);
         return null;
       default: return null;
     }
@@ -104,11 +109,4 @@ export class Door {
     this.#offers = [];
     this.#wish = this.#outcome = null;
   }
-}
-
-/** The device that we talk with, that rings us, or that we ring. */
-function isParty(from, { state, peer, caller, callees, direction }) {
-  if (state === 'idle') return false;
-  if (peer) return same(from, peer);
-  return direction === 'outgoing' ? callees.includes(from.user) : same(from, caller);
 }

@@ -1,23 +1,18 @@
-// An invite that is undecided when the page goes: when the page is back within its time, it rings on.
+// The invite that rings when the page goes: when the page is back within its time, it rings on.
 
-/** Remembers the last invite, across a reload. */
+/** Keeps it across a reload. */
 export class Rung {
   #store;
-  #last = null;
 
   /** `store` has `keepInvite(user, invite)` and `keptInvite(user)`. */
   constructor(store) {
     this.#store = store;
   }
 
-  /** Somebody says something. */
-  heard(from, message) {
-    if (message.type === 'invite') this.#last = { from, message, until: Date.now() + message.remaining_ms };
-  }
-
-  /** The page of this user goes, and its station stands so. */
-  goes(user, { state, call }) {
-    if (state === 'ringing' && this.#last?.message.call === call) this.#store.keepInvite(user, this.#last);
+  /** The page of this user goes. What is kept is what rings by the station's `view`, whatever else was heard meanwhile. */
+  goes(user, { state, invite, caller, until }, now) {
+    if (state !== 'ringing') return;
+    this.#store.keepInvite(user, { from: caller, message: invite, until: Date.now() + Math.round(until - now) });
   }
 
   /** The page is back: what rang when it went, once, with the time that is left; or null. The inviter tells when it is over. */

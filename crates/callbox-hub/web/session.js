@@ -126,7 +126,7 @@ export class Session {
 
   /** The page goes, perhaps only for a moment: what rings then rings on when it is back. */
   goes() {
-    this.#rung.goes(this.me.user, this.view);
+    this.#rung.goes(this.me.user, this.view, performance.now());
     this.stop();
   }
 
@@ -172,7 +172,6 @@ export class Session {
 
   #heard(from, message) {
     if (this.#carried && message.call === this.#carried) return this.#edges.pass({ type: 'heard', from, message });
-    this.#rung.heard(from, message);
     return this.feed({ type: 'heard', from, message });
   }
 

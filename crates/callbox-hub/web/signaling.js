@@ -41,6 +41,7 @@ export class Signaling {
   /** The hub does not want to be asked before. */
   #notBefore = 0;
   #settling = [];
+  #invited = new Map();
 
   /** `credentials`: {app, user, device, ticket}. `connect`, `clock` and `random` are there for tests. */
   constructor({ url, credentials, tell, connect = (to) => new WebSocket(to), clock = () => performance.now(), random = Math.random }) {
@@ -175,7 +176,8 @@ export class Signaling {
       case 'welcome': return this.#welcome(message);
       case 'ping': return this.#put({ type: 'pong' });
       case 'bye': return this.#bye(message);
-      case 'presence': case 'missed': case 'result': case 'listed': return this.#tell(message);
+      case 'result': return this.#tell({ ...message, user: this.#invited.get(message.re) });
+      case 'presence': case 'missed': case 'listed': return this.#tell(message);
       case 'pong': return undefined;
       default: return console.info('callbox: unknown type', message.type);
     }
@@ -263,7 +265,14 @@ export class Signaling {
   }
 
   #write(envelope) {
+    if (envelope.type === 'invite') this.#remember(envelope);
     if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(envelope));
+  }
+
+  /** Whom an invite was for, by its id: its result names no user. */
+  #remember({ id, to }) {
+    this.#invited.set(id, to.user);
+    if (this.#invited.size > QUEUE) this.#invited.delete(this.#invited.keys().next().value);
   }
 
   /** A verdict after so many milliseconds. A timer that fires late judges nothing: once more, so that what is queued is handled first. */

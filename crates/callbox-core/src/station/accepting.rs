@@ -137,8 +137,8 @@ impl Accepting {
     }
 
     fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
-        self.links.close(&mut desk.out);
         self.call.timing = self.links.timing(self.call.timing);
+        self.links.close(&mut desk.out);
         desk.end(now, self.call, end)
     }
 

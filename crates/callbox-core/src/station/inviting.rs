@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::State;
 use super::call::Call;
+use super::callees::Callees;
 use super::desk::Desk;
 use super::effect::{Flow, Tone};
 use super::input::{Action, Input, LinkEvent};
@@ -17,8 +18,6 @@ use crate::protocol::{Agent, EarlyMedia, EndReason, Message, ResultCode};
 
 /// The callee's own timer is authoritative; ours is a backstop this much later.
 const BACKSTOP: Duration = Duration::from_secs(5);
-/// One busy device does not make a user busy: others of the same user get this long to ring.
-const SETTLE: Duration = Duration::from_secs(1);
 /// The most devices that ring for one invite; further ones are told that they are too late.
 const MOST_DEVICES: usize = 32;
 
@@ -28,7 +27,7 @@ pub(super) struct Inviting {
     pub(super) call: Call,
     /// When the callees' own timers end.
     until: Instant,
-    callees: BTreeMap<UserId, Callee>,
+    callees: Callees,
     pub(super) devices: BTreeMap<Address, PeerLinks>,
     /// Those of them that see our picture before they accept.
     previews: BTreeSet<Address>,
@@ -40,23 +39,12 @@ pub(super) struct Inviting {
     picture: Option<String>,
 }
 
-/// How one callee stands.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Callee {
-    /// May still answer.
-    Open,
-    /// One device refused; unless another one rings by then, that was the user's answer.
-    Settling { refusal: EndReason, by: Instant },
-    /// Will not answer.
-    Refused(EndReason),
-}
-
 impl Inviting {
     /// Sends the invite.
     pub(super) fn begin(now: Instant, call: Call, then: Option<Plan>, desk: &mut Desk) -> Self {
         desk.begin(&call);
         desk.out.tone(Tone::Silence);
-        let callees = call.callees.iter().map(|user| (user.clone(), Callee::Open)).collect();
+        let callees = Callees::new(&call.callees);
         let until = now + desk.policy.ring;
         let inviting = Self {
             call,
@@ -108,11 +96,7 @@ impl Inviting {
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        let settling = self.callees.values().filter_map(|callee| match callee {
-            Callee::Settling { by, .. } => Some(*by),
-            Callee::Open | Callee::Refused(_) => None,
-        });
-        settling.fold(self.until + BACKSTOP, Instant::min)
+        self.callees.deadline().into_iter().fold(self.until + BACKSTOP, Instant::min)
     }
 
     pub(super) fn view(&self, now: Instant) -> CallView {
@@ -127,10 +111,7 @@ impl Inviting {
         if remaining_ms == 0 {
             return;
         }
-        for (user, callee) in &self.callees {
-            if matches!(callee, Callee::Refused(_)) {
-                continue;
-            }
+        for user in self.callees.open() {
             let message = Message::Invite {
                 call: self.call.id.clone(),
                 kind: crate::protocol::Kind::Single,
@@ -145,7 +126,7 @@ impl Inviting {
     }
 
     fn heard(mut self, now: Instant, from: Address, message: Message, desk: &mut Desk) -> State {
-        if !self.callees.contains_key(&from.user) {
+        if !self.callees.contains(&from.user) {
             return State::Inviting(self);
         }
         match message {
@@ -169,14 +150,11 @@ impl Inviting {
 
     /// This device, or its user, has refused already.
     fn is_out(&self, device: &Address) -> bool {
-        self.left.contains(device) || matches!(self.callees.get(&device.user), Some(Callee::Refused(_)))
+        self.left.contains(device) || !self.callees.is_open(&device.user)
     }
 
     fn tell_out(&self, device: Address, desk: &mut Desk) {
-        let reason = match self.callees.get(&device.user) {
-            Some(Callee::Refused(reason)) => told(*reason),
-            _ => EndReason::Cancelled,
-        };
+        let reason = self.callees.refusal(&device.user).map_or(EndReason::Cancelled, told);
         desk.out.send(device, Message::Cancel { call: self.call.id.clone(), reason, by: None });
     }
 
@@ -193,7 +171,7 @@ impl Inviting {
         if self.devices.len() >= MOST_DEVICES {
             return;
         }
-        self.callees.insert(from.user.clone(), Callee::Open);
+        self.callees.rings(&from.user);
         if self.devices.is_empty() {
             desk.out.tone(Tone::RingBack);
         }
@@ -234,10 +212,10 @@ impl Inviting {
             _ => EndReason::EndedByServer,
         };
         let rings = self.devices.keys().any(|device| device.user == *user);
-        match self.callees.get_mut(user) {
-            Some(callee) if !rings && !matches!(callee, Callee::Refused(_)) => *callee = Callee::Refused(reason),
-            _ => return State::Inviting(self),
+        if rings || !self.callees.is_open(user) {
+            return State::Inviting(self);
         }
+        self.callees.give_up(user, reason);
         desk.out.push(super::Effect::Show);
         self.settle(now, desk)
     }
@@ -270,21 +248,17 @@ impl Inviting {
     }
 
     fn refused(mut self, now: Instant, from: &Address, reason: EndReason, desk: &mut Desk) -> State {
+        let rang = !self.devices.is_empty();
         if let Some(mut links) = self.devices.remove(from) {
             links.close(&mut desk.out);
         }
         self.left.insert(from.clone());
         let others_ring = self.devices.keys().any(|device| device.user == from.user);
-        let Some(callee) = self.callees.get_mut(&from.user) else { return State::Inviting(self) };
-        match (&callee, reason) {
-            (Callee::Refused(_), _) => {}
-            (_, EndReason::Rejected) => {
-                *callee = Callee::Refused(reason);
-                self.silence(&from.user, EndReason::RejectedElsewhere, desk);
-            }
-            (_, EndReason::NoAnswer) if !others_ring => *callee = Callee::Refused(reason),
-            (Callee::Open, _) if !others_ring => *callee = Callee::Settling { refusal: reason, by: now + SETTLE },
-            _ => {}
+        if self.callees.declined(now, &from.user, reason, others_ring) {
+            self.silence(&from.user, EndReason::RejectedElsewhere, desk);
+        }
+        if rang && self.devices.is_empty() {
+            desk.out.tone(Tone::Silence);
         }
         desk.out.push(super::Effect::Show);
         self.settle(now, desk)
@@ -300,34 +274,20 @@ impl Inviting {
         desk.out.send(Target::from(user.clone()), message);
     }
 
-    fn tick(mut self, now: Instant, desk: &mut Desk) -> State {
+    fn tick(self, now: Instant, desk: &mut Desk) -> State {
         if now >= self.until + BACKSTOP {
             let reason = if self.call.timing.ringing_ms.is_some() { EndReason::NoAnswer } else { EndReason::Offline };
             return self.give_up(now, reason, desk);
-        }
-        for callee in self.callees.values_mut() {
-            if let Callee::Settling { refusal, by } = callee {
-                if now >= *by {
-                    *callee = Callee::Refused(*refusal);
-                }
-            }
         }
         self.settle(now, desk)
     }
 
     /// The call ends when nobody is left who may answer; the kindest truth is the reason.
-    fn settle(self, now: Instant, desk: &mut Desk) -> State {
-        const KINDEST: [EndReason; 3] = [EndReason::Rejected, EndReason::Busy, EndReason::NoAnswer];
-        let mut reasons = Vec::new();
-        for callee in self.callees.values() {
-            match callee {
-                Callee::Refused(reason) => reasons.push(*reason),
-                Callee::Open | Callee::Settling { .. } => return State::Inviting(self),
-            }
+    fn settle(mut self, now: Instant, desk: &mut Desk) -> State {
+        match self.callees.settle(now) {
+            Some(reason) => self.give_up(now, reason, desk),
+            None => State::Inviting(self),
         }
-        let kindest = KINDEST.into_iter().find(|reason| reasons.contains(reason));
-        let reason = kindest.or(reasons.first().copied()).unwrap_or(EndReason::NoAnswer);
-        self.give_up(now, reason, desk)
     }
 
     fn give_up(mut self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
@@ -358,7 +318,7 @@ impl Inviting {
         for links in self.devices.values_mut() {
             links.close(&mut desk.out);
         }
-        for user in self.callees.keys() {
+        for user in self.callees.all() {
             let message = Message::Cancel { call: self.call.id.clone(), reason, by: by.cloned() };
             desk.out.send(user.clone(), message);
         }
@@ -381,7 +341,7 @@ impl Inviting {
 
     /// Glare: they ring us while we ring them. The smaller call id wins on both sides; any other invite is busy.
     fn heard_foreign(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
-        let rung = matches!(self.callees.get(&from.user), Some(Callee::Open | Callee::Settling { .. }));
+        let rung = self.callees.is_open(&from.user);
         let Message::Invite { call: theirs, callees, .. } = &message else {
             desk.foreign(from, message);
             return State::Inviting(self);
@@ -396,11 +356,13 @@ impl Inviting {
             desk.decided.decline(from, ended);
             return State::Inviting(self);
         }
-        let Some(ringing) = super::idle::incoming(now, from, &message, true, desk) else {
+        let Some(mut ringing) = super::idle::incoming(now, from, &message, true, desk) else {
             return State::Inviting(self);
         };
         self.cancel_all(EndReason::AnsweredElsewhere, Some(from), desk);
         desk.remember(&self.call.id, EndReason::AnsweredElsewhere, Some(from.clone()));
+        ringing.call.microphone = self.call.microphone;
+        ringing.call.camera &= self.call.camera;
         State::Accepting(ringing.pick_up(now, desk))
     }
 }

@@ -9,6 +9,7 @@
 mod accepting;
 mod bucket;
 mod call;
+mod callees;
 mod decided;
 mod desk;
 mod door;

@@ -169,8 +169,8 @@ impl Ringing {
     }
 
     fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
-        self.links.close(&mut desk.out);
         self.call.timing = self.links.timing(self.call.timing);
+        self.links.close(&mut desk.out);
         let (caller, next) = (self.call.caller.clone(), self.next.take());
         let idle = desk.end(now, self.call, end);
         match next.and_then(|next| next.ring(now, &caller, desk)) {

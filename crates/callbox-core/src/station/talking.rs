@@ -134,8 +134,8 @@ impl Talking {
 
     /// Another device that rings or accepts late is told who was faster.
     fn tell_late(&self, from: Address, message: &Message, desk: &mut Desk) {
-        let outgoing = self.call.direction == Direction::Outgoing;
-        if outgoing && matches!(message, Message::Ringing { .. } | Message::Accept { .. }) {
+        let was_asked = self.call.direction == Direction::Outgoing && self.call.callees.contains(&from.user);
+        if was_asked && matches!(message, Message::Ringing { .. } | Message::Accept { .. }) {
             let by = Some(self.path.peer().clone());
             let reason = EndReason::AnsweredElsewhere;
             desk.out.send(from, Message::Cancel { call: self.call.id.clone(), reason, by });

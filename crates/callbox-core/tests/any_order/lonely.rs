@@ -1,6 +1,6 @@
 //! One station, and a world that says anything at any time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, CallId, EnvelopeId, LinkId};
@@ -12,7 +12,10 @@ use callbox_core::station::{
 use proptest::prelude::*;
 
 use super::inputs::{ME, aim, early, input};
-use crate::street::{address, ms, some_instant};
+use crate::street::{Recorder, address, ms, some_instant};
+
+/// How many walks are tried for [`walks_of_a_page`].
+const WALKS: usize = 2000;
 
 /// A station and what its edges know of it.
 struct Watched {
@@ -29,6 +32,7 @@ struct Watched {
     may_pulse: bool,
     /// Since when the warning sounds.
     warned: Option<Instant>,
+    recorder: Option<Recorder>,
 }
 
 /// What a command has to bring back.
@@ -120,6 +124,7 @@ impl Watched {
             challenges: Vec::new(),
             may_pulse: false,
             warned: None,
+            recorder: None,
         }
     }
 
@@ -158,13 +163,13 @@ impl Watched {
         let quiet = self.station.view(self.now).quiet.is_some();
         // Picking up silences it.
         let warned = self.warned;
-        self.station.handle(self.now, input);
-        let mut effects = 0;
-        while let Some(effect) = self.station.poll_effect() {
-            effects += 1;
-            assert!(effects < 200, "one input has no end of effects");
-            self.carry_out(effect);
+        self.station.handle(self.now, input.clone());
+        let effects: Vec<Effect> = std::iter::from_fn(|| self.station.poll_effect()).take(200).collect();
+        assert!(effects.len() < 200, "one input has no end of effects");
+        if let Some(recorder) = &mut self.recorder {
+            recorder.step(self.now, &input, &effects, &self.station);
         }
+        effects.into_iter().for_each(|effect| self.carry_out(effect));
         let after = self.station.phase();
         if before == Phase::Ringing && after == Phase::Accepting && ticked {
             let warned = warned.expect("nobody is picked up without a warning");
@@ -320,5 +325,32 @@ proptest! {
         calls.sort();
         calls.dedup();
         prop_assert_eq!(calls.len(), all, "a call is recorded twice");
+    }
+}
+
+/// Walks that are the same in each run, held against the recorded stories: the page goes the same ways. Of many walks those are kept
+/// in which something happens that did not happen in the ones before.
+#[test]
+fn walks_of_a_page() {
+    use proptest::strategy::ValueTree as _;
+    let input = input().prop_filter("a page has it", Recorder::a_page_has);
+    let wait = prop_oneof![4 => Just(0), 4 => 1..500u64, 2 => 500..5000u64, 1 => 5000..40_000u64];
+    let step = (wait, input, prop::bool::weighted(0.9));
+    let step = step.prop_map(|(wait_ms, input, aimed)| Step { wait_ms, input, aimed });
+    let walk = (early(), prop::collection::vec(step, 5..25));
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..WALKS {
+        let (early, steps) = walk.new_tree(&mut runner).unwrap().current();
+        let policy = Policy { early, ..Policy::default() };
+        let mut watched = Watched::new(Agent::Browser, policy.clone());
+        watched.recorder = Recorder::of(&address(ME), Agent::Browser, &policy, watched.now);
+        steps.iter().for_each(|step| watched.take(step));
+        let recorder = watched.recorder.take().expect("a page's settings");
+        let known = seen.len();
+        seen.extend(recorder.transitions().iter().cloned());
+        if seen.len() > known {
+            recorder.close();
+        }
     }
 }

@@ -56,7 +56,7 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn walk(seed: u64, weather: Weather, early: EarlyMedia, events: &[(u64, Event)]) -> Street {
-    let mut street = Street::with_weather(weather, seed);
+    let mut street = Street::with_weather(weather, seed).unrecorded();
     for name in NAMES {
         let agent = if name.ends_with("panel") { Agent::Panel } else { Agent::Browser };
         street.device(name, agent, Policy { early, ..Policy::default() });

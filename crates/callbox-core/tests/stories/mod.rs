@@ -5,6 +5,7 @@ mod hostile_links;
 mod media;
 mod network;
 mod offline;
+mod pages;
 mod policy;
 mod races;
 mod ringing;

@@ -297,6 +297,8 @@ fn who_has_talked_can_be_rung_again_at_once() {
 fn on_a_slow_line_all_is_only_later() {
     for seed in 0..50 {
         let mut street = Street::with_weather(Weather::SLOW, seed);
+        // A few of them tell it all.
+        street = if seed < 4 { street } else { street.unrecorded() };
         street.panel("door/panel");
         street.phone("anna/phone");
         street.phone("anna/desk");

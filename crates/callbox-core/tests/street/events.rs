@@ -8,7 +8,7 @@ use callbox_core::station::{Action, Effect, Input, LinkEvent, Station};
 
 use super::house::House;
 use super::media::LinkEnd;
-use super::{Event, Street, address, pair};
+use super::{Event, Recorder, Street, address, pair};
 
 /// So many events within one moment, or within one wait, mean that something spins.
 const MOST_EVENTS: usize = 200_000;
@@ -106,7 +106,7 @@ impl Street {
         let house = &self.houses[&who];
         let (agent, policy) = (house.agent, house.policy.clone());
         let fresh = Station::new(who.clone(), agent, policy.clone(), [self.dice.roll().to_le_bytes()[0]; 32]);
-        self.houses.insert(who.clone(), House::new(fresh, agent, policy));
+        self.moves_in(&who, House::new(fresh, agent, policy));
         self.hub.online.remove(&who);
         self.wire.retain(|parcel| parcel.receiver() != Some(&who));
         self.look_at_media();
@@ -118,8 +118,15 @@ impl Street {
         let who = address(name);
         let (agent, policy) = (self.houses[&who].agent, self.houses[&who].policy.clone());
         let fresh = Station::new(who.clone(), agent, policy.clone(), [self.dice.roll().to_le_bytes()[0]; 32]);
-        self.houses.insert(who, House::new(fresh, agent, policy));
+        self.moves_in(&who, House::new(fresh, agent, policy));
         self.comes_online(name);
+    }
+
+    /// The story of the process that was there before is over.
+    fn moves_in(&mut self, who: &Address, mut house: House) {
+        house.recorder = self.recorded.then(|| Recorder::of(who, house.agent, &house.policy, self.start)).flatten();
+        let before = self.houses.insert(who.clone(), house);
+        before.and_then(|house| house.recorder).into_iter().for_each(Recorder::close);
     }
 
     /// Its session is resumed before anybody was told that it had gone.
@@ -205,10 +212,13 @@ impl Street {
         self.log.push((self.now - self.start, who.clone(), Event::In(input.clone())));
         let now = self.now;
         let house = self.houses.get_mut(who).unwrap();
-        house.station.handle(now, input);
+        house.station.handle(now, input.clone());
         let mut effects = Vec::new();
         while let Some(effect) = house.station.poll_effect() {
             effects.push(effect);
+        }
+        if let Some(recorder) = &mut house.recorder {
+            recorder.step(now, &input, &effects, &house.station);
         }
         for effect in effects {
             self.carry_out(who, effect);

@@ -7,6 +7,7 @@ use callbox_core::ids::{LinkId, UserId};
 use callbox_core::protocol::{Agent, Message};
 use callbox_core::station::{CallRecord, DoorEvent, DoorNews, LinkEvent, MediaOrder, Policy, Station, Tone};
 
+use super::Recorder;
 use super::media::LinkEnd;
 
 pub(crate) struct House {
@@ -28,6 +29,7 @@ pub(crate) struct House {
     pub(crate) links: BTreeMap<LinkId, LinkEnd>,
     /// What the media edge will tell of links, and when.
     pub(crate) media_events: Vec<(Instant, LinkId, LinkEvent)>,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl House {
@@ -47,6 +49,7 @@ impl House {
             prepared: false,
             links: BTreeMap::new(),
             media_events: Vec::new(),
+            recorder: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod door;
 mod events;
 mod house;
 mod media;
+mod recorder;
 mod rules;
 mod sight;
 mod wire;
@@ -18,6 +19,7 @@ use callbox_core::station::{Effect, Input, Policy, Station};
 
 use dice::Dice;
 use house::House;
+pub(crate) use recorder::Recorder;
 pub(crate) use wire::Weather;
 use wire::{Hub, Parcel};
 
@@ -32,6 +34,8 @@ pub(crate) struct Street {
     dice: Dice,
     cut_cables: BTreeSet<(Address, Address)>,
     log: Vec<(Duration, Address, Event)>,
+    /// What happens is held against the recorded stories, or recorded.
+    recorded: bool,
 }
 
 /// What happened in a house, for the story of a failure.
@@ -69,7 +73,7 @@ impl Street {
         let now = some_instant();
         let (hub, dice) = (Hub::default(), Dice::new(seed));
         let (houses, wire, cut_cables, log) = (BTreeMap::new(), Vec::new(), BTreeSet::new(), Vec::new());
-        Self { start: now, now, houses, hub, wire, weather, dice, cut_cables, log }
+        Self { start: now, now, houses, hub, wire, weather, dice, cut_cables, log, recorded: true }
     }
 
     pub(crate) fn panel(&mut self, name: &str) {
@@ -85,9 +89,17 @@ impl Street {
         let mut seed = [0; 32];
         seed[0] = u8::try_from(self.houses.len()).unwrap();
         seed[1..9].copy_from_slice(&self.dice.roll().to_le_bytes());
-        let house = House::new(Station::new(me.clone(), agent, policy.clone(), seed), agent, policy);
+        let recorder = self.recorded.then(|| Recorder::of(&me, agent, &policy, self.start)).flatten();
+        let mut house = House::new(Station::new(me.clone(), agent, policy.clone(), seed), agent, policy);
+        house.recorder = recorder;
         self.houses.insert(me.clone(), house);
         self.hub.online.insert(me);
+    }
+
+    /// A walk that chance makes anew each time: nothing to hold it against.
+    pub(crate) fn unrecorded(mut self) -> Self {
+        self.recorded = false;
+        self
     }
 
     /// Loses every message of `type_name` that goes from one device to another, or to its user.
@@ -121,7 +133,9 @@ impl Drop for Street {
                     Event::Out(effect) => eprintln!("{at:>9.3} {who:<14}    {effect:?}"),
                 }
             }
+            return;
         }
+        std::mem::take(&mut self.houses).into_values().filter_map(|house| house.recorder).for_each(Recorder::close);
     }
 }
 

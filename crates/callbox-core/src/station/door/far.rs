@@ -27,7 +27,8 @@ struct Wish {
     at: Address,
     call: CallId,
     nonce: EnvelopeId,
-    by: Opener,
+    /// Everybody who pressed for it.
+    by: Vec<Opener>,
     until: Instant,
 }
 
@@ -50,12 +51,18 @@ impl Desk {
         }
     }
 
-    /// Asks for that door to be opened.
+    /// Asks for that door to be opened. Who asks while the panel has not answered yet has the same wish.
     pub(super) fn ask(&mut self, now: Instant, at: Address, call: CallId, by: Opener) {
-        self.give_up_wish(now, ResultCode::Expired);
+        match &mut self.far.wish {
+            Some(wish) if wish.at == at && wish.call == call && wish.by.len() < MOST => return wish.by.push(by),
+            Some(wish) if wish.at == at && wish.call == call => {
+                return self.note(now, DoorNews::Unlock { by, outcome: ResultCode::TooMany, at: Some(at) });
+            }
+            _ => self.give_up_wish(now, ResultCode::Expired),
+        }
         let nonce = self.ids.envelope();
         self.say(&at, &call, &nonce, None);
-        self.far.wish = Some(Wish { at, call, nonce, by, until: now + PATIENCE });
+        self.far.wish = Some(Wish { at, call, nonce, by: vec![by], until: now + PATIENCE });
     }
 
     /// The panel wants to know whether we still want it.
@@ -88,7 +95,9 @@ impl Desk {
 
     fn give_up_wish(&mut self, now: Instant, outcome: ResultCode) {
         if let Some(Wish { at, by, .. }) = self.far.wish.take() {
-            self.note(now, DoorNews::Unlock { by, outcome, at: Some(at) });
+            for by in by {
+                self.note(now, DoorNews::Unlock { by, outcome, at: Some(at.clone()) });
+            }
         }
     }
 

@@ -8,17 +8,23 @@ export const least = (a, b) => EARLY[Math.max(0, Math.min(EARLY.indexOf(a), EARL
 export const same = (a, b) => a.user === b.user && a.device === b.device;
 /** The bare address in anything that has one. */
 export const target = ({ user, device }) => ({ user, device });
+/** A device as a key of a map. */
+export const keyOf = ({ user, device }) => `${user}/${device}`;
 /** What a callee is told when the call ends for this reason. */
-export const told = (reason) => ({ rejected: 'rejected_elsewhere', offline: 'no_answer' })[reason] ?? reason;
+export const reasonForCallee = (reason) => ({ rejected: 'rejected_elsewhere', offline: 'no_answer' })[reason] ?? reason;
 
 /** A call that starts now. */
-export function factsOf(now, direction, call, media, caller, callees) {
-  return { call, direction, media, caller, callees, startedAt: now, timing: {} };
+export function callOf(now, direction, call, media, caller, callees) {
+  const facts = { call, direction, media, caller, callees, startedAt: now, timing: {} };
+  return { facts, mic: true, camera: media === 'video', captured: null, moved: false, interrupted: false };
 }
 
-/** A step of the set-up is reached, in milliseconds since the call started; the first time counts. */
+/** Milliseconds since the call started. */
+export const at = (facts, now) => Math.round(now - facts.startedAt);
+
+/** A step of the set-up is reached. */
 export function mark(facts, now, step) {
-  facts.timing[step] ??= Math.round(now - facts.startedAt);
+  facts.timing[step] = at(facts, now);
 }
 
 /** The effect that writes a call down. */

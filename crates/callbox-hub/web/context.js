@@ -1,0 +1,80 @@
+// What stays when calls come and go: who we are, what is to be done, and the memory of decided calls. As `desk.rs` is.
+
+import { Bucket } from './bucket.js';
+import { recordOf, target } from './call.js';
+import { Decided } from './decided.js';
+import { closingTone, linksOf, timingOf } from './derived.js';
+
+/** So many commands of strangers are answered at once, and one more in each … */
+const REFUSALS = [10, 6_000];
+
+/** Everything a state needs beside itself. */
+export class Context {
+  #refusals = new Bucket(...REFUSALS);
+  #tone = 'silence';
+  decided = new Decided();
+  now = 0;
+  out = [];
+
+  constructor({ me, ids, early = () => 'preview', ring = 30_000 }) {
+    Object.assign(this, { me, ids, early, ring });
+  }
+
+  send(to, message) {
+    this.out.push({ do: 'send', to: to.device ? target(to) : { user: to.user }, message });
+  }
+
+  play(tone) {
+    if (tone === null || tone === this.#tone) return;
+    this.#tone = tone;
+    this.out.push({ do: 'tone', tone });
+  }
+
+  /** The call is over: silence, record, memory. The peers have been told. */
+  end(s, reason, by = null) {
+    const facts = { ...s.facts, timing: timingOf(s) };
+    for (const links of linksOf(s)) links.close(this.out);
+    this.decided.insert(facts.call, reason, by);
+    this.out.push({ do: 'release' });
+    const talked = s.since == null ? 0 : this.now - s.since;
+    this.out.push(recordOf(this.now, facts, { reason, answeredBy: by, peer: s.peer ?? null, talked }));
+    this.play(closingTone(facts, reason));
+    return { name: 'idle' };
+  }
+
+  /** Declines an invite that does not ring here. The record shows who tried. */
+  decline(from, m, reason) {
+    if (!this.decided.find(m.call)) {
+      this.decided.decline(from, m.call, reason);
+      const facts = { call: m.call, direction: 'incoming', media: m.media, caller: target(from), callees: m.callees, startedAt: this.now, timing: {} };
+      this.out.push(recordOf(this.now, facts, { reason, answeredBy: null, peer: null }));
+    }
+    this.send(from, { type: 'reject', call: m.call, reason });
+  }
+
+  /** Whether an invite is meant for this user. */
+  isForUs(from, m) {
+    return Array.isArray(m.callees) && m.callees.includes(this.me.user) && from.user !== this.me.user;
+  }
+
+  /** A message that is not of the current call: an invite is answered busy, the rest by the outcome of its call. */
+  foreign(from, m) {
+    if (m.type !== 'invite' || this.decided.find(m.call)) return this.answer(from, m);
+    if (this.isForUs(from, m) && !this.decided.wasCancelledEarly(m.call, from)) this.decline(from, m, 'busy');
+    return undefined;
+  }
+
+  /** Answers a message of a call that is not the current one. A cancel that overtook its invite is remembered. */
+  answer(from, m) {
+    if (m.type === 'cancel') this.decided.cancelEarly(m.call, target(from));
+    const answer = this.decided.answer(m);
+    if (answer) this.send(from, answer);
+  }
+
+  /** A page has no door: `standing` is what the sender has to do with the call, `party`, `stranger` or `over`. */
+  refuseCommand(from, { call, nonce }, standing) {
+    if (!this.#refusals.take(this.now) && standing !== 'party') return;
+    const [code, text] = standing === 'over' ? ['expired', 'this call is over here'] : ['forbidden', 'there is no door here'];
+    this.send(from, { type: 'result', re: nonce, code, call, text });
+  }
+}

@@ -1,0 +1,94 @@
+// Somebody rings us; nobody here has picked up yet. A pure part of the station, as `ringing.rs` is.
+
+import { accepting } from './accepting.js';
+import { least, mark, same } from './call.js';
+import { stillOf } from './derived.js';
+import { incoming } from './idle.js';
+import { PeerLinks } from './peer_links.js';
+
+export const ringing = {
+  /** Starts to ring and, if both sides want it, to connect. */
+  begin(call, m, c) {
+    const { facts } = call;
+    const early = least(m.early, c.early(facts.caller.user));
+    const links = new PeerLinks(facts, facts.caller, m.agent === 'browser');
+    mark(facts, c.now, 'ringing_ms');
+    const s = { name: 'ringing', ...call, links, early, until: c.now + m.remaining_ms, next: null, invite: m };
+    tell(s, c);
+    if (early !== 'off') links.offerNext(c.out);
+    return s;
+  },
+
+  on(s, input, c) {
+    if (input.type === 'signaling' && input.up) tell(s, c);
+    if (input.type === 'pressed') return pressed(s, input, c);
+    return input.type === 'tick' && c.now >= s.until ? refuse(s, 'no_answer', c) : s;
+  },
+
+  heard(s, from, m, c) {
+    if (!same(from, s.facts.caller)) return s;
+    switch (m.type) {
+      case 'cancel': case 'hangup': return fallSilent(s, m.reason, m.type === 'cancel' ? m.by : null, c);
+      case 'picture': return { ...s, still: stillOf(m) };
+      case 'offer': case 'answer': case 'candidate':
+        if (s.early !== 'off') s.links.heard(c.now, c.out, m);
+        return s;
+      case 'invite':
+        tell(s, c);
+        // The time that is left can only be less: what said more was on its way for long.
+        return { ...s, until: Math.min(s.until, c.now + m.remaining_ms) };
+      default: return s;
+    }
+  },
+
+  /** Another invite of the very device that rings us: one of the two must be over, and only the inviter knows which.
+   *  Our `ringing` asks it: the outcome of a call that is over comes back as `cancel`. Anybody else's invite is busy. */
+  foreign(s, from, m, c) {
+    const asks = m.type === 'invite' && same(from, s.facts.caller) && !c.decided.find(m.call) && !c.decided.wasCancelledEarly(m.call, from);
+    if (!asks) {
+      c.foreign(from, m);
+      return s;
+    }
+    tell(s, c);
+    return { ...s, next: { m, until: c.now + m.remaining_ms } };
+  },
+
+  linked(s, input, c) {
+    s.links.event(Math.round(c.now - s.facts.startedAt), c.out, input);
+    return s;
+  },
+
+  /** Picks up: our accept counts when the inviter confirms it. */
+  pickUp(s, media, c) {
+    const camera = s.camera && media === 'video';
+    mark(s.facts, c.now, 'accept_ms');
+    c.out.push({ do: 'prepare', media: camera ? 'video' : 'audio' });
+    return accepting.begin({ ...s, camera }, c);
+  },
+};
+
+function pressed(s, { action, media, on }, c) {
+  switch (action) {
+    case 'accept': return ringing.pickUp(s, media ?? s.facts.media, c);
+    case 'reject': case 'hangup': return refuse(s, 'rejected', c);
+    case 'leave': return c.end(s, 'cancelled');
+    case 'microphone': return { ...s, mic: on };
+    case 'camera': return { ...s, camera: on && s.facts.media === 'video' };
+    default: return s;
+  }
+}
+
+function tell({ facts, early, links }, c) {
+  c.send(facts.caller, { type: 'ringing', call: facts.call, agent: 'browser', early, link: links.newest });
+}
+
+function refuse(s, reason, c) {
+  c.send(s.facts.caller, { type: 'reject', call: s.facts.call, reason });
+  return fallSilent(s, reason, null, c);
+}
+
+function fallSilent(s, reason, by, c) {
+  const idle = c.end(s, reason, by ?? null);
+  const left = s.next && s.next.until - c.now;
+  return (left > 0 && incoming(s.facts.caller, { ...s.next.m, remaining_ms: left }, c)) || idle;
+}
