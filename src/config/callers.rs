@@ -12,6 +12,8 @@ use super::zone::Zone;
 pub(super) const USER: &str = "a user: 1 to 32 of A-Z a-z 0-9 _ -";
 const TIME: &str = "a time of day from 00:00 to 23:59";
 const ZONE: &str = "a time zone as under /usr/share/zoneinfo, such as Europe/Berlin";
+/// An invite may last ten minutes; a bell at a door does not.
+const LONGEST_RING_S: u64 = 60;
 const DAY_MINUTES: u16 = 24 * 60;
 const DAYS: [(&str, Weekday); 7] = [
     ("mon", Weekday::Monday),
@@ -28,7 +30,8 @@ pub(super) fn callers(check: &mut Check<'_>, callers: &raw::Callers) -> Callers 
     let deny = users(check, "callers.deny", &callers.deny);
     let words = [("reject", false), ("silence", true)];
     let silently = check.word("callers.deny_with", callers.deny_with.as_ref(), &words, false);
-    Callers { allow: None, deny, silently }
+    let seconds = check.number("callers.longest_ring_s", callers.longest_ring_s.as_ref(), 1..=600, LONGEST_RING_S);
+    Callers { allow: None, deny, silently, longest_ring: Some(Duration::from_secs(seconds)) }
 }
 
 /// Reads `[do_not_disturb]`: when, and by which clock.

@@ -106,6 +106,7 @@ pub(super) struct Callers {
     #[serde(default)]
     pub(super) deny: Vec<Text>,
     pub(super) deny_with: Option<Text>,
+    pub(super) longest_ring_s: Option<Number>,
 }
 
 #[derive(Debug, Default, Deserialize)]

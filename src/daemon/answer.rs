@@ -57,9 +57,9 @@ pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
     }
 }
 
-/// What a request asks of the station, if that is whom it asks.
-pub(super) fn wished(request: &Request) -> Option<Action> {
-    match request {
+/// Returns what a request with this number asks of the station, if that is whom it asks.
+pub(super) fn wished(asked: &Request, request: u64) -> Option<Action> {
+    match asked {
         Request::Call { users, media } => Some(Action::Call { users: users.clone(), media: *media }),
         Request::Accept {} => Some(Action::Accept),
         Request::Reject {} => Some(Action::Reject),
@@ -68,7 +68,7 @@ pub(super) fn wished(request: &Request) -> Option<Action> {
         Request::Mute { on } => Some(Action::SetMicrophone(!on)),
         Request::Camera { on } => Some(Action::SetCamera(*on)),
         Request::DoNotDisturb { on } => Some(Action::DoNotDisturb { on: Some(*on) }),
-        Request::Unlock {} => Some(Action::Unlock { by: Opener::Control }),
+        Request::Unlock {} => Some(Action::Unlock { by: Opener::Control { request } }),
         Request::Status {} | Request::Volume { .. } | Request::Snapshot { .. } | Request::Monitor {} => None,
     }
 }

@@ -51,7 +51,9 @@ pub(super) struct Shell {
     outlook: Outlook,
     pictures: Pictures,
     /// Who asked by the control socket to have a door opened, and waits for what becomes of it.
-    unlocks: Vec<oneshot::Sender<Answer>>,
+    /// Requests so far, and those that wait for a door: each is answered by its own outcome.
+    requests: u64,
+    unlocks: Vec<(u64, oneshot::Sender<Answer>)>,
     started: Instant,
     is_ready: bool,
     /// What systemd was told last.
@@ -73,6 +75,7 @@ impl Shell {
             edges,
             outlook: Outlook::default(),
             pictures: Pictures::default(),
+            requests: 0,
             unlocks: Vec::new(),
             started: Instant::now(),
             is_ready: false,
@@ -130,7 +133,7 @@ impl Shell {
         self.station.handle(Instant::now(), input);
         let (mut effects, mut call) = (0, None);
         while let Some(effect) = self.station.poll_effect() {
-            effects += 1;
+            effects += usize::from(!matches!(effect, Effect::Ignored(_)));
             self.carry_out(effect, &name, &mut call);
         }
         let view = self.station.view(Instant::now());
@@ -159,6 +162,11 @@ impl Shell {
                 self.edges.media.caption(caption::of(&view));
                 self.journal.tell("view", || json!({ "input": input, "view": view }));
             }
+            Effect::Ignored(why) => {
+                let phase = self.station.phase().as_str();
+                tracing::info!(input, phase, why, "a press was ignored");
+                self.journal.tell("ignored", || json!({ "input": input, "phase": phase, "why": why }));
+            }
             Effect::Unlock => self.edges.unlock(),
             Effect::Door(news) => self.door(&news),
             Effect::Record(record) => {
@@ -181,12 +189,11 @@ impl Shell {
     fn door(&mut self, news: &DoorNews) {
         let call = self.station.view(Instant::now()).call.map(|call| call.call);
         self.journal.door(call.as_ref(), news);
-        if let DoorNews::Unlock { by: Opener::Control, outcome, .. } = news {
-            for reply in self.unlocks.drain(..) {
-                if reply.send(answer::unlocked(*outcome)).is_err() {
-                    tracing::debug!("nobody waits for the door any more");
-                }
-            }
+        let DoorNews::Unlock { by: Opener::Control { request }, outcome, .. } = news else { return };
+        let Some(at) = self.unlocks.iter().position(|(waiting, _)| waiting == request) else { return };
+        let (_, reply) = self.unlocks.swap_remove(at);
+        if reply.send(answer::unlocked(*outcome)).is_err() {
+            tracing::debug!("nobody waits for the door any more");
         }
     }
 
@@ -223,11 +230,12 @@ impl Shell {
     }
 
     fn asked(&mut self, Asked { request, reply }: Asked) {
-        let answer = match (answer::wished(&request), request) {
+        self.requests += 1;
+        let answer = match (answer::wished(&request, self.requests), request) {
             (Some(action @ Action::Unlock { .. }), _) => {
                 let view = self.station.view(Instant::now());
                 if view.door.is_some() || view.call.is_some_and(|call| call.door) {
-                    self.unlocks.push(reply);
+                    self.unlocks.push((self.requests, reply));
                     self.handle(Input::Pressed(action));
                     return;
                 }

@@ -18,4 +18,9 @@ export class Bucket {
     if (fits) this.#full = full;
     return fits;
   }
+
+  /** Puts one back. */
+  giveBack() {
+    this.#full -= this.#every;
+  }
 }

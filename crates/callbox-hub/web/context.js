@@ -1,6 +1,7 @@
 // What stays when calls come and go: who we are, what is to be done, and the memory of decided calls. As `desk.rs` is.
 
 import { Bucket } from './bucket.js';
+import { RingBudgets } from './budgets.js';
 import { recordOf, target } from './call.js';
 import { Decided } from './decided.js';
 import { closingTone, linksOf, timingOf } from './derived.js';
@@ -13,6 +14,7 @@ export class Context {
   #refusals = new Bucket(...REFUSALS);
   #tone = 'silence';
   decided = new Decided();
+  rings = new RingBudgets();
   now = 0;
   out = [];
 
@@ -50,6 +52,12 @@ export class Context {
       this.out.push(recordOf(this.now, facts, { reason, answeredBy: null, peer: null }));
     }
     this.send(from, { type: 'reject', call: m.call, reason });
+  }
+
+  /** Declines an invite of somebody who rings too often. No record: there would be one for each. */
+  tooOften(from, { call }) {
+    this.decided.decline(from, call, 'busy');
+    this.send(from, { type: 'reject', call, reason: 'busy' });
   }
 
   /** Whether an invite is meant for this user. */

@@ -20,17 +20,22 @@ export const idle = {
 };
 
 /** Rings those who are somebody else than we, each of them once. */
-function ring(s, { users, media }, c) {
+export function ring(s, { users, media }, c) {
   const callees = [...new Set(users)].filter((user) => user !== c.me.user).slice(0, MOST_CALLEES);
   return callees.length ? inviting.begin(callOf(c.now, 'outgoing', c.ids(), media, c.me, callees), c) : s;
 }
 
-/** Takes up an invite that is new, meant for us and still has time: it rings from now on. Null when it does not. */
-export function incoming(from, m, c) {
+/** Takes up an invite that is new, meant for us and still has time: it rings from now on. Null when it does not. `wanted`: of somebody
+ *  whom we ring ourselves. */
+export function incoming(from, m, c, { wanted = false } = {}) {
   if (m.type !== 'invite' || !c.isForUs(from, m) || !(m.remaining_ms > 0)) return null;
   if (c.decided.find(m.call) || c.decided.wasCancelledEarly(m.call, from)) return null;
   if (m.kind !== 'single') {
     c.decline(from, m, 'unsupported_version');
+    return null;
+  }
+  if (!wanted && !c.rings.take(c.now, from.user)) {
+    c.tooOften(from, m);
     return null;
   }
   return ringing.begin(callOf(c.now, 'incoming', m.call, m.media, target(from), m.callees), m, c);

@@ -67,7 +67,7 @@ export const inviting = {
       c.decided.decline(from, m.call, 'answered_elsewhere', c.me);
       return s;
     }
-    const theirs = incoming(from, m, c);
+    const theirs = incoming(from, m, c, { wanted: true });
     if (!theirs) return s;
     const by = target(from);
     cancelAll(s, 'answered_elsewhere', by, c);

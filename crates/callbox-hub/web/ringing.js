@@ -3,7 +3,7 @@
 import { accepting } from './accepting.js';
 import { least, mark, same } from './call.js';
 import { stillOf } from './derived.js';
-import { incoming } from './idle.js';
+import { incoming, ring } from './idle.js';
 import { PeerLinks } from './peer_links.js';
 
 export const ringing = {
@@ -67,15 +67,23 @@ export const ringing = {
   },
 };
 
-function pressed(s, { action, media, on }, c) {
+function pressed(s, { action, users, media, on }, c) {
   switch (action) {
     case 'accept': return ringing.pickUp(s, media ?? s.facts.media, c);
     case 'reject': case 'hangup': return refuse(s, 'rejected', c);
     case 'leave': return c.end(s, 'cancelled');
+    case 'call': return outrun(s, { users, media }, c);
     case 'microphone': return { ...s, mic: on };
     case 'camera': return { ...s, camera: on && s.facts.media === 'video' };
     default: return s;
   }
+}
+
+/** Somebody here rings others: that wins over what merely rings. Who rings those who ring us picks up. */
+function outrun(s, { users, media }, c) {
+  if (!users.some((user) => user !== c.me.user)) return s;
+  if (users.includes(s.facts.caller.user)) return ringing.pickUp(s, s.facts.media, c);
+  return ring(refuse({ ...s, next: null }, 'busy', c), { users, media }, c);
 }
 
 function tell({ facts, early, links }, c) {

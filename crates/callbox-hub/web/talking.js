@@ -8,6 +8,7 @@ import { MediaRecovery } from './media_recovery.js';
 export const talking = {
   /** Opens the gates. */
   begin({ facts, mic, camera, captured, moved, interrupted }, links, c) {
+    if (facts.direction === 'incoming') c.rings.giveBack(facts.caller.user);
     const recovery = new MediaRecovery(c.now, links);
     if (moved || (interrupted && recovery.connecting)) recovery.networkChanged(c.now, c.out);
     recovery.ensureFirst(c.now, c.out);

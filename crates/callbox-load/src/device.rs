@@ -250,7 +250,12 @@ impl<T: Transport> Device<T> {
                     done = wire.watch(users).await;
                 }
                 // No door is asked for, and there is none.
-                Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Unlock | Effect::Door(_) => {}
+                Effect::Send { .. }
+                | Effect::Watch(_)
+                | Effect::Show
+                | Effect::Unlock
+                | Effect::Door(_)
+                | Effect::Ignored(_) => {}
                 Effect::Media(order) => self.media.order(now, order),
                 Effect::Record(record) => self.ended(now, record),
             }

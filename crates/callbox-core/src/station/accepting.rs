@@ -60,8 +60,11 @@ impl Accepting {
                 State::Accepting(self)
             }
             Input::Tick => self.tick(now, desk),
-            Input::Pressed(_)
-            | Input::Link { .. }
+            Input::Pressed(_) => {
+                desk.ignore("it was picked up already: the inviter's word is awaited");
+                State::Accepting(self)
+            }
+            Input::Link { .. }
             | Input::SignalingDown
             | Input::NetworkChanged
             | Input::Presence { .. }

@@ -25,4 +25,9 @@ impl Bucket {
         }
         fits
     }
+
+    /// Puts one back.
+    pub(in crate::station) fn give_back(&mut self) {
+        self.full = self.full.and_then(|full| full.checked_sub(self.every));
+    }
 }

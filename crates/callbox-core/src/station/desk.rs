@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::State;
+use super::budgets::RingBudgets;
 use super::call::Call;
 use super::decided::Decided;
 use super::door::{Door, FarDoors};
@@ -48,6 +49,7 @@ pub(super) struct Desk {
     pub(super) policy: Policy,
     pub(super) ids: IdSource,
     pub(super) decided: Decided,
+    pub(super) rings: RingBudgets,
     pub(super) quiet: Quiet,
     pub(super) door: Door,
     pub(super) far: FarDoors,
@@ -72,9 +74,9 @@ impl From<EndReason> for End {
 
 impl Desk {
     pub(super) fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
-        let (decided, out) = (Decided::default(), Outbox::default());
+        let (decided, rings, out) = (Decided::default(), RingBudgets::default(), Outbox::default());
         let (quiet, door, far) = (Quiet::default(), Door::default(), FarDoors::default());
-        Self { me, agent, policy, ids: IdSource::new(seed), decided, quiet, door, far, last: None, out }
+        Self { me, agent, policy, ids: IdSource::new(seed), decided, rings, quiet, door, far, last: None, out }
     }
 
     /// A call begins to ring, here or there.
@@ -135,6 +137,18 @@ impl Desk {
             self.busy(from, message);
         }
         quiet
+    }
+
+    /// Declines an invite of somebody who rings too often. No record: there would be one for each.
+    pub(super) fn too_often(&mut self, from: &Address, call: &CallId) {
+        let reason = EndReason::Busy;
+        self.decided.decline(from, Ended { call: call.clone(), reason, by: None });
+        self.out.send(from.clone(), Message::Reject { call: call.clone(), reason });
+    }
+
+    /// A press comes to nothing.
+    pub(super) fn ignore(&mut self, why: &'static str) {
+        self.out.push(Effect::Ignored(why));
     }
 
     /// Declines an invite that does not ring here.

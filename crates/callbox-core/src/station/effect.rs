@@ -26,6 +26,8 @@ pub enum Effect {
     Show,
     /// Open our door: pulse its relay. Answered by [`super::Input::Door`], or it counts as failed after 3 s.
     Unlock,
+    /// A press came to nothing: why, for the log.
+    Ignored(&'static str),
     /// Something about a door, its own call's record aside: log it, tell monitors.
     Door(DoorNews),
     /// A call is over: write it down.

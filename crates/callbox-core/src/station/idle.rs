@@ -23,6 +23,13 @@ impl Idle {
             Input::Pressed(Action::Call { users, media }) => ring(now, Plan::once(users), media, desk),
             Input::Pressed(Action::CallInTurn { plan, media }) => ring(now, plan, media, desk),
             Input::Heard { from, message } => self.heard(now, from, message, desk),
+            Input::Pressed(action) => {
+                desk.ignore(match action {
+                    Action::Accept | Action::Reject => "nobody rings",
+                    _ => "there is no call",
+                });
+                State::Idle(self)
+            }
             _ => State::Idle(self),
         }
     }
@@ -49,7 +56,13 @@ pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> S
         }
     }
     if callees.is_empty() {
-        return then.map_or(State::Idle(Idle), |then| ring(now, then, media, desk));
+        return match then {
+            Some(then) => ring(now, then, media, desk),
+            None => {
+                desk.ignore("nobody to call: name a user other than this one");
+                State::Idle(Idle)
+            }
+        };
     }
     let call = Call {
         id: desk.ids.call(),
@@ -88,6 +101,10 @@ pub(super) fn incoming(
         desk.decline(from, message, EndReason::UnsupportedVersion);
         return None;
     }
+    if !wanted && !desk.rings.take(now, &from.user) {
+        desk.too_often(from, call);
+        return None;
+    }
     let call = Call {
         id: call.clone(),
         direction: Direction::Incoming,
@@ -101,7 +118,8 @@ pub(super) fn incoming(
         moved: false,
         interrupted: false,
     };
-    let until = now + Duration::from_millis(u64::from(*remaining_ms));
+    let asked = Duration::from_millis(u64::from(*remaining_ms));
+    let until = now + desk.policy.callers.longest_ring.map_or(asked, |longest| longest.min(asked));
     let early = desk.policy.early_with(&from.user).min(*early);
     Some(Ringing::begin(now, call, until, *agent, early, desk))
 }

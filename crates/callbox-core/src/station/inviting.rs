@@ -83,8 +83,11 @@ impl Inviting {
             }
             Input::Picture { call, jpeg } if call == self.call.id => self.pictured(jpeg, desk),
             Input::Tick => self.tick(now, desk),
-            Input::Pressed(_)
-            | Input::Link { .. }
+            Input::Pressed(_) => {
+                desk.ignore("we ring somebody already");
+                State::Inviting(self)
+            }
+            Input::Link { .. }
             | Input::SignalingDown
             | Input::NetworkChanged
             | Input::Presence { .. }

@@ -8,6 +8,7 @@
 
 mod accepting;
 mod bucket;
+mod budgets;
 mod call;
 mod callees;
 mod decided;

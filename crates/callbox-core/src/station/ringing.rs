@@ -9,9 +9,10 @@ use super::desk::{Desk, End};
 use super::effect::{Flow, Tone};
 use super::input::{Action, Input, LinkEvent};
 use super::peer_links::{News, PeerLinks};
+use super::plan::Plan;
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
-use crate::protocol::{Agent, EarlyMedia, EndReason, Message};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Media, Message};
 
 /// Someone rings us.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +74,8 @@ impl Ringing {
                 }
                 State::Ringing(self)
             }
+            Input::Pressed(Action::Call { users, media }) => self.outrun(now, Plan::once(users), media, desk),
+            Input::Pressed(Action::CallInTurn { plan, media }) => self.outrun(now, plan, media, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
             Input::SignalingUp => {
                 self.tell(desk);
@@ -80,8 +83,11 @@ impl Ringing {
             }
             Input::Tick if self.answer.is_some_and(|answer| now >= answer) => State::Accepting(self.pick_up(now, desk)),
             Input::Tick if now >= self.until => self.refuse(now, EndReason::NoAnswer, desk),
+            Input::Pressed(_) => {
+                desk.ignore("it rings: accept or decline");
+                State::Ringing(self)
+            }
             Input::Tick
-            | Input::Pressed(_)
             | Input::Link { .. }
             | Input::SignalingDown
             | Input::NetworkChanged
@@ -160,6 +166,20 @@ impl Ringing {
             _ => desk.foreign(from, message),
         }
         State::Ringing(self)
+    }
+
+    /// Somebody here rings others: that wins over what merely rings. Who rings those who ring us picks up.
+    fn outrun(mut self, now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> State {
+        if !plan.users().any(|user| *user != desk.me.user) {
+            desk.ignore("nobody to call: name a user other than this one");
+            return State::Ringing(self);
+        }
+        if plan.first().contains(&self.call.caller.user) {
+            return State::Accepting(self.pick_up(now, desk));
+        }
+        self.next = None;
+        drop(self.refuse(now, EndReason::Busy, desk));
+        super::idle::ring(now, plan, media, desk)
     }
 
     fn refuse(self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {

@@ -30,6 +30,9 @@ impl Talking {
     /// Opens the gates.
     pub(super) fn begin(now: Instant, call: Call, links: PeerLinks, desk: &mut Desk) -> Self {
         let end_at = desk.policy.longest.map(|longest| now + longest);
+        if call.direction == Direction::Incoming {
+            desk.rings.give_back(&call.caller.user);
+        }
         let path = MediaRecovery::new(now, links, desk.agent);
         let mut talking = Self { call, path, since: now, end_at };
         desk.out.tone(Tone::Silence);
@@ -49,7 +52,9 @@ impl Talking {
                 return self.heard(now, from, message, desk);
             }
             Input::Heard { from, message } => desk.foreign(&from, message),
-            Input::Pressed(Action::Toggle) if now < self.since + DEBOUNCE => {}
+            Input::Pressed(Action::Toggle) if now < self.since + DEBOUNCE => {
+                desk.ignore("the button that picked up hangs up a second later at the earliest");
+            }
             Input::Pressed(Action::Hangup | Action::Reject | Action::Toggle) => {
                 return self.leave(now, EndReason::Hangup, desk);
             }
@@ -82,8 +87,10 @@ impl Talking {
                 let verdict = self.path.tick(now, &mut desk.out);
                 return self.look(now, verdict, desk);
             }
-            Input::Pressed(Action::Call { .. } | Action::CallInTurn { .. } | Action::Accept)
-            | Input::Pressed(Action::Unlock { .. } | Action::DoNotDisturb { .. })
+            Input::Pressed(Action::Call { .. } | Action::CallInTurn { .. } | Action::Accept) => {
+                desk.ignore("there is a talk already");
+            }
+            Input::Pressed(Action::Unlock { .. } | Action::DoNotDisturb { .. })
             | Input::Picture { .. }
             | Input::InviteResult { .. }
             | Input::Door(_)

@@ -88,7 +88,7 @@ fn action() -> impl Strategy<Value = Action> {
         1 => any::<bool>().prop_map(Action::SetCamera),
         1 => (plan(), media()).prop_map(|(plan, media)| Action::CallInTurn { plan, media }),
         1 => prop::option::of(any::<bool>()).prop_map(|on| Action::DoNotDisturb { on }),
-        1 => prop_oneof![Just(Opener::Button), Just(Opener::Control)].prop_map(|by| Action::Unlock { by }),
+        1 => prop_oneof![Just(Opener::Button), (1..4u64).prop_map(|request| Opener::Control { request })].prop_map(|by| Action::Unlock { by }),
     ]
 }
 

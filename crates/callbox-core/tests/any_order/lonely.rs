@@ -96,8 +96,12 @@ fn callers() -> impl Strategy<Value = (Callers, Option<AutoAnswer>)> {
     let allow = prop::option::weighted(0.3, users(&["door", "otto"]));
     let auto =
         (users(&["door", "otto"]), 0..10_000u64).prop_map(|(users, delay)| AutoAnswer { users, delay: ms(delay) });
-    (allow, users(&["otto"]), any::<bool>(), prop::option::of(auto))
-        .prop_map(|(allow, deny, silently, auto)| (Callers { allow: allow.map(Into::into), deny, silently }, auto))
+    let longest = prop::option::of((1..60u64).prop_map(|seconds| ms(seconds * 1000)));
+    (allow, users(&["otto"]), any::<bool>(), prop::option::of(auto), longest).prop_map(
+        |(allow, deny, silently, auto, longest_ring)| {
+            (Callers { allow: allow.map(Into::into), deny, silently, longest_ring }, auto)
+        },
+    )
 }
 
 fn quiet() -> impl Strategy<Value = QuietPolicy> {
@@ -190,14 +194,16 @@ impl Watched {
                 self.challenges.push(Challenge { to, call, nonce, challenge, sent: self.now });
             }
             Effect::Unlock => assert!(std::mem::take(&mut self.may_pulse), "the relay is pulsed for nobody"),
-            Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Door(_) => {}
+            Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Door(_) | Effect::Ignored(_) => {}
         }
     }
 
     /// It begins to ring: for somebody who may, at a time when anybody may.
     fn may_ring(&self, quiet: bool) {
         let caller = self.station.view(self.now).call.expect("it rings for a call").caller.user;
-        let Callers { allow, deny, .. } = &self.policy.callers;
+        let Callers { allow, deny, longest_ring, .. } = &self.policy.callers;
+        let left = self.station.view(self.now).call.and_then(|call| call.remaining_ms).expect("it rings for so long");
+        assert!(longest_ring.is_none_or(|longest| ms(left) <= longest), "it rings for {left} ms");
         assert!(!deny.contains(&caller) && allow.as_ref().is_none_or(|allow| allow.contains(&caller)), "{caller}");
         assert!(!quiet || self.policy.quiet.except.contains(&caller), "{caller} rings while it is quiet");
     }

@@ -173,7 +173,12 @@ impl Town {
                 match effect {
                     Effect::Send { to, message } => self.post(who, &to.user, to.device.as_ref(), message, hops),
                     Effect::Media(order) => inputs.extend(self.media_order(who, order)),
-                    Effect::Watch(_) | Effect::Show | Effect::Record(_) | Effect::Unlock | Effect::Door(_) => {}
+                    Effect::Watch(_)
+                    | Effect::Show
+                    | Effect::Record(_)
+                    | Effect::Unlock
+                    | Effect::Door(_)
+                    | Effect::Ignored(_) => {}
                 }
             }
         }

@@ -360,7 +360,7 @@ fn door_state(message: &Message) -> Option<(Option<DoorState>, bool)> {
 fn the_control_socket_is_named_as_the_one_who_opened() {
     let mut street = Street::calm();
     street.panel_with_door(DOOR, &[]);
-    street.press(DOOR, Action::Unlock { by: Opener::Control });
-    let news = DoorNews::Unlock { by: Opener::Control, outcome: ResultCode::Ok, at: None };
+    street.press(DOOR, Action::Unlock { by: Opener::Control { request: 1 } });
+    let news = DoorNews::Unlock { by: Opener::Control { request: 1 }, outcome: ResultCode::Ok, at: None };
     assert_eq!((street.door_news(DOOR), street.pulses(DOOR)), ([news].as_slice(), 1));
 }

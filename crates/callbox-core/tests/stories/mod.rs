@@ -1,5 +1,6 @@
 //! Stories on the simulated street.
 
+mod bell;
 mod door;
 mod hostile_links;
 mod media;

@@ -31,7 +31,8 @@ fn users(names: &[&str]) -> Vec<callbox_core::ids::UserId> {
 }
 
 fn callers(allow: Option<&[&str]>, deny: &[&str], silently: bool) -> Policy {
-    let callers = Callers { allow: allow.map(|allow| users(allow).into()), deny: users(deny), silently };
+    let callers =
+        Callers { allow: allow.map(|allow| users(allow).into()), deny: users(deny), silently, longest_ring: None };
     Policy { callers, ..Policy::default() }
 }
 

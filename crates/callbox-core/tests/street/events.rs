@@ -244,6 +244,7 @@ impl Street {
             }
             Effect::Media(order) => house.order(now, order),
             Effect::Show => {}
+            Effect::Ignored(why) => house.ignored.push(why),
             Effect::Record(record) => house.records.push(record),
             Effect::Unlock => self.switch_relay(who),
             Effect::Door(news) => house.door_news.push(news),

@@ -30,6 +30,8 @@ pub(crate) struct House {
     /// What the media edge will tell of links, and when.
     pub(crate) media_events: Vec<(Instant, LinkId, LinkEvent)>,
     pub(crate) recorder: Option<Recorder>,
+    /// Why presses came to nothing.
+    pub(crate) ignored: Vec<&'static str>,
 }
 
 impl House {
@@ -50,6 +52,7 @@ impl House {
             links: BTreeMap::new(),
             media_events: Vec::new(),
             recorder: None,
+            ignored: Vec::new(),
         }
     }
 

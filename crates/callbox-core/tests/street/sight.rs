@@ -89,6 +89,17 @@ impl Street {
         assert_eq!(self.call_of(a), self.call_of(b));
     }
 
+    /// Why presses came to nothing, oldest first.
+    pub(crate) fn ignored(&self, name: &str) -> &[&'static str] {
+        &self.houses[&address(name)].ignored
+    }
+
+    /// Both talk with each other, heard or not yet.
+    #[track_caller]
+    pub(crate) fn assert_talk_begun(&self, a: &str, b: &str) {
+        assert_eq!((self.peer(&address(a)), self.peer(&address(b))), (Some(address(b)), Some(address(a))));
+    }
+
     #[track_caller]
     pub(crate) fn assert_ended(&self, name: &str, reason: EndReason) {
         assert_eq!((self.phase(name), self.last_reason(name)), (Phase::Idle, reason), "{name}");

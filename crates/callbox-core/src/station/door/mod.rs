@@ -47,8 +47,9 @@ impl State {
             Input::Door(event) => self.door(now, event, desk),
             Input::Pressed(Action::Unlock { by }) => {
                 if !desk.open_here(now, by.clone()) {
-                    if let (Some(call), Some(at)) = (self.call().cloned(), desk.far.among(&self.parties())) {
-                        desk.ask(now, at, call, by);
+                    match (self.call().cloned(), desk.far.among(&self.parties())) {
+                        (Some(call), Some(at)) => desk.ask(now, at, call, by),
+                        _ => desk.ignore("there is no door to open"),
                     }
                 }
                 self

@@ -29,7 +29,10 @@ pub enum Opener {
     /// A button of this panel.
     Button,
     /// The control socket.
-    Control,
+    Control {
+        /// Which of its requests: the outcome is that request's.
+        request: u64,
+    },
     /// A device at the other end of a call.
     Far(Address),
 }
@@ -38,7 +41,7 @@ impl fmt::Display for Opener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Button => f.write_str("button"),
-            Self::Control => f.write_str("control"),
+            Self::Control { .. } => f.write_str("control"),
             Self::Far(address) => address.fmt(f),
         }
     }

@@ -307,8 +307,11 @@ impl Desk {
             (Some(_), Wanted::Far(command)) => {
                 self.tell(&command, ResultCode::TooMany, "too many at once: wait a moment")
             }
-            // A key that chatters while the relay is being switched: the first of its presses is told.
-            (Some(_), Wanted::Here(_)) => {}
+            // A key that chatters while the relay is being switched: the first of its presses are told.
+            (Some(_), Wanted::Here(Opener::Button | Opener::Far(_))) => {}
+            (Some(_), Wanted::Here(by)) => {
+                self.note(now, DoorNews::Unlock { by, outcome: ResultCode::TooMany, at: None });
+            }
             (None, wanted) => {
                 self.door.opening = Some(Opening { wanted: vec![wanted], until: now + SWITCH });
                 self.out.push(Effect::Unlock);

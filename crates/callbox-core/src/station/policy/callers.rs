@@ -14,6 +14,8 @@ pub struct Callers {
     pub deny: Vec<UserId>,
     /// Who may not is not answered at all: for the other end it rings until nobody answers.
     pub silently: bool,
+    /// The longest that anybody may ring us, whatever the invite says. `None`: as long as the invite says.
+    pub longest_ring: Option<Duration>,
 }
 
 impl Callers {
