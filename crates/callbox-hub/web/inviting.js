@@ -11,6 +11,8 @@ import { talking } from './talking.js';
 
 /** The callee's own timer is authoritative; ours is a backstop this much later. In milliseconds. */
 const BACKSTOP = 5_000;
+/** The invite is not said again to a device that came online sooner than this after the last time: it has that one. */
+const SAY_AGAIN = 3_000;
 /** The most devices that ring for one invite. */
 const MOST_DEVICES = 32;
 /** Of what the hub says of an invite; everything else is `ended_by_server`. */
@@ -21,16 +23,16 @@ export const inviting = {
   begin(call, c) {
     const { facts } = call;
     c.out.push({ do: 'prepare', media: facts.media });
-    const s = { name: 'inviting', ...call, callees: new Callees(facts.callees), devices: new Map(), left: new Set(), until: c.now + c.ring + BACKSTOP };
-    invite(s, c);
-    return s;
+    const s = { name: 'inviting', ...call, callees: new Callees(facts.callees), devices: new Map(), left: new Set(), said: c.now, until: c.now + c.ring + BACKSTOP };
+    return invite(s, c);
   },
 
   on(s, input, c) {
     switch (input.type) {
       case 'pressed': return pressed(s, input, c);
       // What was said while the line broke may be lost; to say it again changes nothing.
-      case 'signaling': if (input.up) invite(s, c); return s;
+      case 'signaling': return input.up ? invite({ ...s, said: c.now }, c) : s;
+      case 'presence': return input.online && input.device ? came(s, target(input), c) : s;
       case 'result': return input.call === s.facts.call ? fared(s, input, c) : s;
       case 'tick': {
         if (c.now < s.until) return settle(s, c);
@@ -96,10 +98,24 @@ function pressed(s, { action, on }, c) {
 
 /** Rings everybody who may still answer, with the time that is left. Repeated when signalling comes back. */
 function invite(s, c) {
+  for (const user of s.callees.open) inviteUser(s, user, c);
+  return s;
+}
+
+function inviteUser(s, user, c) {
   const { call, media, callees } = s.facts;
   const left = Math.floor(s.until - BACKSTOP - c.now);
-  const message = { type: 'invite', call, kind: 'single', media, callees, remaining_ms: left, agent: 'browser' };
-  if (left > 0) for (const user of s.callees.open) c.send({ user }, { ...message, early: c.early(user) });
+  const message = { type: 'invite', call, kind: 'single', media, callees, remaining_ms: left, agent: 'browser', early: c.early(user) };
+  if (left > 0) c.send({ user }, message);
+}
+
+/** A device of a callee came online and has said nothing yet: what was said while it was away may be nowhere any more. */
+function came(s, device, c) {
+  const key = keyOf(device);
+  const rings = s.devices.has(key) || s.left.has(key);
+  if (rings || !s.callees.isOpen(device.user) || c.now < s.said + SAY_AGAIN) return s;
+  inviteUser(s, device.user, c);
+  return { ...s, said: c.now };
 }
 
 /** One more device rings, or one of them rings again after a restart. */

@@ -18,6 +18,8 @@ use crate::protocol::{Agent, EarlyMedia, EndReason, Message, ResultCode};
 
 /// The callee's own timer is authoritative; ours is a backstop this much later.
 const BACKSTOP: Duration = Duration::from_secs(5);
+/// The invite is not said again to a device that came online sooner than this after the last time: it has that one.
+const SAY_AGAIN: Duration = Duration::from_secs(3);
 /// The most devices that ring for one invite; further ones are told that they are too late.
 const MOST_DEVICES: usize = 32;
 
@@ -33,6 +35,8 @@ pub(super) struct Inviting {
     previews: BTreeSet<Address>,
     /// Devices that refused: what they said before that, and arrives after it, counts no more.
     left: BTreeSet<Address>,
+    /// When the invite was said last.
+    said: Instant,
     /// Whom to ring when none of these answers.
     then: Option<Plan>,
     /// Who rings, as our camera sees it.
@@ -53,6 +57,7 @@ impl Inviting {
             devices: BTreeMap::new(),
             previews: BTreeSet::new(),
             left: BTreeSet::new(),
+            said: now,
             then,
             picture: None,
         };
@@ -77,7 +82,12 @@ impl Inviting {
             }
             Input::InviteResult { call, user, code } if call == self.call.id => self.fared(now, &user, code, desk),
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
+            Input::Presence { peer, online: true } => {
+                self.came(now, &peer, desk);
+                State::Inviting(self)
+            }
             Input::SignalingUp => {
+                self.said = now;
                 self.invite(now, desk);
                 State::Inviting(self)
             }
@@ -109,23 +119,34 @@ impl Inviting {
 
     /// Rings everybody who may still answer, with the time that is left. Repeated when signalling comes back.
     fn invite(&self, now: Instant, desk: &mut Desk) {
+        self.callees.open().for_each(|user| self.invite_user(now, user, desk));
+    }
+
+    /// A device of a callee came online and has said nothing yet: what was said while it was away may be nowhere any more.
+    fn came(&mut self, now: Instant, device: &Address, desk: &mut Desk) {
+        let rings = self.devices.contains_key(device) || self.left.contains(device);
+        if !rings && self.callees.is_open(&device.user) && now >= self.said + SAY_AGAIN {
+            self.said = now;
+            self.invite_user(now, &device.user, desk);
+        }
+    }
+
+    fn invite_user(&self, now: Instant, user: &UserId, desk: &mut Desk) {
         let left = self.until.saturating_duration_since(now).as_millis();
         let remaining_ms = u32::try_from(left).unwrap_or(u32::MAX);
         if remaining_ms == 0 {
             return;
         }
-        for user in self.callees.open() {
-            let message = Message::Invite {
-                call: self.call.id.clone(),
-                kind: crate::protocol::Kind::Single,
-                media: self.call.media,
-                callees: self.call.callees.clone(),
-                remaining_ms,
-                agent: desk.agent,
-                early: desk.policy.early,
-            };
-            desk.out.send(user.clone(), message);
-        }
+        let message = Message::Invite {
+            call: self.call.id.clone(),
+            kind: crate::protocol::Kind::Single,
+            media: self.call.media,
+            callees: self.call.callees.clone(),
+            remaining_ms,
+            agent: desk.agent,
+            early: desk.policy.early,
+        };
+        desk.out.send(user.clone(), message);
     }
 
     fn heard(mut self, now: Instant, from: Address, message: Message, desk: &mut Desk) -> State {

@@ -184,3 +184,24 @@ fn a_word_about_an_unknown_talk_is_answered() {
     street.pass(secs(1));
     street.assert_ended("anna/phone", EndReason::NetworkLost);
 }
+
+#[test]
+fn a_phone_that_comes_online_rings_also_where_nobody_kept_the_invite() {
+    for caller in ["door/panel", "otto/phone"] {
+        let mut street = crate::street::Street::calm();
+        street.panel("door/panel");
+        street.phone("otto/phone");
+        street.phone("anna/phone");
+        street.goes_offline("anna/phone");
+        street.calls(caller, &["anna"]);
+        street.pass(secs(8));
+        street.forget_waiting();
+        street.comes_online("anna/phone");
+        street.pass(secs(1));
+        assert_eq!(street.phase("anna/phone"), Phase::Ringing, "rung by {caller}");
+        street.pass(secs(20));
+        assert_eq!(street.phase("anna/phone"), Phase::Ringing);
+        street.pass(secs(2));
+        street.assert_ended("anna/phone", EndReason::NoAnswer);
+    }
+}
