@@ -234,6 +234,10 @@ fn each_kind_of_mistake_names_line_key_and_remedy() {
         ("[camera]\nkind = \"v4l2\"\ndevice = \"video0\"", &["c.toml:10", "camera.device", "found video0"]),
         ("[camera]\nkind = \"test\"\nurl = \"rtsp://x\"", &["c.toml:10", "camera.url", "only with kind = \"rtsp\""]),
         ("[camera]\nkind = \"rtsp\"\nurl = \"http://x\"", &["c.toml:10", "camera.url", "rtsp://"]),
+        (
+            "[camera]\nkind = \"rtsp\"\nurl = \"rtsp://a:p@ss@x/\"",
+            &["c.toml:10", "camera.url", "write @ in a user or password as %40"],
+        ),
         ("[microphone]\nkind = \"test\"\nhz = 3", &["c.toml:10", "microphone.hz", "found 3", "100 to 8000"]),
         ("[video]\nsize = \"640*360\"", &["c.toml:9", "video.size", "WIDTHxHEIGHT"]),
         ("[video]\nbitrate = { min = 900, start = 800, max = 2000 }", &["c.toml:9", "video.bitrate", "min 900"]),

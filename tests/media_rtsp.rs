@@ -26,10 +26,10 @@ struct Server {
 
 impl Server {
     /// Nothing, when Debian's python3-gi and gir1.2-gst-rtsp-server-1.0 are not there.
-    fn start(port: &str) -> Option<Self> {
+    fn start(port: &str, kind: &str) -> Option<Self> {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rtsp.py");
         let mut command = Command::new("/usr/bin/python3");
-        let mut child = command.args([script, port]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
+        let mut child = command.args([script, port, kind]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         let mut url = String::new();
         BufReader::new(child.stdout.take()?).read_line(&mut url).ok()?;
         if url.is_empty() {
@@ -87,7 +87,7 @@ async fn until_bright(wire: &mut Wire, wished: bool, what: &str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_network_camera_goes_and_comes_back_in_a_call() {
     media::warm_up().unwrap();
-    let Some(server) = Server::start("0") else {
+    let Some(server) = Server::start("0", "") else {
         skip(
             "a_network_camera_goes_and_comes_back_in_a_call",
             "no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0",
@@ -106,9 +106,40 @@ async fn a_network_camera_goes_and_comes_back_in_a_call() {
     wire.until("the loss", SOON, |wire| wire.a.edge.status().faults.iter().any(|fault| fault.device == Device::Camera))
         .await;
     until_bright(&mut wire, false, "the placeholder").await;
-    let _server = Server::start(&port).unwrap();
+    let _server = Server::start(&port, "").unwrap();
     until_bright(&mut wire, true, "the camera's picture again").await;
     wire.until("no fault", SOON, |wire| wire.a.edge.status().faults.is_empty()).await;
     assert!(!wire.a.log.iter().chain(&wire.b.log).any(|event| matches!(event, LinkEvent::Failed(_))));
+    wire.stop().await;
+}
+
+/// A call with this camera at the door; comes back when its picture is shown.
+async fn shown(kind: &str) -> Option<(Server, Wire)> {
+    media::warm_up().unwrap();
+    let Some(server) = Server::start("0", kind) else {
+        println!("SKIPPED: no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0");
+        return None;
+    };
+    // Whoever watches already has had the first key frame.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let door = Settings { camera: Camera::Rtsp { url: server.url.clone() }, ..settings("door", 440) };
+    let mut wire = Wire::new(door, settings("flat", 620), kind);
+    wire.secured(Media::Video).await;
+    wire.a.gate(OPEN);
+    wire.b.gate(OPEN);
+    until_bright(&mut wire, true, "the camera's picture").await;
+    Some((server, wire))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_network_camera_with_a_key_frame_every_ten_seconds_is_seen() {
+    let Some((_server, wire)) = shown("slow").await else { return };
+    assert_eq!(wire.a.edge.status().faults, [], "it was waited for");
+    wire.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_network_camera_that_has_udp_only_is_seen() {
+    let Some((_server, wire)) = shown("udp").await else { return };
     wire.stop().await;
 }

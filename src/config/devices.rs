@@ -2,7 +2,7 @@
 
 use super::check::Check;
 use super::raw::{self, Text};
-use crate::media::{Bitrate, Camera, CameraFormat, Echo, Microphone, Screen, Settings, Speaker, VideoCodec};
+use crate::media::{Bitrate, Camera, CameraFormat, CameraUrl, Echo, Microphone, Screen, Settings, Speaker, VideoCodec};
 
 const SIZE: &str = "WIDTHxHEIGHT in even numbers, 64x64 to 3840x2160, such as \"1280x720\"";
 const NODE: &str = "a device node, best by its stable name: /dev/v4l/by-id/…";
@@ -74,13 +74,14 @@ fn camera(check: &mut Check<'_>, raw: &raw::Camera) -> Camera {
         },
         "libcamera" => Camera::Libcamera { name },
         "rtsp" => match &raw.url {
-            Some(url) if ["rtsp://", "rtsps://"].iter().any(|scheme| url.get_ref().starts_with(scheme)) => {
-                Camera::Rtsp { url: url.get_ref().clone() }
-            }
-            Some(url) => {
-                check.wrong("camera.url", url.span(), url.get_ref(), RTSP);
-                Camera::None
-            }
+            Some(url) => match url.get_ref().parse::<CameraUrl>() {
+                Ok(good) => Camera::Rtsp { url: good.as_str().to_owned() },
+                Err(error) => {
+                    // The address may hold a password: it is not repeated.
+                    check.wrong("camera.url", url.span(), "this address", &error.to_string());
+                    Camera::None
+                }
+            },
             None => {
                 check.missing("camera.url", RTSP);
                 Camera::None

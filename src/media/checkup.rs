@@ -8,12 +8,17 @@ use gstreamer::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::codec::ENCODERS;
+use super::fault_text::{self, Failure};
+use super::outbox::Device;
+use super::pipeline::DOES_NOT_START;
 use super::probe::try_encoder;
 use super::settings::{Camera, Echo, Microphone, Screen, Settings, Speaker, VideoCodec};
 use super::{audio, camera, screen, warm};
 
 /// How long a device may take until its first sample, and how long it is then watched.
-const FIRST: gst::ClockTime = gst::ClockTime::from_seconds(6);
+const FIRST: Duration = Duration::from_secs(6);
+/// A network camera may send a key frame every 10 s only.
+const FIRST_OF_NETWORK: Duration = Duration::from_secs(20);
 const WATCHED: Duration = Duration::from_secs(2);
 
 /// An element that is not there.
@@ -134,13 +139,14 @@ pub(crate) fn camera(settings: &Settings) -> Result<Filmed, String> {
     warm::library().map_err(|error| error.to_string())?;
     let source = camera::source(settings).ok_or("no camera is configured")?;
     let description = format!("{source} ! {} ! fakesink name=out sync=false", camera::raw_caps(settings));
-    let trial = Trial::new(&description)?;
-    camera::point(&trial.element("camera")?, &settings.camera);
+    let trial = Trial::new(&description, Device::Camera, settings)?;
+    camera::point(&trial.pipeline, settings, &camera::Known::default());
     let formats = match settings.camera {
         Camera::V4l2 { .. } => trial.formats("camera"),
         _ => Vec::new(),
     };
-    Ok(Filmed { formats, rate: trial.rate("out") })
+    let first = if matches!(settings.camera, Camera::Rtsp { .. }) { FIRST_OF_NETWORK } else { FIRST };
+    Ok(Filmed { formats, rate: trial.rate("out", first) })
 }
 
 /// Opens microphone and speaker at once and lets both run: silence is played.
@@ -153,7 +159,7 @@ pub(crate) fn sound(settings: &Settings) -> Result<Sounded, String> {
         audio::speaker(&settings.speaker),
         raw = audio::RAW,
     );
-    let trial = Trial::new(&description)?;
+    let trial = Trial::new(&description, Device::Speaker, settings)?;
     audio::point(&trial.element("microphone")?, &trial.element("speaker")?, settings);
     let (heard, played) = (trial.counter("out")?, trial.counter("played")?);
     trial.play()?;
@@ -172,7 +178,7 @@ pub(crate) fn screen(settings: &Settings) -> Result<(), String> {
         settings.screen_height,
         screen::sink(&settings.screen),
     );
-    let trial = Trial::new(&description)?;
+    let trial = Trial::new(&description, Device::Screen, settings)?;
     screen::point(&trial.element("screen")?, &settings.screen);
     let shown = trial.counter("screen")?;
     trial.play()?;
@@ -183,14 +189,16 @@ pub(crate) fn screen(settings: &Settings) -> Result<(), String> {
 /// A pipeline for one trial; stopped when dropped.
 struct Trial {
     pipeline: gst::Pipeline,
+    device: Device,
+    settings: Settings,
 }
 
 impl Trial {
-    fn new(description: &str) -> Result<Self, String> {
+    fn new(description: &str, device: Device, settings: &Settings) -> Result<Self, String> {
         let bin = gst::parse::bin_from_description(description, false).map_err(|error| error.to_string())?;
         let pipeline = gst::Pipeline::new();
         pipeline.add(&bin).map_err(|error| error.to_string())?;
-        Ok(Self { pipeline })
+        Ok(Self { pipeline, device, settings: settings.clone() })
     }
 
     fn element(&self, name: &str) -> Result<gst::Element, String> {
@@ -198,37 +206,52 @@ impl Trial {
     }
 
     fn play(&self) -> Result<(), String> {
-        match self.pipeline.set_state(gst::State::Playing) {
-            Ok(_) => Ok(()),
-            Err(_) => Err(self.error().unwrap_or_else(|| "does not start".to_owned())),
-        }
+        let prepared =
+            if self.device == Device::Camera { camera::prepare(&self.pipeline, &self.settings) } else { Ok(()) };
+        let started = prepared.and_then(|()| {
+            self.pipeline.set_state(gst::State::Playing).map(|_| ()).map_err(|_| DOES_NOT_START.to_owned())
+        });
+        started.map_err(|text| self.error().unwrap_or_else(|| self.sentence(self.device, &text, "")))
     }
 
     /// What the elements complained of first.
     fn error(&self) -> Option<String> {
         let message = self.pipeline.bus()?.pop_filtered(&[gst::MessageType::Error])?;
-        Some(text_of(&message))
+        Some(self.text_of(&message))
+    }
+
+    /// What a message means for who installs the device.
+    fn text_of(&self, message: &gst::Message) -> String {
+        let gst::MessageView::Error(error) = message.view() else { return String::new() };
+        let is_microphone = error.src().is_some_and(|src| src.name() == "microphone");
+        let device = if is_microphone { Device::Microphone } else { self.device };
+        let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
+        self.sentence(device, &error.error().to_string(), &debug)
+    }
+
+    fn sentence(&self, device: Device, text: &str, debug: &str) -> String {
+        fault_text::sentence(device, &self.settings, Failure { text, debug })
     }
 
     /// Lets it run for a while; fails when an element does.
     fn watch(&self, time: Duration) -> Result<(), String> {
-        let time = gst::ClockTime::try_from(time).unwrap_or(FIRST);
+        let time = gst::ClockTime::try_from(time).unwrap_or(gst::ClockTime::SECOND);
         let bus = self.pipeline.bus().ok_or("no bus")?;
         match bus.timed_pop_filtered(time, &[gst::MessageType::Error]) {
-            Some(message) => Err(text_of(&message)),
+            Some(message) => Err(self.text_of(&message)),
             None => Ok(()),
         }
     }
 
     /// Frames a second at a sink, from the first one on.
-    fn rate(&self, sink: &str) -> Result<f64, String> {
+    fn rate(&self, sink: &str, first: Duration) -> Result<f64, String> {
         let counter = self.counter(sink)?;
         self.play()?;
-        let until = Instant::now() + Duration::from(FIRST);
+        let until = Instant::now() + first;
         while counter.buffers() == 0 {
             self.watch(Duration::from_millis(20))?;
             if Instant::now() > until {
-                return Err(format!("no frame within {} s", FIRST.seconds()));
+                return Err(format!("no frame within {} s", first.as_secs()));
             }
         }
         let (first, since) = (counter.buffers(), Instant::now());
@@ -285,13 +308,6 @@ impl Counter {
 
     fn bytes(&self) -> u64 {
         self.bytes.load(std::sync::atomic::Ordering::Relaxed)
-    }
-}
-
-fn text_of(message: &gst::Message) -> String {
-    match message.view() {
-        gst::MessageView::Error(error) => error.error().to_string(),
-        _ => String::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The pipelines of the devices: started when a call begins, mended when one fails, stopped after it.
 
+mod faults;
+
 use std::collections::HashSet;
 use std::thread;
 use std::time::Instant;
@@ -8,11 +10,12 @@ use callbox_core::protocol::Media;
 use gstreamer as gst;
 
 use super::audio::Audio;
-use super::backoff::{Backoff, chance};
-use super::board::{FaultStatus, Pipelines};
-use super::camera::Capture;
+use super::backoff::chance;
+use super::board::Pipelines;
+use super::camera::{Capture, Known};
 use super::codec;
 use super::encode::{Encode, EncoderStatus};
+use super::fault_text::{Failure, camera_sentence};
 use super::inbox::{Inbox, Note, PipelineId};
 use super::outbox::{Device, Event, Outbox};
 use super::overuse::{Direction, Shape};
@@ -20,6 +23,8 @@ use super::pipeline::PipelineError;
 use super::screen::{Display, size};
 use super::settings::{Microphone, Settings, Speaker, VideoCodec};
 use super::still;
+
+use faults::Trouble;
 
 /// What has to be joined anew after a pipeline was rebuilt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,18 +34,14 @@ pub(crate) struct Rebuilt {
     pub(crate) encoder: bool,
 }
 
-struct Trouble {
-    device: Device,
-    text: String,
-    backoff: Backoff,
-}
-
 /// The device pipelines that run.
 pub(crate) struct Devices {
     pub(crate) audio: Option<Audio>,
     pub(crate) display: Option<Display>,
     encoders: Vec<Encode>,
     capture: Option<Capture>,
+    /// What is known of the camera from its last pipelines.
+    camera: Known,
     settings: Settings,
     idle: Option<gst::Sample>,
     inbox: Inbox,
@@ -57,6 +58,7 @@ impl Devices {
             display: None,
             encoders: Vec::new(),
             capture: None,
+            camera: Known::default(),
             settings,
             idle: None,
             inbox,
@@ -192,19 +194,24 @@ impl Devices {
     }
 
     /// A pipeline failed: says what is to be joined anew.
-    pub(crate) fn broke(&mut self, id: PipelineId, element: &str, text: &str, outbox: &mut Outbox) -> Rebuilt {
+    pub(crate) fn broke(
+        &mut self,
+        id: PipelineId,
+        element: &str,
+        failure: Failure<'_>,
+        outbox: &mut Outbox,
+    ) -> Rebuilt {
         let mut rebuilt = Rebuilt::default();
         if self.capture.as_ref().is_some_and(|capture| capture.pipeline.id == id) {
-            self.capture = None;
-            self.encoders.iter_mut().for_each(Encode::lose_camera);
-            self.fault(Device::Camera, text.to_owned(), outbox);
+            self.lose_camera();
+            self.fail(Device::Camera, failure, outbox);
         } else if self.display.as_ref().is_some_and(|display| display.has(id)) {
             self.display = None;
-            self.fault(Device::Screen, text.to_owned(), outbox);
+            self.fail(Device::Screen, failure, outbox);
         } else if self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id) {
             // Sources are named after what they are; anything else in the pipeline hangs on the speaker's clock.
             let device = if element == "microphone" { Device::Microphone } else { Device::Speaker };
-            self.fault(device, text.to_owned(), outbox);
+            self.fail(device, failure, outbox);
             self.audio = None;
             self.start_audio(outbox);
             rebuilt.audio = true;
@@ -213,7 +220,7 @@ impl Devices {
             let (factory, codec) = (lost.encoder.factory, lost.encoder.codec);
             drop(lost);
             self.demoted.insert(factory);
-            tracing::warn!(encoder = factory, text, "encoder demoted");
+            tracing::warn!(encoder = factory, text = failure.text, "encoder demoted");
             match self.encode(codec) {
                 Ok(_) => rebuilt.encoder = true,
                 Err(error) => self.fault(Device::Encoder, error.to_string(), outbox),
@@ -225,6 +232,10 @@ impl Devices {
     /// Tries lost devices again whose time has come.
     pub(crate) fn tick(&mut self, now: Instant, outbox: &mut Outbox) -> Rebuilt {
         let mut rebuilt = Rebuilt::default();
+        if let Some(fault) = self.capture.as_mut().and_then(|capture| capture.look(now)) {
+            self.lose_camera();
+            self.fault(Device::Camera, camera_sentence(&self.settings, fault), outbox);
+        }
         let due: Vec<Device> =
             self.troubles.iter_mut().filter_map(|t| t.backoff.is_due(now).then_some(t.device)).collect();
         for device in due {
@@ -301,13 +312,6 @@ impl Devices {
         }
     }
 
-    /// What is lost.
-    pub(crate) fn faults(&self) -> Vec<FaultStatus> {
-        let status =
-            |t: &Trouble| FaultStatus { device: t.device, text: t.text.clone(), failures: t.backoff.failures() };
-        self.troubles.iter().map(status).collect()
-    }
-
     /// An encoder may have been tried since, or its driver be free again.
     fn retry_encoder(&mut self, outbox: &mut Outbox) -> bool {
         match self.encode(self.settings.codec) {
@@ -336,23 +340,30 @@ impl Devices {
                 audio.pipeline.start();
                 self.audio = Some(audio);
             }
-            Err(error) => self.fault(Device::Speaker, error.to_string(), outbox),
+            Err(error) => self.fail(Device::Speaker, Failure { text: &error.to_string(), debug: "" }, outbox),
         }
     }
 
+    fn lose_camera(&mut self) {
+        if let Some(capture) = self.capture.take() {
+            self.camera.transport = self.camera.transport.after(capture.has_heard());
+        }
+        self.encoders.iter_mut().for_each(Encode::lose_camera);
+    }
+
     fn start_camera(&mut self, outbox: &mut Outbox) {
-        match Capture::new(&self.settings, &self.inbox) {
+        match Capture::new(&self.settings, &self.camera, &self.inbox) {
             Ok(Some(capture)) => {
                 for encode in &mut self.encoders {
                     if let Err(error) = encode.take(&capture.raw) {
                         tracing::error!(%error, "camera not joined");
                     }
                 }
-                capture.pipeline.start();
+                capture.start();
                 self.capture = Some(capture);
             }
             Ok(None) => {}
-            Err(error) => self.fault(Device::Camera, error.to_string(), outbox),
+            Err(error) => self.fail(Device::Camera, Failure { text: &error.to_string(), debug: "" }, outbox),
         }
     }
 
@@ -363,26 +374,7 @@ impl Devices {
                 self.display = Some(display);
             }
             Ok(None) => {}
-            Err(error) => self.fault(Device::Screen, error.to_string(), outbox),
-        }
-    }
-
-    fn fault(&mut self, device: Device, text: String, outbox: &mut Outbox) {
-        tracing::warn!(?device, text, "device lost");
-        let at = self.troubles.iter().position(|trouble| trouble.device == device).unwrap_or_else(|| {
-            self.troubles.push(Trouble { device, text: String::new(), backoff: Backoff::default() });
-            self.troubles.len() - 1
-        });
-        let trouble = &mut self.troubles[at];
-        trouble.text.clone_from(&text);
-        trouble.backoff.failed(Instant::now(), chance());
-        outbox.tell(Event::Fault { device, text });
-    }
-
-    fn works(&mut self, device: Device, outbox: &mut Outbox) {
-        if let Some(at) = self.troubles.iter().position(|trouble| trouble.device == device) {
-            self.troubles.swap_remove(at);
-            outbox.tell(Event::Recovered { device });
+            Err(error) => self.fail(Device::Screen, Failure { text: &error.to_string(), debug: "" }, outbox),
         }
     }
 }

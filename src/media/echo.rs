@@ -112,7 +112,7 @@ fn listen(
 fn pull(sink: &AppSink, notes: &Notes, until: Instant) -> Result<gst::Sample, String> {
     loop {
         while let Some(note) = notes.next(Duration::ZERO) {
-            if let Note::Bus(_, BusNote::Error { element, text }) = note {
+            if let Note::Bus(_, BusNote::Error { element, text, .. }) = note {
                 return Err(format!("{element}: {text}"));
             }
         }

@@ -83,8 +83,10 @@ pub(crate) enum BusNote {
     Error {
         /// Which.
         element: String,
-        /// What it says.
+        /// What it says to a person.
         text: String,
+        /// What it says to a developer.
+        debug: String,
     },
     /// A source has no more.
     Eos,

@@ -202,7 +202,8 @@ pub(crate) fn set_if_there(element: &gst::Element, property: &str, value: &str) 
 /// A description as text, for errors.
 pub(crate) fn bus_error(error: &gst::message::Error) -> BusNote {
     let element = error.src().map(|src| src.name().to_string()).unwrap_or_default();
-    BusNote::Error { element, text: error.error().to_string() }
+    let debug = error.debug().map(|debug| debug.to_string()).unwrap_or_default();
+    BusNote::Error { element, text: error.error().to_string(), debug }
 }
 
 #[cfg(test)]

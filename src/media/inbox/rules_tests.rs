@@ -33,7 +33,10 @@ fn flood(inbox: &Inbox) {
         inbox.tell(Note::Link(LinkKey(1), LinkNote::Stats(gst::Structure::new_empty("stats"))));
         inbox.tell(Note::Link(LinkKey(1), LinkNote::Estimate(number)));
         inbox.tell(Note::Bus(PipelineId(1), BusNote::Code("code".into())));
-        inbox.tell(Note::Bus(PipelineId(1), BusNote::Error { element: "x".into(), text: number.to_string() }));
+        inbox.tell(Note::Bus(
+            PipelineId(1),
+            BusNote::Error { element: "x".into(), text: number.to_string(), debug: String::new() },
+        ));
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::media::board::{Heard, Seen, Status};
 use crate::media::devices::Devices;
+use crate::media::fault_text::Failure;
 use crate::media::heart::Heart;
 use crate::media::inbox::{BusNote, Inbox, Note, Notes, Picture, PipelineId};
 use crate::media::link::Link;
@@ -134,7 +135,7 @@ impl Owner {
                 self.devices.started(id, &mut self.outbox);
                 self.settle_caption();
             }
-            Note::Started(id, Err(text)) => self.broke(id, "", &text),
+            Note::Started(id, Err(text)) => self.broke(id, "", Failure { text: &text, debug: "" }),
             Note::Flowing(id) => self.devices.flows(id, &mut self.outbox),
             Note::IdlePicture(picture) => self.devices.take_idle_picture(picture, &mut self.outbox),
             Note::TornDown { name, in_time: false } => {
@@ -188,8 +189,10 @@ impl Owner {
 
     fn on_bus(&mut self, id: PipelineId, note: BusNote) {
         match note {
-            BusNote::Error { element, text } => self.broke(id, &element, &text),
-            BusNote::Eos => self.broke(id, "", "the stream ended"),
+            BusNote::Error { element, text, debug } => {
+                self.broke(id, &element, Failure { text: &text, debug: &debug });
+            }
+            BusNote::Eos => self.broke(id, "", Failure { text: "the stream ended", debug: "" }),
             BusNote::Latency => self.settle_latency(id),
             BusNote::Code(text) => self.saw(text),
             BusNote::Spectrum { hz, level_db } => {
@@ -200,12 +203,12 @@ impl Owner {
         }
     }
 
-    fn broke(&mut self, id: PipelineId, element: &str, text: &str) {
+    fn broke(&mut self, id: PipelineId, element: &str, failure: Failure<'_>) {
         if let Some(link) = self.links.iter_mut().find(|link| link.pipeline.id == id) {
-            tracing::warn!(link = %link.id, element, text, "link broke");
+            tracing::warn!(link = %link.id, element, text = failure.text, "link broke");
             return link.broke(&mut self.outbox);
         }
-        let rebuilt = self.devices.broke(id, element, text, &mut self.outbox);
+        let rebuilt = self.devices.broke(id, element, failure, &mut self.outbox);
         self.rejoin(rebuilt);
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Owner;
 use crate::media::devices::Devices;
+use crate::media::fault_text::Failure;
 
 /// A microphone that gives nothing for so long, not even silence, is lost.
 const MUTE: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ impl Owner {
         self.heart.beat(now, self.devices.captured());
         for id in self.heart.silent(now, MUTE) {
             if self.devices.is_sound(id) {
-                self.broke(id, "microphone", "no sound comes from it");
+                self.broke(id, "microphone", Failure { text: "no sound comes from it", debug: "" });
             }
         }
     }
