@@ -24,6 +24,17 @@ def camera(board):
         until("the street sees it again", lambda: is_bars(street.sees()), CALL_PATIENCE)
 
 
+@row("a camera that lacks the configured size is seen at the nearest size it has", running)
+def nearest_size(board):
+    # vivid's webcam has a fixed list of sizes; this one is not among them.
+    file = "/etc/callbox/callbox.toml"
+    board.run(f"grep -q '^\\[video\\]' {file} || printf '\\n[video]\\n' >> {file}")
+    board.run(f"sed -i '/^\\[video\\]/,/^\\[/{{/^size = /d}}; s/^\\[video\\]/[video]\\nsize = \"256x144\"/' {file}; systemctl restart callbox", patience=120)
+    with _talk(board) as street:
+        until("the street sees the board's camera", lambda: is_bars(street.sees()), CALL_PATIENCE)
+        expect("the camera is no fault", "Camera" not in status(board)["faults"])
+
+
 @row("sound cards that are pulled out in a call are used again when they are back", running)
 def sound(board):
     with _talk(board) as street:
