@@ -43,7 +43,7 @@ async function oneOfAGroup(lab) {
   const hub = await lab.hub({ app: { users: ['door', 'anna'] } });
   const door = await lab.panel(hub, 'door', { ring: 20 });
   const anna = await lab.client(hub, 'anna');
-  await door.call('nobody,anna');
+  await door.press('call', 'nobody', 'anna');
   const { from, call } = await anna.next('invite');
   anna.send({ to: from, type: 'ringing', call, agent: 'browser', early: 'off', link: 0 });
   await pass(2_500);
