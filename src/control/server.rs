@@ -79,10 +79,10 @@ impl Control {
         state: Teller,
     ) -> Result<Self, ControlError> {
         let path = settings.socket.clone();
-        let first = match open(&path).await {
-            Err(error @ ControlError::InUse(_)) => return Err(error),
-            first => first,
-        };
+        let first = open(&path).await;
+        if let Err(error @ ControlError::InUse(_)) = first {
+            return Err(error);
+        }
         let is_open = Arc::new(AtomicBool::new(first.is_ok()));
         let mut tasks = JoinSet::new();
         let (at, flag) = (path.clone(), Arc::clone(&is_open));
