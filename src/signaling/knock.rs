@@ -99,7 +99,10 @@ async fn at_hub(settings: &Settings, url: &HubUrl, ticket: Option<String>) -> Kn
                 _ => continue,
             };
             match envelope.map_err(|error| error.to_string())?.message {
-                Message::Welcome { .. } | Message::Bye { code: None, retry_ms: None, .. } => return Ok(Entry::Open),
+                Message::Welcome { .. } => return Ok(Entry::Open),
+                Message::Bye { code: None, text, retry_ms, .. } if is_about_name(&text, retry_ms) => {
+                    return Ok(Entry::Open);
+                }
                 Message::Bye { code, text, .. } => return Ok(Entry::Refused { code, text }),
                 _ => {}
             }
@@ -114,10 +117,28 @@ async fn at_hub(settings: &Settings, url: &HubUrl, ticket: Option<String>) -> Kn
     knock(entry, clock, passed_over)
 }
 
+/// Whether a refusal without a code is of the name that no hub lets in, and not one that passes by itself: a hub that is full, or
+/// that has been asked too often.
+fn is_about_name(text: &str, retry_ms: Option<u32>) -> bool {
+    retry_ms.is_none() || text.contains(&format!("`{NOBODY}`"))
+}
+
 fn login(settings: &Settings, ticket: String) -> String {
     let (app, user) = (settings.app, settings.user.clone());
     let device: DeviceId = NOBODY.parse().expect("three letters are a device name");
     let message = Message::Login { app, user, device, ticket, agent: Agent::Panel };
     let id = "knock".parse().expect("five letters are an id");
     Envelope { id, from: None, to: None, message }.encode()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_hub_is_not_taken_for_one_that_lets_us_in() {
+        assert!(is_about_name("the device name `hub` is the hub's own: choose another", Some(5000)));
+        assert!(is_about_name("no", None));
+        assert!(!is_about_name("the hub has as many devices as it may: try again later", Some(5000)));
+    }
 }
