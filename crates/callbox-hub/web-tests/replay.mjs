@@ -13,6 +13,7 @@ export const NOT_IN_A_PAGE = {
   'picture taken': 'a page sends no picture before it is accepted',
   door: 'a page has no relay and no door contact',
   'local time': 'a page has no times of quiet',
+  'description refused': 'a browser does not say whose fault a description is, and reports a failed link',
   'wrong fingerprint': 'the browser itself checks the certificate, and reports a failed link',
 };
 

@@ -243,6 +243,7 @@ fn input_of(input: &Input) -> Value {
             Some((event, more)) => {
                 json!({ "link": event, "of": [link.call, link.peer.to_string(), link.number], "more": more })
             }
+            None if *event == LinkEvent::Failed(LinkFailure::Refused) => json!({ "none": "description refused" }),
             None => json!({ "none": "wrong fingerprint" }),
         },
         Input::Picture { .. } => json!({ "none": "picture taken" }),
@@ -278,7 +279,7 @@ fn link_event(event: &LinkEvent) -> Option<(&'static str, Value)> {
         LinkEvent::FirstFrameSent => ("first_frame_sent", json!({})),
         LinkEvent::FirstFrameShown => ("first_frame_shown", json!({})),
         LinkEvent::Silent => ("disconnected", json!({})),
-        LinkEvent::Failed(LinkFailure::WrongFingerprint) => return None,
+        LinkEvent::Failed(LinkFailure::WrongFingerprint | LinkFailure::Refused) => return None,
         LinkEvent::Failed(_) => ("failed", json!({})),
     })
 }
