@@ -128,6 +128,17 @@ fn a_configuration_on_a_disk_that_is_not_there_yet_is_tried_again_by_systemd() {
 }
 
 #[test]
+fn a_configuration_in_another_encoding_is_wrong_until_somebody_saves_it_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("c.toml");
+    std::fs::write(&file, b"# T\xfcr\n").unwrap();
+    let output = callbox(&["run", "--config", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2), "systemd does not start it again");
+    let told = text(&output.stderr);
+    assert!(told.contains("c.toml") && told.contains("save it as UTF-8"), "{told}");
+}
+
+#[test]
 fn defaults_prints_the_annotated_file() {
     let output = callbox(&["defaults"]);
     assert!(output.status.success());

@@ -112,8 +112,16 @@ impl Settings {
     }
 }
 
+/// A file in another encoding stays wrong until somebody edits it; one that cannot be read may be there at the next start.
 fn read(path: &Path) -> Result<String, ConfigError> {
-    text_file::read(path).map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })
+    text_file::read(path).map_err(|source| {
+        let path = path.to_owned();
+        if source.kind() == std::io::ErrorKind::InvalidData {
+            let problem = Problem { line: None, key: String::new(), found: source.to_string(), allowed: String::new() };
+            return ConfigError::Wrong { path, problems: vec![problem] };
+        }
+        ConfigError::Unreadable { path, source }
+    })
 }
 
 fn base(path: &Path) -> PathBuf {

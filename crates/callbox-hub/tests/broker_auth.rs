@@ -75,6 +75,11 @@ async fn emqx_asks_and_is_answered() {
     }
     let gardener = json!({ "username": "gardener", "topic": "garden/sprinkler", "action": "publish" });
     assert_eq!(emqx(&hub, "/mqtt/acl", gardener).await["result"], "ignore", "no user of Callbox");
+    // An account that is bound to one device is a user of Callbox, too.
+    let bound = |to: &str| json!({ "username": device, "topic": format!("callbox/1/{APP}/to/door@{APP}/from/{to}"), "action": "publish" });
+    for (from, result) in [(user.as_str(), "allow"), ("ben@1400000000", "deny")] {
+        assert_eq!(emqx(&hub, "/mqtt/acl", bound(from)).await["result"], result, "{from}");
+    }
     hub.stop().await;
 }
 

@@ -172,8 +172,9 @@ fn shows(secret: Option<&str>, headers: &HeaderMap, uri: &Uri) -> bool {
 }
 
 fn login(settings: &super::Settings, question: &Question) -> Verdict {
-    let Some(me) = question.username.as_deref().and_then(|name| name.parse::<Party>().ok()) else {
-        return Verdict::Ignore;
+    let (me, bound) = match account(question.username.as_deref().unwrap_or_default()) {
+        Ok(account) => account,
+        Err(verdict) => return verdict,
     };
     let Some(rules) = settings.apps.get(&me.app) else {
         return Verdict::Deny(format!("there is no app {} at this hub", me.app));
@@ -184,10 +185,26 @@ fn login(settings: &super::Settings, question: &Question) -> Verdict {
         let client: String = client.chars().take(64).collect();
         return Verdict::Deny(format!("client id `{client}`: {me}/DEVICE is needed"));
     }
+    if bound.is_some() && bound != device {
+        return Verdict::Deny(format!("the client id has to be the user name of this account of {me}"));
+    }
     let password = question.password.as_deref().unwrap_or_default();
     match rules.check(me.app, &me.user, device.as_ref(), password, unix_now()) {
         Ok(claims) => Verdict::Allow { until: Some(claims.expires_at()) },
         Err(error) => Verdict::Deny(format!("{}: {error}", error.code())),
+    }
+}
+
+/// Reads a user name of the broker: `USER@APP`, or `USER@APP/DEVICE` for an account that is bound to one device.
+///
+/// # Errors
+/// What to answer for a name of another form: another rule of the broker may know it, unless it begins as ours do.
+fn account(name: &str) -> Result<(Party, Option<DeviceId>), Verdict> {
+    let (user, device) = name.split_once('/').map_or((name, None), |(user, device)| (user, Some(device)));
+    let user = user.parse::<Party>().map_err(|_| Verdict::Ignore)?;
+    match device.map(str::parse).transpose() {
+        Ok(device) => Ok((user, device)),
+        Err(error) => Err(Verdict::Deny(format!("the account of {user}: {error}"))),
     }
 }
 
@@ -200,7 +217,10 @@ fn access(settings: &super::Settings, question: &Question) -> Verdict {
     let (Some(name), Some(topic)) = (&question.username, &question.topic) else {
         return Verdict::Deny("`username` and `topic` are needed".to_owned());
     };
-    let Ok(me) = name.parse::<Party>() else { return Verdict::Ignore };
+    let me = match account(name) {
+        Ok((me, _)) => me,
+        Err(verdict) => return verdict,
+    };
     let acc = match &question.acc {
         Some(Number::Number(number)) => Some(*number),
         Some(Number::Text(text)) => text.parse().ok(),
@@ -266,6 +286,19 @@ fn no(error: &str) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_ours_is_judged_here_and_never_left_to_another_rule() {
+        let of = |name: &str| account(name).map(|(user, device)| (user.to_string(), device.map(|it| it.to_string())));
+        assert_eq!(of("anna@7"), Ok(("anna@7".to_owned(), None)));
+        assert_eq!(of("anna@7/phone"), Ok(("anna@7".to_owned(), Some("phone".to_owned()))));
+        for malformed in ["anna@7/", "anna@7/a b", "anna@7/phone/x"] {
+            assert!(matches!(of(malformed), Err(Verdict::Deny(_))), "{malformed}");
+        }
+        for stranger in ["", "bridge", "sensor/7"] {
+            assert_eq!(of(stranger), Err(Verdict::Ignore), "{stranger}");
+        }
+    }
 
     #[test]
     fn the_rules_are_those_of_the_example_access_list_and_keep_apps_apart() {
