@@ -36,10 +36,10 @@ impl RemoteOffer {
             VideoCodec::Vp8 => VideoCodec::H264,
             VideoCodec::H264 => VideoCodec::Vp8,
         };
-        let mut accepted = vec![accept(&theirs, Kind::Audio, preferred)?];
+        let codecs = [preferred, other];
+        let mut accepted = vec![accept(&theirs, Kind::Audio, codecs)?];
         if media == Media::Video {
-            let video = accept(&theirs, Kind::Video, preferred);
-            accepted.push(video.or_else(|_| accept(&theirs, Kind::Video, other))?);
+            accepted.push(accept(&theirs, Kind::Video, codecs)?);
         }
         let lines: Vec<usize> = accepted.iter().map(|line| line.at).collect();
         let tagged = theirs.tagged(&lines)?;
@@ -93,7 +93,7 @@ impl RemoteOffer {
 }
 
 /// The first m-line of a kind that fits in every way, or why the best one does not.
-fn accept(theirs: &Description, kind: Kind, codec: VideoCodec) -> Result<Accepted, Refusal> {
+fn accept(theirs: &Description, kind: Kind, codecs: [VideoCodec; 2]) -> Result<Accepted, Refusal> {
     let lines = theirs.sections.iter().enumerate();
     let lines = lines.filter(|(_, section)| section.kind == Some(kind) && !section.is_refused());
     let mut why = Refusal::Missing(kind);
@@ -102,8 +102,12 @@ fn accept(theirs: &Description, kind: Kind, codec: VideoCodec) -> Result<Accepte
             why = Refusal::OneWay(kind);
             continue;
         }
-        let ranked = section.formats.iter().filter_map(|format| Some((format.codec.rank(kind, codec)?, format)));
-        let Some((_, format)) = ranked.min_by_key(|(rank, _)| *rank) else {
+        // The line is chosen before the codec: a later line with the preferred one may be a second picture, outside the bundle.
+        let best = |codec: VideoCodec| {
+            let ranked = section.formats.iter().filter_map(|format| Some((format.codec.rank(kind, codec)?, format)));
+            ranked.min_by_key(|(rank, _)| *rank)
+        };
+        let Some((_, format)) = codecs.into_iter().find_map(best) else {
             why = Refusal::NoCodec(kind);
             continue;
         };

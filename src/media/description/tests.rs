@@ -101,6 +101,13 @@ fn unwanted_lines_get_port_0_and_refuse_nothing_else() {
 }
 
 #[test]
+fn the_first_line_that_fits_is_taken_whatever_codec_a_later_one_has() {
+    let h264 = "a=rtpmap:102 H264/90000\r\na=fmtp:102 profile-level-id=42e01f;packetization-mode=1\r\n";
+    let second = "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendrecv\r\na=rtpmap:96 VP8/90000\r\n";
+    assert_eq!(vp8(&(offer(h264) + second)).map(|offer| offer.codec), Ok(Some(VideoCodec::H264)));
+}
+
+#[test]
 fn what_is_not_one_bundle_with_one_certificate_is_refused() {
     let good = offer(VP8);
     let apart = good.replace("a=group:BUNDLE 0 1\r\n", "");
