@@ -61,6 +61,10 @@ class Client:
         self._reading = asyncio.create_task(self._read())
         return self
 
+    def endings(self):
+        """Why the calls that are over have ended."""
+        return [outcome.reason for outcome in self._over.values()]
+
     async def __aexit__(self, *_):
         self._next = None
         async with self.turn:
