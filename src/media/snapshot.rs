@@ -101,7 +101,7 @@ mod tests {
             let jpeg = made.await.unwrap().remove(0);
             // Its frame header (ITU-T T.81, B.2.2) has height and width.
             let header = jpeg.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
-            let number = |at: usize| u32::from(jpeg[header + at]) << 8 | u32::from(jpeg[header + at + 1]);
+            let number = |at: usize| u32::from(u16::from_be_bytes([jpeg[header + at], jpeg[header + at + 1]]));
             assert_eq!((number(7), number(5)), (320, wanted), "{width}x{height}");
         }
     }

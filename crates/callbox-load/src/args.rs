@@ -273,7 +273,7 @@ mod tests {
         assert_eq!(with("1000"), with("1000"));
         assert_ne!(with("1000"), with("1001"));
         let (passwords, login) = (with("7"), parse(&["--issued", "7"]).unwrap()[0].cast.login(1));
-        assert_eq!(passwords.lines().nth(1), Some(format!("load-00001@7:{}", login.ticket).as_str()));
+        assert_eq!(passwords.lines().nth(1), Some(format!("load-00001@7/simulated:{}", login.ticket).as_str()));
     }
 
     #[test]
