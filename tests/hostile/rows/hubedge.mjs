@@ -242,6 +242,8 @@ async function said(command, args, input = '') {
   const child = spawn(command, args, { stdio: ['pipe', 'ignore', 'pipe'] });
   const errors = [];
   child.stderr.on('data', (data) => errors.push(data));
+  // A program that reads nothing has closed it already.
+  child.stdin.on('error', (error) => assert.equal(error.code, 'EPIPE'));
   child.stdin.end(input);
   const [code] = await once(child, 'close', { signal: AbortSignal.timeout(10_000) });
   return { code, errors: Buffer.concat(errors).toString() };

@@ -112,6 +112,10 @@ impl Desk {
                 self.refocus();
             }
             Event::Heard(Opened { from, to, id, message }) => {
+                if matches!(message, Message::Accept { .. }) {
+                    // A ring that was accepted costs nothing.
+                    self.invites.give_back(&from.user, 1);
+                }
                 let (user, ends) = (from.user.clone(), ends(&message));
                 let text = Envelope { id, from: Some(from), to: Some(to), message }.encode();
                 // Not every sender sits behind a hub that holds it back.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{Address, IdSource, UserId};
-use callbox_core::protocol::{Envelope, Message};
+use callbox_core::protocol::{Agent, Envelope, Message};
 use callbox_mqtt::{Event, Opened, Outcome};
 use serde_json::{Value, json};
 
@@ -295,6 +295,12 @@ fn a_caller_who_rings_without_end_is_told_to_wait() {
     anna.hears(json!({ "v": 1, "id": "i", "to": { "user": "flat" }, "type": "invite", "call": "c2", "kind": "single",
         "media": "audio", "callees": ["flat"], "remaining_ms": 1000, "agent": "browser", "early": "off" }));
     assert_eq!(anna.results(), [], "another callee is not held back");
+    let callee = |device: &str| Address { user: "door".parse().unwrap(), device: device.parse().unwrap() };
+    let message = Message::Accept { call: "c1".parse().unwrap(), agent: Agent::Panel };
+    let to = "anna".parse::<UserId>().unwrap().into();
+    anna.event(Event::Heard(Opened { from: callee("panel"), to, id: "accept".parse().unwrap(), message }));
+    anna.hears(invite("again", "single", 30_000));
+    assert!(anna.results().iter().all(|(_, code)| code != "too_many"), "an invite that was accepted costs nothing");
 }
 
 #[test]

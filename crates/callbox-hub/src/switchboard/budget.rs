@@ -51,6 +51,14 @@ impl<K: Ord> Budgets<K> {
         }
         may
     }
+
+    /// Gives tokens of a key back that turned out to be no burden.
+    pub fn give_back(&mut self, key: &K, tokens: u32) {
+        let burst = f64::from(self.allowance.burst);
+        if let Some(bucket) = self.spent.get_mut(key) {
+            bucket.tokens = (bucket.tokens + f64::from(tokens)).min(burst);
+        }
+    }
 }
 
 impl Bucket {
@@ -76,6 +84,15 @@ mod tests {
         let later = start + Duration::from_secs(2);
         assert!(!budgets.take(later, "a", 1, 1), "the reserve stays");
         assert!(budgets.take(later, "a", 1, 0) && !budgets.take(later, "a", 1, 0));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again_and_no_more_than_the_burst() {
+        let (mut budgets, now) = (Budgets::new(Allowance { burst: 2, per_second: 1.0 }), Instant::now());
+        budgets.give_back(&"a", 5);
+        assert!(budgets.take(now, "a", 2, 0) && !budgets.take(now, "a", 1, 0));
+        budgets.give_back(&"a", 5);
+        assert!(budgets.take(now, "a", 2, 0) && !budgets.take(now, "a", 1, 0));
     }
 
     #[test]

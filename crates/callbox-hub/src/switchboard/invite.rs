@@ -96,6 +96,9 @@ impl Tenant {
         else {
             return;
         };
+        if matches!(envelope.message, Message::Accept { .. }) {
+            self.budgets.accepted(&to.user, &from.user);
+        }
         let Some(kept) = self.kept.find(&from.user, call) else { return };
         if kept.inviter.user != to.user || kept.inviter == *from || !self.kept.reached(&from.user, call) {
             return;

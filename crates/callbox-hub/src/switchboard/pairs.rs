@@ -11,7 +11,8 @@ use callbox_core::protocol::{Envelope, Message};
 use super::budget::{Allowance, Budgets};
 use super::{Now, SessionId};
 
-/// Invites of one user to another: somebody who presses a bell button ten times in a row, and then once in three seconds.
+/// Invites of one user to another that are not accepted: somebody who presses a bell button ten times in a row, and then once in three
+/// seconds.
 pub(crate) const INVITES: Allowance = Allowance { burst: 10, per_second: 1.0 / 3.0 };
 /// Messages of one user to one device: several links with all their candidates at once. A device may say twice as many a second.
 const MESSAGES: Allowance = Allowance { burst: 300, per_second: 25.0 };
@@ -71,6 +72,11 @@ impl Pairs {
     pub(super) fn may_ring(&mut self, now: Now, invite: &Envelope, user: &UserId) -> bool {
         let Some(from) = &invite.from else { return false };
         self.invites.take(now.steady, (from.user.clone(), user.clone()), 1, 0)
+    }
+
+    /// A device of `user` accepted an invite of `inviter`: that ring costs nothing.
+    pub(super) fn accepted(&mut self, inviter: &UserId, user: &UserId) {
+        self.invites.give_back(&(inviter.clone(), user.clone()), 1);
     }
 
     /// Whether so many bytes of this sender may go to this device; `ends`: the message ends or confirms a call.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox_core::protocol::{EndReason, Message};
+use callbox_core::protocol::{Agent, EndReason, Message};
 
 use super::desk::*;
 use crate::switchboard::{Change, SessionId, TenantSettings};
@@ -67,6 +67,21 @@ fn a_caller_who_rings_without_end_is_told_to_wait_and_the_panel_is_spared() {
     desk.heard(panel);
     desk.say(anna, "door", invite("c1", &["door"], 30_000));
     assert_eq!(desk.words(panel), ["invite:c1"], "others are not held back");
+}
+
+#[test]
+fn an_invite_that_is_accepted_costs_nothing() {
+    let mut desk = Desk::new();
+    let (panel, anna) = (desk.log_in("door/panel"), desk.log_in("anna/phone"));
+    desk.heard(anna);
+    for n in 0..60 {
+        let call = format!("c{n}");
+        desk.say(anna, "door", invite(&call, &["door"], 30_000));
+        desk.say(panel, "anna/phone", Message::Accept { call: call.parse().unwrap(), agent: Agent::Panel });
+        desk.say(anna, "door/panel", confirm(&call));
+    }
+    let words = desk.words(anna);
+    assert_eq!((count(&words, "accept"), count(&words, "result:too_many")), (60, 0));
 }
 
 #[test]
