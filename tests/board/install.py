@@ -69,6 +69,7 @@ trusted = ["*"]
 
 [callers]
 allow = ["*"]
+longest_ring_s = 120
 """
 
 

@@ -56,6 +56,7 @@ export class Town {
     const { bin, folder } = this.#world;
     const panel = await Panel.make({
       bin, folder, transport: this.transport, user, content: CONTENT[user], ring: 120, wrapper: houses[user].wrapper,
+      config: { callers: { longest_ring_s: 120 } },
     });
     this.#parties.push([user, panel]);
     await panel.start();

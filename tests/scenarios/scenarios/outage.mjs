@@ -102,7 +102,7 @@ async function givenUpForNobody(street) {
 
 async function own(street, settings) {
   const transport = await street.ownTransport({});
-  const door = await street.ownDoor({ transport });
+  const door = await street.ownDoor({ transport, config: { callers: { longest_ring_s: LONG_RING_S } } });
   const anna = await street.other('anna', { transport, ...settings });
   return { transport, anna, door };
 }
