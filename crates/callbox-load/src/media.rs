@@ -79,7 +79,11 @@ impl MediaEdge {
                 self.links.retain(|known| known.id != link);
                 self.agenda.retain(|(_, id, _)| *id != link);
             }
-            MediaOrder::Prepare { .. } | MediaOrder::Tone(_) | MediaOrder::Release => {}
+            MediaOrder::Prepare { .. }
+            | MediaOrder::Picture { .. }
+            | MediaOrder::PeerSends { .. }
+            | MediaOrder::Tone(_)
+            | MediaOrder::Release => {}
         }
     }
 

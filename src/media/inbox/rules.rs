@@ -94,16 +94,27 @@ fn orders(newer: &MediaOrder, older: &MediaOrder) -> Meeting {
         (MediaOrder::Close { .. }, _) => Meeting::Replace,
         // Before it opens there is nothing to negotiate and no gate.
         (MediaOrder::Open { .. }, MediaOrder::RemoteOffer { .. } | MediaOrder::RemoteAnswer { .. })
-        | (MediaOrder::Open { .. }, MediaOrder::Gate { .. }) => Meeting::Replace,
+        | (MediaOrder::Open { .. }, MediaOrder::Gate { .. } | MediaOrder::Picture { .. })
+        // With the call ends what its peers said.
+        | (MediaOrder::Release, MediaOrder::PeerSends { .. }) => Meeting::Replace,
         (newer, older) if discriminant(newer) != discriminant(older) => Meeting::Stay,
         // A link opens once and is negotiated once.
         (MediaOrder::Open { .. } | MediaOrder::RemoteOffer { .. } | MediaOrder::RemoteAnswer { .. }, _) => {
             Meeting::Yield
         }
-        (MediaOrder::Prepare { media }, MediaOrder::Prepare { media: other }) if media != other => Meeting::Stay,
-        (MediaOrder::Prepare { .. } | MediaOrder::Gate { .. } | MediaOrder::Tone(_) | MediaOrder::Release, _) => {
-            Meeting::Replace
+        (MediaOrder::PeerSends { peer, .. }, MediaOrder::PeerSends { peer: other, .. }) if peer != other => {
+            Meeting::Stay
         }
+        (MediaOrder::Prepare { media }, MediaOrder::Prepare { media: other }) if media != other => Meeting::Stay,
+        (
+            MediaOrder::Prepare { .. }
+            | MediaOrder::Gate { .. }
+            | MediaOrder::Picture { .. }
+            | MediaOrder::PeerSends { .. }
+            | MediaOrder::Tone(_)
+            | MediaOrder::Release,
+            _,
+        ) => Meeting::Replace,
     }
 }
 
@@ -120,8 +131,9 @@ fn link_of(order: &MediaOrder) -> Option<&LinkId> {
         | MediaOrder::RemoteAnswer { link, .. }
         | MediaOrder::RemoteCandidate { link, .. }
         | MediaOrder::Gate { link, .. }
+        | MediaOrder::Picture { link, .. }
         | MediaOrder::Close { link } => Some(link),
-        MediaOrder::Prepare { .. } | MediaOrder::Tone(_) | MediaOrder::Release => None,
+        MediaOrder::Prepare { .. } | MediaOrder::PeerSends { .. } | MediaOrder::Tone(_) | MediaOrder::Release => None,
     }
 }
 

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use callbox_core::ids::Address;
 use callbox_core::protocol::Media;
-use callbox_core::station::{Flow, Tone};
+use callbox_core::station::{Flow, PictureSize, Tone};
 use gstreamer as gst;
 use gstreamer_webrtc::WebRTCPeerConnectionState as Connection;
 use proptest::prelude::*;
@@ -11,9 +11,12 @@ use proptest::prelude::*;
 use super::super::Inbox;
 use super::*;
 
+fn peer(number: u32) -> Address {
+    Address { user: "anna".parse().unwrap(), device: format!("phone{number}").parse().unwrap() }
+}
+
 fn link(number: u32) -> LinkId {
-    let peer = Address { user: "anna".parse().unwrap(), device: "phone".parse().unwrap() };
-    LinkId { call: "c".parse().unwrap(), peer, number }
+    LinkId { call: "c".parse().unwrap(), peer: peer(0), number }
 }
 
 fn candidate(number: u32) -> Note {
@@ -109,7 +112,8 @@ fn notes_for_nobody_are_dropped() {
 /// What the owner makes of orders, as far as it matters here.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Model {
-    links: BTreeMap<u32, (Flow, Option<String>)>,
+    links: BTreeMap<u32, (Flow, PictureSize, Option<String>)>,
+    hidden: BTreeMap<Address, bool>,
     tone: Option<Tone>,
     servers: usize,
 }
@@ -120,12 +124,19 @@ impl Model {
             Note::Order(MediaOrder::Open { link, .. }) => drop(self.links.entry(link.number).or_default()),
             Note::Order(MediaOrder::Close { link }) => drop(self.links.remove(&link.number)),
             Note::Order(MediaOrder::Gate { link, flow }) => {
-                if let Some((own, _)) = self.links.get_mut(&link.number) {
+                if let Some((own, ..)) = self.links.get_mut(&link.number) {
                     *own = *flow;
                 }
             }
+            Note::Order(MediaOrder::Picture { link, size }) => {
+                if let Some((_, own, _)) = self.links.get_mut(&link.number) {
+                    *own = *size;
+                }
+            }
+            Note::Order(MediaOrder::PeerSends { peer, video, .. }) => drop(self.hidden.insert(peer.clone(), !video)),
+            Note::Order(MediaOrder::Release) => self.hidden.clear(),
             Note::Order(MediaOrder::RemoteOffer { link, sdp }) => {
-                if let Some((_, offer)) = self.links.get_mut(&link.number) {
+                if let Some((.., offer)) = self.links.get_mut(&link.number) {
                     offer.get_or_insert_with(|| sdp.clone());
                 }
             }
@@ -137,7 +148,7 @@ impl Model {
 }
 
 fn order() -> impl Strategy<Value = (u8, u32, u8)> {
-    (0..9u8, 0..3u32, any::<u8>())
+    (0..11u8, 0..3u32, any::<u8>())
 }
 
 fn note((kind, number, value): (u8, u32, u8), opened: &mut Vec<u32>) -> Option<Note> {
@@ -158,6 +169,8 @@ fn note((kind, number, value): (u8, u32, u8), opened: &mut Vec<u32>) -> Option<N
         5 => MediaOrder::Tone(if value % 2 == 0 { Tone::Ring } else { Tone::Silence }),
         6 => MediaOrder::Prepare { media: if value % 2 == 0 { Media::Audio } else { Media::Video } },
         7 => MediaOrder::Release,
+        8 => MediaOrder::Picture { link, size: if value % 2 == 0 { PictureSize::Small } else { PictureSize::Full } },
+        9 => MediaOrder::PeerSends { peer: peer(number), audio: true, video: value % 2 == 0 },
         _ => return Some(Note::IceServers(Vec::new())),
     }))
 }
@@ -172,7 +185,7 @@ proptest! {
             let Some(note) = note(order, &mut opened) else { continue };
             all.on(&note);
             inbox.tell(note);
-            prop_assert!(inbox.shared.lock().orders.len() <= 3 * 4 + 5);
+            prop_assert!(inbox.shared.lock().orders.len() <= 3 * 6 + 5);
             if turn == 0 {
                 while let Some(note) = notes.next(Duration::ZERO) {
                     read.on(&note);

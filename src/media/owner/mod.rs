@@ -173,6 +173,8 @@ impl Owner {
                     self.gate(at, flow);
                 }
             }
+            // One picture goes to all links so far, and tiles carry no marks.
+            MediaOrder::Picture { .. } | MediaOrder::PeerSends { .. } => {}
             MediaOrder::Close { link } => self.close(&link),
             MediaOrder::Tone(tone) => self.play(tone),
             MediaOrder::Release => self.releasing = true,

@@ -81,6 +81,23 @@ pub enum MediaOrder {
         /// What may pass.
         flow: Flow,
     },
+    /// Which of our pictures goes out on a link. A new link sends the full one.
+    Picture {
+        /// The link.
+        link: LinkId,
+        /// Which picture.
+        size: PictureSize,
+    },
+    /// What a peer says that it sends: the tile of a peer that is muted or hides its camera shows so. Until it says
+    /// something, a peer sends both.
+    PeerSends {
+        /// The peer.
+        peer: Address,
+        /// Its microphone.
+        audio: bool,
+        /// Its camera.
+        video: bool,
+    },
     /// Tear a link down.
     Close {
         /// The link.
@@ -103,6 +120,16 @@ pub struct Flow {
     pub play_audio: bool,
     /// The peer is seen.
     pub play_video: bool,
+}
+
+/// The size in which our picture goes out on a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PictureSize {
+    /// The configured picture.
+    #[default]
+    Full,
+    /// Half of each side and at most 15 frames a second, for a peer that shows us among others.
+    Small,
 }
 
 /// A tone in the speaker.

@@ -41,7 +41,7 @@ use ringing::Ringing;
 use talking::Talking;
 
 pub use door::{DoorEntry, DoorEvent, DoorNews, DoorView, Opener};
-pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, Timing, Tone};
+pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, PictureSize, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
 pub use plan::{BadPlan, Plan};
 pub use policy::{

@@ -250,7 +250,9 @@ impl Watched {
                 assert!(self.links.insert(link, flow).is_some(), "a gate of no link");
             }
             MediaOrder::Close { link } => assert!(self.links.remove(&link).is_some(), "no link is closed"),
-            MediaOrder::RemoteOffer { link, .. }
+            MediaOrder::PeerSends { .. } => assert!(self.prepared, "a peer is told of before Prepare"),
+            MediaOrder::Picture { link, .. }
+            | MediaOrder::RemoteOffer { link, .. }
             | MediaOrder::RemoteAnswer { link, .. }
             | MediaOrder::RemoteCandidate { link, .. } => assert!(self.links.contains_key(&link), "no such link"),
         }

@@ -111,6 +111,10 @@ impl House {
             MediaOrder::Gate { link, flow } => {
                 self.links.get_mut(&link).expect("a gate of an open link").flow = flow;
             }
+            MediaOrder::Picture { link, .. } => {
+                assert!(self.links.contains_key(&link), "a picture for an open link");
+            }
+            MediaOrder::PeerSends { .. } => assert!(self.prepared, "a peer is told of before Prepare"),
             MediaOrder::Close { link } => {
                 assert!(self.links.remove(&link).is_some(), "an open link is closed");
             }

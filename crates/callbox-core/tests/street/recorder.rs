@@ -161,6 +161,8 @@ impl Recorder {
             MediaOrder::Tone(tone) => self.tone = *tone,
             // A page asks for camera and microphone when a person picks up, not while it rings.
             MediaOrder::Prepare { .. } | MediaOrder::Release => {}
+            // A page has no orders for these: it draws its tiles and sizes its encodings by itself.
+            MediaOrder::Picture { .. } | MediaOrder::PeerSends { .. } => {}
         }
     }
 }
