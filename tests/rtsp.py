@@ -1,6 +1,7 @@
 """A network camera: an RTSP server with a moving picture, for the tests. Prints its address, ends with its standard input.
 
-rtsp.py [PORT [slow|udp]]. slow: H.264 with a key frame every 10 s, and somebody watches already. udp: it cannot send over TCP."""
+rtsp.py [PORT [slow|udp|'' [NAME]]]. slow: H.264 with a key frame every 10 s, and somebody watches already. udp: it cannot send over
+TCP. NAME: a code with this name and a frame number lies over the picture."""
 import sys
 import threading
 
@@ -18,15 +19,21 @@ kind = sys.argv[2] if len(sys.argv) > 2 else ""
 encoder = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=150"
 if not Gst.ElementFactory.find("x264enc"):
     encoder = "openh264enc gop-size=150"
+picture = "videotestsrc is-live=true pattern=smpte ! video/x-raw,format=I420,width=640,height=360,framerate=15/1"
+if len(sys.argv) > 3:
+    overlay = Gst.ElementFactory.find("debugqroverlay").create(None)
+    # 1.26 measures the code in percent.
+    size = "pixel-size=7" if overlay.find_property("pixel-size") else "size=75"
+    picture += f" ! debugqroverlay name={sys.argv[3]} case-sensitive=true {size} x=50 y=50"
 slow = (
-    "( videotestsrc is-live=true pattern=smpte ! video/x-raw,format=I420,width=640,height=360,framerate=15/1 "
+    f"( {picture} "
     f"! {encoder} ! h264parse config-interval=-1 ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
 )
 if kind == "udp":
     factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP)
 factory.set_launch(
     slow if kind == "slow" else
-    "( videotestsrc is-live=true pattern=smpte ! video/x-raw,format=I420,width=640,height=360,framerate=15/1 "
+    f"( {picture} "
     "! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
 )
 server.get_mount_points().add_factory("/camera", factory)
