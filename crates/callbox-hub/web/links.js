@@ -74,6 +74,21 @@ export class Links {
     return this.#links.get(key(id))?.stream ?? null;
   }
 
+  /** What this peer of a group sends: on its newest link that is connected, before that on its first one. */
+  streamOf(peer) {
+    return this.#linkOf(peer)?.stream ?? null;
+  }
+
+  /** How loud this peer is just now, from 0 to 1. */
+  levelOf(peer) {
+    return this.#linkOf(peer)?.level ?? 0;
+  }
+
+  #linkOf({ user, device }) {
+    const links = [...this.#links.values()].filter(({ peer }) => peer.user === user && peer.device === device);
+    return links.findLast(({ pc }) => pc.connectionState === 'connected') ?? links[0] ?? null;
+  }
+
   /** The raw statistics of every link, for a person who looks for a fault. */
   async stats() {
     const reports = await Promise.all([...this.#links.values()].map((link) => link.pc.getStats()));
@@ -100,6 +115,18 @@ class Link {
       iceServers: options.iceServers, bundlePolicy: 'max-bundle', iceTransportPolicy: options.settings.relay ? 'relay' : 'all',
     });
     this.#listen();
+  }
+
+  /** The device at the other end. */
+  get peer() {
+    return this.#id.peer;
+  }
+
+  /** The level of the sound that comes in, as it is played: from 0 to 1. */
+  get level() {
+    if (!this.#flow.playAudio || this.#closed) return 0;
+    const receivers = this.pc.getReceivers().filter(({ track }) => track.kind === 'audio');
+    return Math.max(0, ...receivers.map((receiver) => receiver.getSynchronizationSources?.()[0]?.audioLevel ?? 0));
   }
 
   start() {

@@ -69,18 +69,22 @@ const EITHER = {
   media_failed: (who) => `No picture or sound got through to ${who}`,
   network_lost: (who) => `The connection to ${who} was lost`,
   ended_by_server: () => 'The call was ended by the house',
+  too_many: () => 'The call is full: at most six devices',
 };
 const ADVICE = {
   offline: 'They’ll see that you called.',
   media_failed: 'The network between you may be blocking calls.',
   network_lost: 'Please try again in a moment.',
   unsupported_version: 'Reload this page; perhaps the other side needs an update.',
+  too_many: 'You can join as soon as somebody leaves.',
 };
 
-/** Whom a record is about, seen from here. */
-export function partner(record) {
-  if (record.peer) return [record.peer.user];
-  return record.direction === 'incoming' ? [record.caller.user] : record.callees;
+/** Whom a record is about, seen from here. `me`: of a group that somebody else called, the others are named too. */
+export function partner({ kind, peer, direction, caller, callees }, me = null) {
+  if (kind === 'group' && direction === 'incoming' && me) return [caller.user, ...callees.filter((user) => user !== me && user !== caller.user)];
+  if (kind === 'group' && direction !== 'incoming') return callees;
+  if (peer) return [peer.user];
+  return direction === 'incoming' ? [caller.user] : callees;
 }
 
 /** A call that nobody here picked up, though somebody wanted to talk. */
@@ -89,8 +93,8 @@ export function isMissed({ direction, reason, opened }) {
 }
 
 /** How a call ended, in one sentence and perhaps a second one. */
-export function ending(record) {
-  const who = names(partner(record));
+export function ending(record, me = null) {
+  const who = names(partner(record, me));
   if (record.opened) return { words: 'You opened the door', more: record.talked ? `${who} · ${clock(record.talked)}` : who };
   const words = (record.direction === 'incoming' ? INCOMING : OUTGOING)[record.reason] ?? EITHER[record.reason];
   const elsewhere = record.reason === 'answered_elsewhere' && record.answeredBy && !partner(record).includes(record.answeredBy.user);
@@ -118,7 +122,7 @@ export function doorState({ state, tamper }) {
 const BRIEF = {
   hangup: 'Talked', rejected: 'Declined', no_answer: 'No answer', offline: 'Was away', busy: 'Busy', cancelled: 'Cancelled',
   answered_elsewhere: 'Answered elsewhere', rejected_elsewhere: 'Declined elsewhere', unsupported_version: 'Didn’t work',
-  media_failed: 'Didn’t work', network_lost: 'Connection lost', ended_by_server: 'Ended by the house',
+  media_failed: 'Didn’t work', network_lost: 'Connection lost', ended_by_server: 'Ended by the house', too_many: 'Was full',
 };
 
 /** How a call ended, for a list. */
@@ -130,6 +134,7 @@ export function brief(record) {
 
 /** What is going on right now, for the line under the name. */
 export function status(view, now) {
+  if (view.kind === 'group') return groupStatus(view, now);
   switch (view.state) {
     case 'inviting':
       if (view.rings) return 'Ringing…';
@@ -139,6 +144,86 @@ export function status(view, now) {
     case 'talking': return view.links.some((link) => link.connected) || view.lost ? clock(now - view.since) : 'Connecting…';
     default: return '';
   }
+}
+
+function groupStatus(view, now) {
+  const peers = view.peers ?? [];
+  switch (view.state) {
+    case 'inviting': return (view.roster ?? []).some(({ state }) => state === 'ringing') || view.rings ? 'Ringing…' : 'Calling…';
+    case 'ringing': return ringingGroup(view);
+    case 'talking': {
+      if (!peers.length) return 'Waiting for the others…';
+      const connected = peers.some(({ state }) => state !== 'connecting');
+      return connected ? `${clock(now - view.since)} · ${peers.length + 1} in the call` : 'Connecting…';
+    }
+    default: return view.state === 'idle' ? '' : 'Connecting…';
+  }
+}
+
+/** A group rings: everybody whom the caller asked, beside this device's user. */
+function ringingGroup({ roster, caller, media }) {
+  const others = (roster ?? []).map(({ user }) => user).filter((user) => user !== caller.user);
+  const what = media === 'video' ? 'Group video call' : 'Group call';
+  return others.length ? `${what} with ${names(others)}` : what;
+}
+
+const ROSTER = {
+  invited: 'Calling…', ringing: 'Ringing…', joined: 'In the call', declined: 'Declined', busy: 'In another call', no_answer: 'Didn’t answer',
+  offline: 'Not connected', left: 'Left the call',
+};
+const ROSTER_SPOKEN = {
+  invited: (who) => `Calling ${who}`, ringing: (who) => `It rings at ${who}`, joined: (who) => `${who} joined`, declined: (who) => `${who} declined`,
+  busy: (who) => `${who} is in another call`, no_answer: (who) => `${who} didn’t answer`, offline: (who) => `${who} isn’t connected`, left: (who) => `${who} left`,
+};
+const ROSTER_REASON = {
+  too_many: 'No room: the call is full', network_lost: 'Connection lost', media_failed: 'No picture or sound got through',
+  unsupported_version: 'Can’t take part in group calls', ended_by_server: 'Ended by the house',
+};
+
+/** The states of a person on a group call. */
+export const ROSTER_STATES = Object.keys(ROSTER);
+
+/** How this person stands to the group call, for a list. */
+export function rosterWords({ state, reason }) {
+  const why = ['invited', 'ringing', 'joined'].includes(state) ? null : ROSTER_REASON[reason];
+  return why ?? ROSTER[state] ?? 'Not in the call';
+}
+
+/** The same when it changes, as a sentence. */
+export function rosterNews({ user, state, reason }) {
+  const why = ['declined', 'busy', 'left'].includes(state) ? ROSTER_REASON[reason] : null;
+  if (why) return `${nameOf(user)}: ${why.toLowerCase()}`;
+  return ROSTER_SPOKEN[state]?.(nameOf(user)) ?? '';
+}
+
+const PEER = { connecting: 'Connecting…', talking: '', lost: 'Connection lost, trying again…' };
+
+/** The states of a device in a group call. */
+export const PEER_STATES = Object.keys(PEER);
+
+/** What is written over this peer's picture, or nothing. `frozen`: its picture should move and does not. */
+export function peerWords({ state }, frozen = false) {
+  return PEER[state] || (frozen ? 'The picture stands still' : '');
+}
+
+/** Why no further person can be added or picked. */
+export function tooMany(most) {
+  return `A group call asks at most ${most} people.`;
+}
+
+/** Why nobody can be added to this call, or nothing. */
+export function fullWords(peers, most) {
+  return peers.length + 1 >= most ? 'The call is full: at most six devices' : '';
+}
+
+/** A call that goes on without this device. */
+export function joinableWords({ users }) {
+  return users.length ? `${names(users)} ${users.length > 1 ? 'are' : 'is'} talking.` : 'A group call is going on.';
+}
+
+/** What the button says that rings everybody who is picked. */
+export function callWords(users) {
+  return users.length === 1 ? `Call ${nameOf(users[0])}` : `Call ${users.length} people`;
 }
 
 const REFUSED = {
