@@ -88,7 +88,7 @@ impl Panel {
                 Effect::Send { to, message } => self.edge().send(to, message),
                 Effect::Watch(users) => self.edge().watch(users),
                 Effect::Record(record) => self.ended.push(record.reason),
-                Effect::Media(_) | Effect::Show | Effect::Unlock | Effect::Door(_) | Effect::Ignored(_) => {}
+                Effect::Media(_) | Effect::Show | Effect::Unlock { .. } | Effect::Door(_) | Effect::Ignored(_) => {}
             }
         }
         if before != Phase::Ringing && self.phase() == Phase::Ringing {

@@ -120,9 +120,9 @@ impl Edges {
         self.media.order(order);
     }
 
-    /// Pulses the door's relay; never waits.
-    pub(super) fn unlock(&self) {
-        self.panel.unlock();
+    /// Pulses the door's relay for this opening; never waits.
+    pub(super) fn unlock(&self, opening: u64) {
+        self.panel.unlock(opening);
     }
 
     /// What the lamps show.

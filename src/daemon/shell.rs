@@ -164,10 +164,10 @@ impl Shell {
             }
             Effect::Ignored(why) => {
                 let phase = self.station.phase().as_str();
-                tracing::info!(input, phase, why, "a press was ignored");
+                tracing::info!(input, phase, why, "an input was ignored");
                 self.journal.tell("ignored", || json!({ "input": input, "phase": phase, "why": why }));
             }
-            Effect::Unlock => self.edges.unlock(),
+            Effect::Unlock { opening } => self.edges.unlock(opening),
             Effect::Door(news) => self.door(&news),
             Effect::Record(record) => {
                 *ended = Some(record.call.clone());

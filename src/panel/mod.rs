@@ -182,10 +182,10 @@ impl Panel {
         self.scenes.send_if_modified(|shown| std::mem::replace(shown, scene) != scene);
     }
 
-    /// Pulses the door's relay. What became of it is told as an event. Never waits.
-    pub fn unlock(&self) {
-        let takes_it = self.relay.as_ref().is_some_and(Keeper::unlock);
-        if !takes_it && self.events.try_send(Event::Door(DoorEvent::Failed)).is_err() {
+    /// Pulses the door's relay. An event with the number of this opening tells the outcome. Never waits.
+    pub fn unlock(&self, opening: u64) {
+        let takes_it = self.relay.as_ref().is_some_and(|relay| relay.unlock(opening));
+        if !takes_it && self.events.try_send(Event::Door(DoorEvent::Failed { opening })).is_err() {
             tracing::warn!("the door's relay takes no order");
         }
     }

@@ -76,8 +76,8 @@ impl Output for Log {
 /// The thread that holds the relay. It is off, and the thread ends, when this is dropped.
 #[derive(Debug)]
 pub(super) struct Keeper {
-    /// One pulse each.
-    orders: Option<SyncSender<()>>,
+    /// One pulse each, for this opening.
+    orders: Option<SyncSender<u64>>,
     /// Closes when the thread has ended.
     ended: Receiver<()>,
 }
@@ -98,9 +98,9 @@ impl Keeper {
         Ok(Self { orders: Some(orders), ended })
     }
 
-    /// One pulse. What became of it is told as an event. False: it takes no more orders.
-    pub(super) fn unlock(&self) -> bool {
-        self.orders.as_ref().is_some_and(|orders| orders.try_send(()).is_ok())
+    /// Orders one pulse. An event with the number of this opening tells the outcome. False: it takes no more orders.
+    pub(super) fn unlock(&self, opening: u64) -> bool {
+        self.orders.as_ref().is_some_and(|orders| orders.try_send(opening).is_ok())
     }
 }
 
@@ -141,7 +141,7 @@ impl Pulse {
 /// What the thread does.
 struct Holder {
     pulse: Pulse,
-    orders: Receiver<()>,
+    orders: Receiver<u64>,
     events: mpsc::Sender<Event>,
     trouble: Trouble,
 }
@@ -169,7 +169,7 @@ impl Holder {
             let again = Instant::now() + self.trouble.next_pause();
             loop {
                 match self.orders.recv_timeout(again.saturating_duration_since(Instant::now())) {
-                    Ok(()) => self.tell(Some(Event::Door(DoorEvent::Failed))),
+                    Ok(opening) => self.tell(Some(Event::Door(DoorEvent::Failed { opening }))),
                     Err(RecvTimeoutError::Timeout) => break,
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
@@ -193,14 +193,14 @@ impl Holder {
                 tracing::info!("door relay off");
             }
             match order {
-                Ok(()) => {
+                Ok(opening) => {
                     self.pulse.order(now);
                     if let Err(error) = output.set(true) {
-                        self.tell(Some(Event::Door(DoorEvent::Failed)));
+                        self.tell(Some(Event::Door(DoorEvent::Failed { opening })));
                         return Err(error);
                     }
                     tracing::info!(pulse_ms = self.pulse.length.as_millis(), "door relay on");
-                    self.tell(Some(Event::Door(DoorEvent::Unlocked)));
+                    self.tell(Some(Event::Door(DoorEvent::Unlocked { opening })));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -102,17 +102,19 @@ fn next(told: &mut mpsc::Receiver<Event>) -> Option<Event> {
     }
 }
 
-const UNLOCKED: Option<Event> = Some(Event::Door(DoorEvent::Unlocked));
+fn unlocked(opening: u64) -> Option<Event> {
+    Some(Event::Door(DoorEvent::Unlocked { opening }))
+}
 
 #[test]
 fn a_pulse_goes_on_and_off_whether_or_not_anybody_listens() {
     let fake = Fake::default();
     let (keeper, mut told) = fake.keeper(Pulse::new(SECOND / 20, SECOND));
-    assert!(keeper.unlock());
-    assert_eq!(next(&mut told), UNLOCKED);
+    assert!(keeper.unlock(1));
+    assert_eq!(next(&mut told), unlocked(1));
     fake.waits_for(&[true, false]);
     drop(told);
-    assert!(keeper.unlock());
+    assert!(keeper.unlock(2));
     fake.waits_for(&[true, false, true, false]);
 }
 
@@ -120,8 +122,8 @@ fn a_pulse_goes_on_and_off_whether_or_not_anybody_listens() {
 fn it_is_off_when_its_keeper_goes_in_a_pulse() {
     let fake = Fake::default();
     let (keeper, mut told) = fake.keeper(Pulse::new(600 * SECOND, 600 * SECOND));
-    assert!(keeper.unlock());
-    assert_eq!(next(&mut told), UNLOCKED);
+    assert!(keeper.unlock(1));
+    assert_eq!(next(&mut told), unlocked(1));
     drop(keeper);
     assert_eq!(fake.told(), [true, false]);
 }
@@ -133,7 +135,7 @@ fn orders_without_end_do_not_keep_it_on() {
     let end = Instant::now() + 20 * SECOND;
     while fake.told().last() != Some(&false) {
         assert!(Instant::now() < end, "it is still on: {:?}", fake.told());
-        keeper.unlock();
+        keeper.unlock(1);
         while told.try_recv().is_ok() {}
         thread::sleep(SECOND / 100);
     }
@@ -146,12 +148,12 @@ fn an_order_to_a_relay_that_is_gone_fails_and_one_that_is_back_obeys() {
     let (keeper, mut told) = fake.keeper(Pulse::new(SECOND / 20, SECOND));
     let fault = next(&mut told);
     assert!(matches!(&fault, Some(Event::Fault { text, .. }) if text == "no such line"), "{fault:?}");
-    assert!(keeper.unlock());
-    assert_eq!(next(&mut told), Some(Event::Door(DoorEvent::Failed)));
+    assert!(keeper.unlock(1));
+    assert_eq!(next(&mut told), Some(Event::Door(DoorEvent::Failed { opening: 1 })));
     fake.0.lock().unwrap().is_broken = false;
     assert_eq!(next(&mut told), Some(Event::Recovered { part: PART.to_owned() }));
-    assert!(keeper.unlock());
-    assert_eq!(next(&mut told), UNLOCKED);
+    assert!(keeper.unlock(2));
+    assert_eq!(next(&mut told), unlocked(2));
     // It breaks before the pulse ends: its line is given back, which is all that can be done, and is told.
     fake.0.lock().unwrap().is_broken = true;
     assert!(matches!(next(&mut told), Some(Event::Fault { .. })));

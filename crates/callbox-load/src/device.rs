@@ -253,7 +253,7 @@ impl<T: Transport> Device<T> {
                 Effect::Send { .. }
                 | Effect::Watch(_)
                 | Effect::Show
-                | Effect::Unlock
+                | Effect::Unlock { .. }
                 | Effect::Door(_)
                 | Effect::Ignored(_) => {}
                 Effect::Media(order) => self.media.order(now, order),

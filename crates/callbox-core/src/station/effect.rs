@@ -24,9 +24,12 @@ pub enum Effect {
     Media(MediaOrder),
     /// The view changed: lamps, screen, `callbox ctl monitor`.
     Show,
-    /// Open our door: pulse its relay. Answered by [`super::Input::Door`], or it counts as failed after 3 s.
-    Unlock,
-    /// A press came to nothing: why, for the log.
+    /// Open our door: pulse its relay. Answered by [`super::Input::Door`] with the same number, or it counts as failed after 3 s.
+    Unlock {
+        /// Numbers the openings of this station, from 1.
+        opening: u64,
+    },
+    /// A press, or an answer that came too late, changes nothing: why, for the log.
     Ignored(&'static str),
     /// Something about a door, its own call's record aside: log it, tell monitors.
     Door(DoorNews),

@@ -99,12 +99,17 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 fn door_event() -> impl Strategy<Value = DoorEvent> {
     prop_oneof![
-        4 => Just(DoorEvent::Unlocked),
-        1 => Just(DoorEvent::Failed),
+        4 => opening().prop_map(|opening| DoorEvent::Unlocked { opening }),
+        1 => opening().prop_map(|opening| DoorEvent::Failed { opening }),
         1 => Just(DoorEvent::Opened),
         1 => Just(DoorEvent::Closed),
         1 => any::<bool>().prop_map(DoorEvent::Tamper),
     ]
+}
+
+/// 0 stands for the newest one.
+fn opening() -> impl Strategy<Value = u64> {
+    prop_oneof![3 => Just(0_u64), 1 => 1..4_u64]
 }
 
 fn event() -> impl Strategy<Value = LinkEvent> {
@@ -244,8 +249,8 @@ fn name(input: &Input) -> String {
         }
         .to_owned(),
         Input::Door(event) => match event {
-            DoorEvent::Unlocked => "unlocked",
-            DoorEvent::Failed => "relay failed",
+            DoorEvent::Unlocked { .. } => "unlocked",
+            DoorEvent::Failed { .. } => "relay failed",
             DoorEvent::Opened => "door opened",
             DoorEvent::Closed => "door closed",
             DoorEvent::Tamper(_) => "tamper",

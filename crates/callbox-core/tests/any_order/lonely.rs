@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use callbox_core::ids::{Address, CallId, EnvelopeId, LinkId};
 use callbox_core::protocol::{Agent, DoorState, EarlyMedia, Message};
 use callbox_core::station::{
-    Action, AutoAnswer, CallRecord, Callers, DoorPolicy, Effect, Flow, Input, LinkEvent, MayOpen, MediaOrder, Phase,
-    Policy, QuietPolicy, QuietTime, Station, Tone, Weekday,
+    Action, AutoAnswer, CallRecord, Callers, DoorEvent, DoorPolicy, Effect, Flow, Input, LinkEvent, MayOpen,
+    MediaOrder, Phase, Policy, QuietPolicy, QuietTime, Station, Tone, Weekday,
 };
 use proptest::prelude::*;
 
@@ -30,6 +30,8 @@ struct Watched {
     challenges: Vec<Challenge>,
     /// Somebody may have the relay pulsed by the input that is handed in now.
     may_pulse: bool,
+    /// The newest opening.
+    opening: u64,
     /// Since when the warning sounds.
     warned: Option<Instant>,
     recorder: Option<Recorder>,
@@ -127,6 +129,7 @@ impl Watched {
             policy,
             challenges: Vec::new(),
             may_pulse: false,
+            opening: 0,
             warned: None,
             recorder: None,
         }
@@ -163,6 +166,8 @@ impl Watched {
 
     fn give(&mut self, mut input: Input) {
         self.may_pulse = self.may_pulse_by(&mut input);
+        self.name_opening(&mut input);
+        let of_another = matches!(input, Input::Door(DoorEvent::Unlocked { opening }) if opening != self.opening);
         let (before, ticked) = (self.station.phase(), input == Input::Tick);
         let quiet = self.station.view(self.now).quiet.is_some();
         // Picking up silences it.
@@ -170,6 +175,7 @@ impl Watched {
         self.station.handle(self.now, input.clone());
         let effects: Vec<Effect> = std::iter::from_fn(|| self.station.poll_effect()).take(200).collect();
         assert!(effects.len() < 200, "one input has no end of effects");
+        assert!(!of_another || matches!(effects[..], [] | [Effect::Ignored(_)]), "another opening's answer counts");
         if let Some(recorder) = &mut self.recorder {
             recorder.step(self.now, &input, &effects, &self.station);
         }
@@ -193,7 +199,11 @@ impl Watched {
                 let to = Address { user: to.user, device: to.device.expect("a challenge is for one device") };
                 self.challenges.push(Challenge { to, call, nonce, challenge, sent: self.now });
             }
-            Effect::Unlock => assert!(std::mem::take(&mut self.may_pulse), "the relay is pulsed for nobody"),
+            Effect::Unlock { opening } => {
+                assert!(std::mem::take(&mut self.may_pulse), "the relay is pulsed for nobody");
+                assert!(opening > self.opening, "two openings have one number");
+                self.opening = opening;
+            }
             Effect::Send { .. } | Effect::Watch(_) | Effect::Show | Effect::Door(_) | Effect::Ignored(_) => {}
         }
     }
@@ -232,6 +242,16 @@ impl Watched {
             && allowed
             && lives
             && name.as_str() == "unlock"
+    }
+
+    /// Puts the newest opening in where the relay answers it.
+    fn name_opening(&self, input: &mut Input) {
+        match input {
+            Input::Door(DoorEvent::Unlocked { opening } | DoorEvent::Failed { opening }) if *opening == 0 => {
+                *opening = self.opening;
+            }
+            _ => {}
+        }
     }
 
     fn order(&mut self, order: MediaOrder) {

@@ -176,7 +176,7 @@ impl Town {
                     Effect::Watch(_)
                     | Effect::Show
                     | Effect::Record(_)
-                    | Effect::Unlock
+                    | Effect::Unlock { .. }
                     | Effect::Door(_)
                     | Effect::Ignored(_) => {}
                 }

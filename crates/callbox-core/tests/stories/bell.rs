@@ -6,7 +6,7 @@ use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Kind, Media, Message,
 use callbox_core::station::{Action, Callers, DoorEvent, DoorNews, Input, Opener, Phase, Policy};
 
 use super::the_door_talks_with_anna;
-use crate::street::{Street, address, ms, secs};
+use crate::street::{Relay, Street, address, ms, secs};
 
 const DOOR: &str = "door/panel";
 
@@ -179,9 +179,9 @@ fn each_request_for_the_door_has_its_own_outcome() {
     assert_eq!(outcomes(street.door_news("anna/phone")), [(1, ResultCode::Ok), (2, ResultCode::Ok)]);
     assert_eq!(street.pulses(DOOR), 1);
     // Our own: as many as one likes, and each is told.
-    street.relay_says(DOOR, None);
+    street.relay(DOOR, Relay::Hangs);
     (10..60).for_each(|request| street.press(DOOR, asks(request)));
-    street.give(&address(DOOR), Input::Door(DoorEvent::Unlocked));
+    street.give(&address(DOOR), Input::Door(DoorEvent::Unlocked { opening: street.opening(DOOR) }));
     let mut told: Vec<u64> = outcomes(street.door_news(DOOR)).into_iter().map(|(request, _)| request).collect();
     told.sort_unstable();
     assert_eq!(told, (10..60).collect::<Vec<_>>());

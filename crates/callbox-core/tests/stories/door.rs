@@ -3,7 +3,7 @@
 use callbox_core::protocol::{DoorState, EndReason, Message, ResultCode};
 use callbox_core::station::{Action, DoorEvent, DoorNews, DoorPolicy, MayOpen, Opener, Phase, Policy};
 
-use crate::street::{Street, address, ms, secs};
+use crate::street::{Relay, Street, address, ms, secs};
 
 const ANNA: &str = "anna/phone";
 const DOOR: &str = "door/panel";
@@ -240,11 +240,11 @@ fn a_challenge_is_of_use_to_its_device_alone() {
 #[test]
 fn two_at_once_open_it_once() {
     let mut street = the_door_rings(&[ANNA, "anna/desk"]);
-    street.relay_says(DOOR, None);
+    street.relay(DOOR, Relay::Hangs);
     street.unlocks(ANNA);
     street.unlocks("anna/desk");
     street.pass(ms(200));
-    street.door(DOOR, DoorEvent::Unlocked);
+    street.door(DOOR, DoorEvent::Unlocked { opening: street.opening(DOOR) });
     street.pass(secs(1));
     assert_eq!(street.pulses(DOOR), 1);
     assert_eq!(street.results_of(DOOR), [ResultCode::Ok; 2], "both are told");
@@ -284,14 +284,33 @@ fn a_stranger_who_goes_on_and_on_is_not_answered_for_ever() {
 #[test]
 fn a_relay_that_fails_or_hangs_is_told() {
     let mut street = the_door_rings(&[ANNA]);
-    street.relay_says(DOOR, Some(DoorEvent::Failed));
+    street.relay(DOOR, Relay::Fails);
     street.unlocks(ANNA);
     street.pass(secs(1));
-    street.relay_says(DOOR, None);
+    street.relay(DOOR, Relay::Hangs);
     street.unlocks(ANNA);
     street.pass(secs(4));
     assert_eq!(street.results_of(DOOR), [ResultCode::Failed; 2]);
     assert_eq!(street.phase(ANNA), Phase::Ringing, "it rings on: the door is shut");
+}
+
+#[test]
+fn a_late_answer_of_the_relay_is_not_that_of_the_next_opening() {
+    let mut street = the_door_rings(&[ANNA]);
+    street.relay(DOOR, Relay::Hangs);
+    street.unlocks(ANNA);
+    street.pass(secs(4));
+    let first = street.opening(DOOR);
+    street.unlocks(ANNA);
+    street.pass(secs(1));
+    street.door(DOOR, DoorEvent::Unlocked { opening: first });
+    assert_eq!(street.phase(DOOR), Phase::Inviting, "the door is not known to be open");
+    let second = street.opening(DOOR);
+    street.door(DOOR, DoorEvent::Failed { opening: second });
+    street.door(DOOR, DoorEvent::Unlocked { opening: second });
+    street.pass(secs(1));
+    assert_eq!(street.door_news(DOOR), [unlock(ANNA, ResultCode::Failed), unlock(ANNA, ResultCode::Failed)]);
+    assert_eq!(street.ignored(DOOR), ["the relay answers an opening that is over"; 2]);
 }
 
 #[test]

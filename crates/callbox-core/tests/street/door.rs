@@ -4,6 +4,7 @@ use callbox_core::ids::{Address, EnvelopeId};
 use callbox_core::protocol::{Agent, Message, ResultCode};
 use callbox_core::station::{Action, DoorEvent, DoorNews, DoorPolicy, Input, MayOpen, Opener, Policy};
 
+use super::house::Relay;
 use super::{Street, address, secs};
 
 impl Street {
@@ -22,9 +23,9 @@ impl Street {
         self.give(&address(name), Input::Door(event));
     }
 
-    /// From now on the relay says this when it is to be switched; nothing: it hangs.
-    pub(crate) fn relay_says(&mut self, name: &str, answer: Option<DoorEvent>) {
-        self.houses.get_mut(&address(name)).unwrap().relay_answers = answer;
+    /// From now on the relay does this when it is to be switched.
+    pub(crate) fn relay(&mut self, name: &str, relay: Relay) {
+        self.houses.get_mut(&address(name)).unwrap().relay = relay;
     }
 
     /// A command that no station sent, in the call of its receiver.
@@ -52,18 +53,25 @@ impl Street {
     }
 
     pub(crate) fn pulses(&self, name: &str) -> usize {
-        self.houses[&address(name)].pulses
+        self.houses[&address(name)].pulses.len()
+    }
+
+    /// The newest opening that the relay was to be pulsed for.
+    pub(crate) fn opening(&self, name: &str) -> u64 {
+        *self.houses[&address(name)].pulses.last().expect("the relay was to be pulsed")
     }
 
     pub(crate) fn door_news(&self, name: &str) -> &[DoorNews] {
         &self.houses[&address(name)].door_news
     }
 
-    pub(super) fn switch_relay(&mut self, who: &Address) {
+    pub(super) fn switch_relay(&mut self, who: &Address, opening: u64) {
         let house = self.houses.get_mut(who).unwrap();
-        house.pulses += 1;
-        if let Some(answer) = house.relay_answers {
-            self.give(who, Input::Door(answer));
+        house.pulses.push(opening);
+        match house.relay {
+            Relay::Works => self.give(who, Input::Door(DoorEvent::Unlocked { opening })),
+            Relay::Fails => self.give(who, Input::Door(DoorEvent::Failed { opening })),
+            Relay::Hangs => {}
         }
     }
 }

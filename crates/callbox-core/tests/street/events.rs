@@ -246,7 +246,7 @@ impl Street {
             Effect::Show => {}
             Effect::Ignored(why) => house.ignored.push(why),
             Effect::Record(record) => house.records.push(record),
-            Effect::Unlock => self.switch_relay(who),
+            Effect::Unlock { opening } => self.switch_relay(who, opening),
             Effect::Door(news) => house.door_news.push(news),
         }
     }

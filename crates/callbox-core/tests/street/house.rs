@@ -5,10 +5,21 @@ use std::time::Instant;
 
 use callbox_core::ids::{LinkId, UserId};
 use callbox_core::protocol::{Agent, Message};
-use callbox_core::station::{CallRecord, DoorEvent, DoorNews, LinkEvent, MediaOrder, Policy, Station, Tone};
+use callbox_core::station::{CallRecord, DoorNews, LinkEvent, MediaOrder, Policy, Station, Tone};
 
 use super::Recorder;
 use super::media::LinkEnd;
+
+/// A door relay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Relay {
+    /// It is switched, and says so at once.
+    Works,
+    /// It says that it cannot be switched.
+    Fails,
+    /// It says nothing.
+    Hangs,
+}
 
 pub(crate) struct House {
     pub(crate) station: Station,
@@ -19,10 +30,10 @@ pub(crate) struct House {
     pub(crate) orders: Vec<MediaOrder>,
     pub(crate) records: Vec<CallRecord>,
     pub(crate) door_news: Vec<DoorNews>,
-    /// How often the relay was pulsed.
-    pub(crate) pulses: usize,
-    /// What the relay says when it is to be switched; nothing: it hangs.
-    pub(crate) relay_answers: Option<DoorEvent>,
+    /// The openings that the relay was pulsed for.
+    pub(crate) pulses: Vec<u64>,
+    /// What the relay does when it is to be switched.
+    pub(crate) relay: Relay,
     pub(crate) tone: Tone,
     /// Capture and rendering run.
     pub(crate) prepared: bool,
@@ -45,8 +56,8 @@ impl House {
             orders: Vec::new(),
             records: Vec::new(),
             door_news: Vec::new(),
-            pulses: 0,
-            relay_answers: Some(DoorEvent::Unlocked),
+            pulses: Vec::new(),
+            relay: Relay::Works,
             tone: Tone::Silence,
             prepared: false,
             links: BTreeMap::new(),

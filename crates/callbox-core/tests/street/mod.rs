@@ -19,6 +19,7 @@ use callbox_core::station::{Effect, Input, Policy, Station};
 
 use dice::Dice;
 use house::House;
+pub(crate) use house::Relay;
 pub(crate) use recorder::Recorder;
 pub(crate) use wire::Weather;
 use wire::{Hub, Parcel};

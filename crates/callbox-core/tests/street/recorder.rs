@@ -138,7 +138,7 @@ impl Recorder {
             Effect::Media(order) => self.order(order, out),
             Effect::Record(record) => out.records.push(record_of(record)),
             // What a page does otherwise: it watches everybody, paints after every input, and keeps no journal of doors.
-            Effect::Watch(_) | Effect::Show | Effect::Unlock | Effect::Door(_) | Effect::Ignored(_) => {}
+            Effect::Watch(_) | Effect::Show | Effect::Unlock { .. } | Effect::Door(_) | Effect::Ignored(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use callbox_core::ids::Address;
 use callbox_core::protocol::DoorState;
 use callbox_core::station::{Direction, Phase, Tone};
 
-use super::house::House;
+use super::house::{House, Relay};
 
 impl House {
     /// Panics when a rule is broken.
@@ -36,7 +36,7 @@ impl House {
         if phase == Phase::Idle {
             assert!(self.links.is_empty() && self.watched.is_empty(), "{who} lets go of everything");
             let door = view.door.and_then(|door| door.state);
-            let waits_for_door = self.relay_answers.is_none() || door == Some(DoorState::Open);
+            let waits_for_door = matches!(self.relay, Relay::Hangs) || door == Some(DoorState::Open);
             assert!(waits_for_door || self.station.deadline().is_none(), "{who} waits for nothing");
         }
         if let Some(call) = &view.call {

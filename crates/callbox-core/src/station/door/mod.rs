@@ -85,10 +85,12 @@ impl State {
 
     fn door(self, now: Instant, event: DoorEvent, desk: &mut Desk) -> State {
         let news = match event {
-            DoorEvent::Unlocked if desk.opened(now, ResultCode::Ok) => return self.unlocked(now, desk),
-            DoorEvent::Unlocked => false,
-            DoorEvent::Failed => {
-                desk.opened(now, ResultCode::Failed);
+            DoorEvent::Unlocked { opening } if desk.relay_answers(now, opening, ResultCode::Ok) => {
+                return self.unlocked(now, desk);
+            }
+            DoorEvent::Unlocked { .. } => false,
+            DoorEvent::Failed { opening } => {
+                desk.relay_answers(now, opening, ResultCode::Failed);
                 false
             }
             DoorEvent::Opened => desk.contact(now, true),

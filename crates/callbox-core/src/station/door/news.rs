@@ -12,9 +12,15 @@ use crate::protocol::ResultCode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DoorEvent {
     /// The relay was switched as [`super::super::Effect::Unlock`] asked: the door can be opened now.
-    Unlocked,
+    Unlocked {
+        /// Which effect asked.
+        opening: u64,
+    },
     /// The relay could not be switched.
-    Failed,
+    Failed {
+        /// Which effect asked.
+        opening: u64,
+    },
     /// The door contact opened.
     Opened,
     /// The door contact closed.

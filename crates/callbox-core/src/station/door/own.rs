@@ -34,6 +34,8 @@ pub(in super::super) struct Door {
     /// Commands of this call that were judged: a repeated one is told the same and does nothing.
     spent: VecDeque<Spent>,
     opening: Option<Opening>,
+    /// The number of the newest opening.
+    newest: u64,
     openings: Bucket,
     refusals: Bucket,
     pub(super) contact: Option<DoorState>,
@@ -61,6 +63,8 @@ struct Spent {
 /// The relay is being switched.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Opening {
+    /// The relay's answer names it: an answer to an earlier opening may come this late.
+    number: u64,
     wanted: Vec<Wanted>,
     until: Instant,
 }
@@ -97,6 +101,7 @@ impl Default for Door {
             asked: BTreeMap::new(),
             spent: VecDeque::new(),
             opening: None,
+            newest: 0,
             openings: Bucket::new(OPENINGS, OPENING_EVERY),
             refusals: Bucket::new(REFUSALS, REFUSAL_EVERY),
             contact: None,
@@ -212,9 +217,20 @@ impl Desk {
         self.policy.door.is_some()
     }
 
-    /// The relay was switched, or was not: everybody who wanted it hears so. Says whether anybody did.
-    pub(super) fn opened(&mut self, now: Instant, code: ResultCode) -> bool {
-        let Some(opening) = self.door.opening.take() else { return false };
+    /// The relay was switched, or was not, for this opening. Says whether it was the one under way.
+    pub(super) fn relay_answers(&mut self, now: Instant, number: u64, code: ResultCode) -> bool {
+        match self.door.opening.take_if(|opening| opening.number == number) {
+            Some(opening) => self.tell_all(now, opening, code),
+            None => {
+                self.ignore("the relay answers an opening that is over");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Everybody who wanted this opening hears what became of it.
+    fn tell_all(&mut self, now: Instant, opening: Opening, code: ResultCode) {
         for wanted in opening.wanted {
             let by = match wanted {
                 Wanted::Here(by) => by,
@@ -230,7 +246,6 @@ impl Desk {
             };
             self.note(now, DoorNews::Unlock { by, outcome: code, at: None });
         }
-        true
     }
 
     /// What a contact says. True when a party of the call has something new to show.
@@ -263,8 +278,8 @@ impl Desk {
 
     /// Time passed. True when a party of the call has something new to show.
     pub(super) fn door_tick(&mut self, now: Instant) -> bool {
-        if self.door.opening.as_ref().is_some_and(|opening| now >= opening.until) {
-            self.opened(now, ResultCode::Failed);
+        if let Some(opening) = self.door.opening.take_if(|opening| now >= opening.until) {
+            self.tell_all(now, opening, ResultCode::Failed);
         }
         let late = self.door.alarm.is_some_and(|alarm| now >= alarm);
         if late {
@@ -313,8 +328,10 @@ impl Desk {
                 self.note(now, DoorNews::Unlock { by, outcome: ResultCode::TooMany, at: None });
             }
             (None, wanted) => {
-                self.door.opening = Some(Opening { wanted: vec![wanted], until: now + SWITCH });
-                self.out.push(Effect::Unlock);
+                self.door.newest += 1;
+                let number = self.door.newest;
+                self.door.opening = Some(Opening { number, wanted: vec![wanted], until: now + SWITCH });
+                self.out.push(Effect::Unlock { opening: number });
             }
         }
     }
