@@ -5,6 +5,7 @@ import { attempt } from './attempt.js';
 import { clockFault, hubTime, ticketTimes } from './clocks.js';
 import { demoRuns, demoTicket } from './demo.js';
 import { Effects } from './effects.js';
+import { lookInside } from './inside.js';
 import { Links } from './links.js';
 import { Capture, WakeLock } from './media.js';
 import { noticesOf } from './notices.js';
@@ -17,7 +18,7 @@ import { Store } from './store.js';
 import { Tabs } from './tabs.js';
 import { Tones } from './tones.js';
 import { View } from './view.js';
-import { nameOf, refusal, waiting } from './words.js';
+import { nameOf, partner, refusal, waiting } from './words.js';
 
 const query = new URLSearchParams(location.search);
 const SETTINGS = {
@@ -39,6 +40,8 @@ const links = new Links({ settings: SETTINGS, tell: (link, event, more) => feed(
 const capture = new Capture((tracks) => effects.captured(tracks));
 const signIn = new SignIn({ store, start: (credentials) => begin(credentials) });
 const model = { mayAsk: false, mayNotify: false, failed: null, ...fresh() };
+/** What each device of a group call sends. */
+const peers = { stream: (device) => links.streamOf(device), level: (device) => links.levelOf(device) };
 const effects = new Effects({ model, store, links, capture, tones, view }, { session: () => session, painted: paint });
 
 let session = null;
@@ -229,6 +232,8 @@ const WISHES = {
   find: ({ name }) => session?.people.find(name),
   more: () => session?.people.more(),
   call: (detail) => call(detail),
+  add: ({ users }) => press('add', { users }),
+  join: ({ call: id }) => press('join', { call: id }),
   again: () => again(),
   dismiss: () => effects.dismiss(),
   'accept-video': () => press('accept', { media: 'video' }),
@@ -249,13 +254,14 @@ function press(action, more = {}) {
   feed({ type: 'pressed', action, ...more });
 }
 
-function call({ users, media }) {
-  if (model.line === 'up') press('call', { users, media });
+function call({ users, media, kind }) {
+  if (model.line === 'up') press('call', { users, media, ...(kind && { kind }) });
 }
 
 function again() {
-  const { direction, caller, callees, media } = model.ended;
-  call({ users: direction === 'incoming' ? [caller.user] : callees, media });
+  const { kind, media, direction, caller, callees } = model.ended;
+  const users = kind === 'group' ? partner(model.ended, model.me) : direction === 'incoming' ? [caller.user] : callees;
+  call({ users, media, kind });
 }
 
 /** A camera that is off is given back, so that its lamp goes out. */
@@ -318,7 +324,7 @@ function paintNow() {
   const door = session.door.view();
   announcer.tell(shown, door, model.ended);
   const notices = noticesOf({ ...model, offered: signIn.offered, lasting: store.lasting }, { tones, capturable: Capture.possible, connectable: Links.possible });
-  return view.paint({ ...model, view: shown, door, clock: now, now: EPOCH + now, notices, own: model.capture?.video ?? null, people: session.people.view });
+  return view.paint({ ...model, view: shown, door, clock: now, now: EPOCH + now, notices, own: model.capture?.video ?? null, people: session.people.view, peers });
 }
 
 // ---- the world ----
@@ -365,19 +371,5 @@ view.remote.addEventListener('playing', paint);
 setInterval(() => session && session.view.state !== 'idle' && view.tick(session.view, performance.now()), 250);
 setInterval(paint, 30_000);
 
-/** A read-only look inside, for tests and for people who look for a fault. */
-Object.defineProperty(globalThis, 'callbox', {
-  value: Object.freeze({
-    get state() { return document.documentElement.dataset.state; },
-    get call() { return session?.view.call ?? null; },
-    get links() { return session?.view.links ?? []; },
-    get endReason() { return model.reason; },
-    get timing() { return { ...model.timing }; },
-    get line() { return model.line; },
-    get view() { return structuredClone(session?.view ?? null); },
-    get door() { return session?.door.view() ?? null; },
-    stats: () => links.stats(),
-  }),
-});
-
+lookInside({ model, links, session: () => session });
 if (!signIn.open(readLink(location.hash, store.device))) signInPage();

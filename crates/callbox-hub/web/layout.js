@@ -2,7 +2,9 @@
 
 const GAP = 8;
 /** Wider pictures than this leave room at their sides, so that faces keep their size. */
-const WIDEST = 16 / 9;
+const WIDEST = 1.95;
+/** On a tall stage they may be as much taller than they are wide. */
+const TALLEST = 1.65;
 /** The strip beside a pinned picture takes this share of the longer side, within these bounds. */
 const STRIP = { share: 0.2, across: [104, 232], down: [76, 132] };
 /** Controls keep this distance from the own picture. */
@@ -28,7 +30,7 @@ function grid(count, width, height) {
   const best = sizes.reduce((a, b) => (face(b) > face(a) ? b : a));
   const { columns, rows } = best;
   const w = Math.min(best.width, best.height * WIDEST);
-  const h = Math.min(best.height, best.width * (width > height ? 1 : 4 / 3));
+  const h = Math.min(best.height, best.width * (width > height ? 1 : TALLEST));
   const top = (height - rows * h - (rows - 1) * GAP) / 2;
   return Array.from({ length: count }, (_, n) => {
     const row = Math.floor(n / columns);

@@ -30,10 +30,17 @@ export function iconButton(name, className, label, data) {
   return button;
 }
 
-/** The round badge of a user. */
-export function avatar(user, online) {
-  const badge = node('span', 'avatar', { online }, initials(user));
+/** The round badge of a user, with a mark when it is known whether they are there. */
+export function avatar(user, online = null) {
+  const badge = node('span', 'avatar', online === null ? {} : { online }, initials(user));
   badge.style.setProperty('--hue', hue(user));
   badge.setAttribute('aria-hidden', 'true');
   return badge;
+}
+
+/** Replaces the rows of a list. What had the focus in it has it again, when it is still there. */
+export function replaceRows(list, rows) {
+  const focused = list.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+  list.replaceChildren(...rows);
+  if (focused) list.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
 }

@@ -86,9 +86,9 @@ export class Store {
 
   /** Adds one; a call is listed once. */
   remember(user, record) {
-    const { call, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh } = record;
+    const { call, kind, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh } = record;
     const others = this.recent(user).filter((entry) => entry.call !== call);
-    const calls = [{ call, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh }, ...others].sort((a, b) => b.at - a.at).slice(0, RECENT);
+    const calls = [{ call, kind, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh }, ...others].sort((a, b) => b.at - a.at).slice(0, RECENT);
     write(this.#local, `callbox.recent.${user}`, calls);
     if (talked > 0 && peer) this.#know(user, peer.user);
     return calls;

@@ -2,18 +2,28 @@
 
 import { attempt } from './attempt.js';
 import { Contacts } from './contacts.js';
-import { icon, iconButton, node } from './nodes.js';
-import { ago, brief, doorState, doorWords, ending, hue, initials, isMissed, nameOf, names, partner, status } from './words.js';
+import { changesOf, groupOf } from './group.js';
+import { Home } from './home.js';
+import { avatar } from './nodes.js';
+import { OwnPicture } from './own_picture.js';
+import { PeopleSheet } from './people_sheet.js';
+import { Tiles } from './tiles.js';
+import { doorState, doorWords, ending, hue, initials, nameOf, names, partner, rosterNews, status } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const LINE = { up: 'Connected', connecting: 'Connecting…', down: 'Reconnecting…', waiting: 'Not connected yet…', off: 'Not connected here' };
 /** A picture may lose this much of itself to fill the screen. */
 const CROP = 0.34;
+/** News of the people in a group call stay this long. */
+const NEWS_MS = 5_000;
 
 /** The page. `wish(name, detail)` reports what the person wants. */
 export class View {
   #wish;
-  #contacts;
+  #contacts; #home; #sheet; #tiles; #own;
+  #model = null;
+  #roster = null;
+  #rosterNews = { text: '', until: 0 };
   #painted = new Map();
   #shown = null;
   #fill = null;
@@ -24,6 +34,10 @@ export class View {
     const on = (id, name) => $(id).addEventListener('click', () => wish(name));
     for (const name of ['decline', 'accept-audio', 'accept-video', 'mic', 'camera', 'flip', 'hangup', 'unlock', 'signout', 'dismiss', 'again']) on(name, name);
     this.#contacts = new Contacts(wish);
+    this.#home = new Home(wish);
+    this.#sheet = new PeopleSheet(wish);
+    this.#tiles = new Tiles($('tiles'), { changed: () => this.#own.settle(), blocked: () => { $('unmute').hidden = false; } });
+    this.#own = new OwnPicture($('own'), { area: () => ($('call').dataset.tiles === 'true' ? $('tiles') : $('call')), avoid: () => this.#controls(), low: () => $('call').dataset.tiles === 'true' });
     $('fit').addEventListener('click', () => this.#toggleFill());
     $('unmute').addEventListener('click', () => this.#hear());
     $('demo').addEventListener('submit', (event) => {
@@ -35,8 +49,6 @@ export class View {
       wish('link', { text: $('link').value });
     });
     $('here').addEventListener('click', () => wish('here'));
-    $('recent').addEventListener('click', (event) => this.#callFrom(event));
-    $('notices').addEventListener('click', (event) => event.target.closest('button') && wish(event.target.closest('button').dataset.wish));
     $('remote').addEventListener('resize', () => this.#fitPicture());
     addEventListener('resize', () => this.#fitPicture());
     addEventListener('keydown', (event) => event.key === 'Escape' && wish('dismiss'));
@@ -67,9 +79,11 @@ export class View {
     $('elsewhere-lead').textContent = `${name} is signed in in another tab or window of this browser. ${more}`.trim();
   }
 
-  /** Paints the whole of it. `model`: {me, line, contacts, recent, ended, notices, view, capture, stream, own, facing, cameras, now}. */
+  /** Paints the whole of it. `model`: {me, line, contacts, recent, ended, notices, view, capture, stream, peers, own, facing, cameras, now}.
+   *  `peers`: {stream(device), level(device)}, what each device of a group sends. */
   paint(model) {
     this.#screen('home');
+    this.#model = model;
     const { view } = model;
     const root = document.documentElement.dataset;
     root.state = view.state === 'idle' && model.line !== 'up' ? 'offline' : view.state;
@@ -80,8 +94,7 @@ export class View {
     this.#text('me', nameOf(model.me));
     this.#text('line', LINE[model.line]);
     this.#contacts.paint(model);
-    this.#paintRecent(model);
-    this.#paintNotices(model);
+    this.#home.paint(model);
     this.#paintCall(model);
     this.#paintEnded(model);
   }
@@ -89,6 +102,7 @@ export class View {
   /** Once a second while a call lasts. */
   tick(view, now) {
     this.#text('call-status', status(view, now));
+    if (this.#model) this.#text('call-chips', this.#chips({ ...this.#model, clock: now }, groupOf(view)).join(' · '));
   }
 
   /** Says it to those who listen to the page. */
@@ -105,40 +119,11 @@ export class View {
     }
   }
 
-  #title({ view, recent }) {
+  #title({ view, recent, me }) {
     if (view.state === 'ringing') return `🔔 ${nameOf(view.caller.user)} is calling`;
-    if (view.state !== 'idle') return `${names(partner(view))} · Callbox`;
+    if (view.state !== 'idle') return `${names(partiesOf(view, me))} · Callbox`;
     const missed = recent.filter((entry) => entry.fresh).length;
     return missed ? `(${missed}) Callbox` : 'Callbox';
-  }
-
-  // ---- home ----
-
-  #paintRecent({ recent, now, line }) {
-    if (!this.#news('recent', [recent, line, Math.floor(now / 60_000)])) return;
-    $('recent-part').hidden = !recent.length;
-    $('recent').replaceChildren(...recent.slice(0, 12).map((entry) => {
-      const missed = isMissed(entry);
-      const row = node('li', `entry${missed ? ' missed' : ''}${entry.fresh ? ' fresh' : ''}`, { testid: missed ? 'missed' : 'past', user: partner(entry).join(',') });
-      const again = iconButton(entry.media === 'video' ? 'video' : 'phone', 'quiet', `Call ${names(partner(entry))} again`, { user: partner(entry).join(','), media: entry.media });
-      again.disabled = line !== 'up';
-      row.append(icon(entry.direction === 'incoming' ? 'in' : 'out'), node('p', 'who', {}, node('strong', '', {}, names(partner(entry))), node('span', '', {}, `${brief(entry)} · ${ago(entry.at, now)}`)), again);
-      return row;
-    }));
-  }
-
-  #paintNotices({ notices }) {
-    if (!this.#news('notices', notices)) return;
-    $('notices').replaceChildren(...notices.map(({ icon: picture, text, buttons }) => {
-      const notice = node('div', 'notice', { testid: `notice-${buttons.at(-1)?.wish ?? 'text'}` }, icon(picture), node('p', '', {}, text));
-      if (buttons.length) notice.append(node('p', 'choices', {}, ...buttons.map(({ label, wish }) => node('button', 'pill', { wish, testid: wish }, label))));
-      return notice;
-    }));
-  }
-
-  #callFrom(event) {
-    const { user, media } = event.target.closest('button')?.dataset ?? {};
-    if (user) this.#wish('call', { users: user.split(','), media });
   }
 
   // ---- call ----
@@ -146,30 +131,68 @@ export class View {
   #paintCall(model) {
     const { view } = model;
     const calling = view.state !== 'idle';
-    if (calling) this.#paintParties(model);
+    const group = calling ? groupOf(view) : null;
+    if (calling) this.#paintParties(model, group);
     if (this.#shown !== view.state) this.#enter(view.state, calling);
+    this.#paintGroup(model, group);
     if (!calling) return;
-    const picture = this.#paintPicture(model);
+    const picture = this.#paintPicture(model, group);
     this.#paintOwn(model);
     this.#paintControls(model, picture);
     this.#paintDoor(model);
     this.#text('call-status', status(view, model.clock));
-    const chips = [];
-    if (view.state === 'talking' && view.remote && !view.remote.audio) chips.push(`${names(partner(view))} is muted`);
-    if (view.state === 'talking' && view.lost) chips.push('Connection lost, trying again…');
-    if (model.elsewhere) chips.push('Callbox is open in another tab; this call goes on here');
-    else if (model.line !== 'up' && view.state !== 'ringing') chips.push('Reconnecting to the house…');
-    if (view.state === 'talking' && model.capture && !model.capture.audio && view.mic) chips.push('No microphone: you can’t be heard');
-    if (model.door && doorState(model.door)) chips.push(doorState(model.door));
-    this.#text('call-chips', chips.join(' · '));
+    this.#text('call-chips', this.#chips(model, group).join(' · '));
+    this.#own.settle();
   }
 
-  #paintParties({ view }) {
-    const who = partner(view);
+  #chips(model, group) {
+    const { view } = model;
+    const talking = view.state === 'talking';
+    const chips = [];
+    if (talking && !group && view.remote && !view.remote.audio) chips.push(`${names(partner(view))} is muted`);
+    if (talking && group?.peers.length === 1 && group.peers[0].state === 'talking' && !group.peers[0].audio) chips.push(`${names(group.users)} is muted`);
+    if (talking && (view.lost || (group?.peers.length === 1 && group.peers[0].state === 'lost'))) chips.push('Connection lost, trying again…');
+    if (model.elsewhere) chips.push('Callbox is open in another tab; this call goes on here');
+    else if (model.line !== 'up' && view.state !== 'ringing') chips.push('Reconnecting to the house…');
+    if (talking && model.capture && !model.capture.audio && view.mic) chips.push('No microphone: you can’t be heard');
+    if (model.door && doorState(model.door)) chips.push(doorState(model.door));
+    if (group && model.clock < this.#rosterNews.until) chips.push(this.#rosterNews.text);
+    return chips;
+  }
+
+  /** The tiles as soon as two others are in the call, the sheet, and the news of who comes and goes. */
+  #paintGroup(model, group) {
+    const tiled = Boolean(group) && model.view.state === 'talking' && group.peers.length > 1;
+    $('call').dataset.tiles = tiled;
+    $('call').dataset.group = Boolean(group);
+    $('call').dataset.many = tiled && group.peers.length > 4;
+    $('tiles').hidden = !tiled;
+    this.#tiles.paint(tiled ? group.peers : null, model.peers);
+    this.#sheet.paint(model, group);
+    const changes = group && this.#roster ? changesOf(this.#roster, group.roster).map(rosterNews).filter(Boolean) : [];
+    this.#roster = group?.roster ?? null;
+    if (!changes.length) return;
+    this.say(changes.join('. '));
+    this.#rosterNews = { text: changes.join(' · '), until: model.clock + NEWS_MS };
+  }
+
+  #paintParties(model, group) {
+    const { view, me } = model;
+    const who = partiesOf(view, me);
     this.#text('call-name', names(who));
-    this.#text('call-avatar', initials(who[0]));
-    $('call').style.setProperty('--hue', hue(who[0]));
+    this.#paintFaces(group && view.state !== 'ringing' ? who : who.slice(0, 1));
+    $('call').style.setProperty('--hue', hue(who[0] ?? me));
     this.#paintStill(view);
+  }
+
+  /** One badge, or of a group up to four small ones. */
+  #paintFaces(users) {
+    if (!this.#news('faces', users)) return;
+    const several = users.length > 1;
+    this.#text('call-avatar', users.length ? initials(users[0]) : '');
+    $('faces').replaceChildren(...(several ? users.slice(0, 4).map((user) => avatar(user)) : []));
+    $('faces').hidden = !several;
+    $('face').dataset.several = several;
   }
 
   /** Who rings, until there is a picture that moves. */
@@ -188,6 +211,7 @@ export class View {
     $('call').dataset.state = state;
     $('home').inert = calling;
     const focus = { ringing: 'accept-video', inviting: 'hangup', accepting: 'hangup', talking: 'mic' }[state];
+    if (!calling) this.#own.reset();
     this.#back ??= calling ? document.activeElement : null;
     if (focus) queueMicrotask(() => ($(focus).hidden ? $('accept-audio') : $(focus)).focus({ preventScroll: true }));
     else if (before) {
@@ -198,8 +222,10 @@ export class View {
   }
   #back = null;
 
-  #paintPicture({ view, stream }) {
+  #paintPicture({ view, stream: single, peers }, group) {
     const { remote } = this;
+    const [peer] = group?.peers ?? [];
+    const stream = !group || !peer ? single : group.peers.length > 1 ? null : peers.stream(peer.device);
     if (remote.srcObject !== stream) {
       remote.srcObject = stream;
       $('unmute').hidden = true;
@@ -210,7 +236,7 @@ export class View {
         if (error.name === 'NotAllowedError') $('unmute').hidden = view.state !== 'talking';
       });
     }
-    const sent = view.state === 'talking' ? view.remote.video : view.early === 'preview';
+    const sent = view.state !== 'talking' ? view.early === 'preview' : group ? Boolean(peer?.video) : view.remote.video;
     const picture = Boolean(stream && sent && remote.videoWidth && view.media === 'video');
     $('call').dataset.picture = picture;
     if (picture) this.#fitPicture();
@@ -291,20 +317,27 @@ export class View {
 
   #hear() {
     $('unmute').hidden = true;
+    this.#tiles.hear();
+    if (!this.remote.srcObject) return;
     this.remote.play().catch((error) => console.warn('callbox: still silent', error));
   }
 
-  #paintEnded({ ended, view }) {
+  #paintEnded({ ended, view, me }) {
     $('ended').hidden = !ended || view.state !== 'idle';
     if (!ended || !this.#news('ended', ended.call + ended.reason)) return;
-    const { words, more } = ending(ended);
-    const who = partner(ended);
+    const { words, more } = ending(ended, me);
+    const who = partner(ended, me);
     this.#text('ended-words', words);
     this.#text('ended-more', more);
     this.#text('ended-avatar', initials(who[0]));
     $('ended-avatar').style.setProperty('--hue', hue(who[0]));
     $('again').hidden = ['answered_elsewhere', 'rejected_elsewhere'].includes(ended.reason);
     $('again').querySelector('use').setAttribute('href', ended.media === 'video' ? '#i-video' : '#i-phone');
+  }
+
+  /** What the own picture must not cover. */
+  #controls() {
+    return [...document.querySelectorAll('.controls .round, .controls .round span, #unlock, #unmute, #people, .title > *'), ...this.#tiles.controls];
   }
 
   // ---- small things ----
@@ -321,4 +354,10 @@ export class View {
     this.#painted.set(part, text);
     return true;
   }
+}
+
+/** Whom the call is with: in a group those who are in it, or are asked. */
+function partiesOf(view, me) {
+  const users = view.state === 'ringing' ? [] : groupOf(view)?.users ?? [];
+  return users.length ? users : view.state === 'ringing' ? [view.caller.user] : partner(view, me);
 }

@@ -22,11 +22,11 @@ export function hue(user) {
   return HUES[((hash ^ (hash >>> 15)) >>> 0) % HUES.length];
 }
 
-/** `anna`, `anna and ben`, `anna, ben and 2 more`. */
+/** `Anna`, `Anna and Ben`, `Anna, Ben and Cleo`, `Anna, Ben and 2 more`. */
 export function names(users) {
   const all = users.map(nameOf);
   if (all.length < 3) return all.join(' and ');
-  return `${all[0]}, ${all[1]} and ${all.length - 2} more`;
+  return `${all[0]}, ${all[1]} and ${all.length === 3 ? all[2] : `${all.length - 2} more`}`;
 }
 
 /** 75 s → `1:15`. */
