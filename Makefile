@@ -13,7 +13,7 @@ CUT ?= 60
 
 PROGRAMS := -p callbox -p callbox-hub -p callbox-load
 
-.PHONY: help setup setup-test forget-skipped demo test nightly fresh lint unit stories scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
+.PHONY: help setup setup-test forget-skipped demo test nightly fresh lint unit looks screens stories scenarios brief network-test network-brief hostile hostile-brief official client bench soak load fuzz msrv board-test binaries packages package-test cross
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ demo: setup ## A panel and a hub in one terminal; prints the address to open
 # Tests note here what they could not run; CALLBOX_REQUIRE=1 or CI=true makes that a failure.
 export CALLBOX_SKIPS ?= $(CURDIR)/build/skipped
 
-test: forget-skipped setup-test unit official client scenarios brief network-brief hostile-brief ## Build and tests: everything that must hold, in under 40 minutes on two cores
+test: forget-skipped setup-test unit looks official client scenarios brief network-brief hostile-brief ## Build and tests: everything that must hold, in under 40 minutes on two cores
 	@.ci/skipped $(CALLBOX_SKIPS)
 
 forget-skipped:
@@ -46,6 +46,12 @@ lint: setup ## Formatting, clippy and cargo-deny: warnings are errors. For who c
 unit: setup-test ## The core, the hub and the daemon, in memory and on loopback
 	$(CARGO) test --workspace --locked
 	node --test crates/callbox-hub/web-tests/
+
+looks: setup-test ## The page's states in Chromium at five sizes: no control covers another one, and a group call is used by touch and keyboard
+	cd tests/scenarios && node screens.mjs --check
+
+screens: setup-test ## Pictures of the same states, light and dark: build/screens
+	cd tests/scenarios && node screens.mjs
 
 nightly: ## All that takes longer, in one go with a summary: every transport, network, board, packages, load, soak, fuzz (needs root)
 	.ci/nightly
