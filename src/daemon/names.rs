@@ -22,6 +22,7 @@ pub(super) fn name_of(input: &Input) -> String {
         Input::Picture { .. } => "picture of who rings".to_owned(),
         Input::Door(event) => format!("door {event:?}").to_lowercase(),
         Input::LocalTime(time) => format!("{:?} {:02}:{:02}", time.day, time.minute / 60, time.minute % 60),
+        Input::MediaReady(ready) => (if *ready { "media ready" } else { "media absent" }).to_owned(),
         Input::Tick => "tick".to_owned(),
     }
 }

@@ -71,7 +71,8 @@ impl Accepting {
             | Input::Picture { .. }
             | Input::InviteResult { .. }
             | Input::Door(_)
-            | Input::LocalTime(_) => State::Accepting(self),
+            | Input::LocalTime(_)
+            | Input::MediaReady(_) => State::Accepting(self),
         }
     }
 

@@ -53,6 +53,8 @@ pub(super) struct Desk {
     pub(super) quiet: Quiet,
     pub(super) door: Door,
     pub(super) far: FarDoors,
+    /// A call has something to be carried by.
+    pub(super) media_ready: bool,
     pub(super) last: Option<Ended>,
     pub(super) out: Outbox,
 }
@@ -76,7 +78,8 @@ impl Desk {
     pub(super) fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
         let (decided, rings, out) = (Decided::default(), RingBudgets::default(), Outbox::default());
         let (quiet, door, far) = (Quiet::default(), Door::default(), FarDoors::default());
-        Self { me, agent, policy, ids: IdSource::new(seed), decided, rings, quiet, door, far, last: None, out }
+        let ids = IdSource::new(seed);
+        Self { me, agent, policy, ids, decided, rings, quiet, door, far, media_ready: true, last: None, out }
     }
 
     /// A call begins to ring, here or there.

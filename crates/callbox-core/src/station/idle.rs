@@ -46,8 +46,12 @@ impl Idle {
     }
 }
 
-/// Rings the first of a plan who are somebody else than we, each of them once; idle when the plan names nobody.
+/// Rings the first of a plan who are somebody else than we, each of them once; idle when the plan names nobody, and without media.
 pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> State {
+    if !desk.media_ready {
+        desk.ignore("media does not work");
+        return State::Idle(Idle);
+    }
     let (users, then) = plan.split();
     let mut callees: Vec<UserId> = Vec::new();
     for user in users {
@@ -103,6 +107,10 @@ pub(super) fn incoming(
     }
     if !wanted && !desk.rings.take(now, &from.user) {
         desk.too_often(from, call);
+        return None;
+    }
+    if !desk.media_ready {
+        desk.decline(from, message, EndReason::MediaFailed);
         return None;
     }
     let call = Call {

@@ -58,6 +58,9 @@ pub enum Input {
     Door(DoorEvent),
     /// The clock on the wall: told when it matters to the policy, at least each minute.
     LocalTime(LocalTime),
+    /// Media can carry a call, or cannot: a part of the system that every call needs is absent. A station begins with media that can. A call
+    /// that there is already ends as its links do.
+    MediaReady(bool),
     /// The deadline passed.
     Tick,
 }

@@ -104,7 +104,8 @@ impl Inviting {
             | Input::Picture { .. }
             | Input::InviteResult { .. }
             | Input::Door(_)
-            | Input::LocalTime(_) => State::Inviting(self),
+            | Input::LocalTime(_)
+            | Input::MediaReady(_) => State::Inviting(self),
         }
     }
 

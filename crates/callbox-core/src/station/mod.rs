@@ -132,6 +132,7 @@ impl State {
     fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
             Input::LocalTime(time) => desk.clock(time),
+            Input::MediaReady(ready) => desk.media_ready = ready,
             Input::Pressed(Action::DoNotDisturb { on }) => desk.do_not_disturb(on),
             other => return self.on_door(now, other, desk),
         }

@@ -95,7 +95,8 @@ impl Ringing {
             | Input::Picture { .. }
             | Input::InviteResult { .. }
             | Input::Door(_)
-            | Input::LocalTime(_) => State::Ringing(self),
+            | Input::LocalTime(_)
+            | Input::MediaReady(_) => State::Ringing(self),
         }
     }
 

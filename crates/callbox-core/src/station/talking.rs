@@ -95,6 +95,7 @@ impl Talking {
             | Input::InviteResult { .. }
             | Input::Door(_)
             | Input::LocalTime(_)
+            | Input::MediaReady(_)
             | Input::Link { .. }
             | Input::Presence { .. } => {}
         }

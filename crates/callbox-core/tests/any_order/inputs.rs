@@ -30,6 +30,7 @@ pub(super) fn input() -> impl Strategy<Value = Input> {
         1 => (prop::sample::select(Weekday::ALL.to_vec()), 0..1440u16).prop_map(|(day, minute)| {
             Input::LocalTime(LocalTime { day, minute })
         }),
+        1 => prop::bool::weighted(0.8).prop_map(Input::MediaReady),
         2 => Just(Input::Tick),
     ]
 }
@@ -259,12 +260,13 @@ fn name(input: &Input) -> String {
         Input::InviteResult { .. } => "invite result".to_owned(),
         Input::Picture { .. } => "picture taken".to_owned(),
         Input::LocalTime(_) => "local time".to_owned(),
+        Input::MediaReady(_) => "media ready".to_owned(),
         Input::Tick => "tick".to_owned(),
     }
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 59;
+const NAMES: usize = 60;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {

@@ -299,3 +299,25 @@ fn a_picture_of_an_earlier_call_is_shown_to_nobody() {
     street.pass(secs(1));
     assert_eq!(pictures_of(&street, "door/panel"), 0);
 }
+
+#[test]
+fn without_media_an_invite_is_answered_at_once_and_nobody_is_rung() {
+    let mut street = Street::calm();
+    street.panel("door/panel");
+    street.phone("anna/phone");
+    street.give(&address("door/panel"), Input::MediaReady(false));
+    street.calls("anna/phone", &["door"]);
+    // Another device of the door would have a second to ring.
+    street.pass(secs(2));
+    street.assert_ended("anna/phone", EndReason::MediaFailed);
+    assert_eq!(street.records("door/panel")[0].reason, EndReason::MediaFailed, "it is written down");
+    assert_eq!(street.orders("door/panel"), [], "nothing is opened");
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    assert_eq!((street.phase("door/panel"), street.phase("anna/phone")), (Phase::Idle, Phase::Idle));
+
+    street.give(&address("door/panel"), Input::MediaReady(true));
+    street.calls("door/panel", &["anna"]);
+    street.pass(secs(1));
+    assert_eq!(street.phase("anna/phone"), Phase::Ringing);
+}

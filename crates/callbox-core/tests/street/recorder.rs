@@ -251,6 +251,8 @@ fn input_of(input: &Input) -> Value {
         Input::Picture { .. } => json!({ "none": "picture taken" }),
         Input::Door(_) => json!({ "none": "door" }),
         Input::LocalTime(_) => json!({ "none": "local time" }),
+        // A page is there as long as its browser is, and media with it.
+        Input::MediaReady(_) => json!({ "none": "media ready" }),
         Input::Tick => json!({ "tick": true }),
     }
 }
