@@ -120,6 +120,81 @@ ca_file = "nowhere.crt"
     assert!(status["signaling"]["last_error"].as_str().unwrap().contains("nowhere"), "{status}");
 }
 
+/// A daemon whose GStreamer has no plug-ins but those in `plugins`.
+fn without_plugins(command: &mut Command, dir: &Path) -> std::path::PathBuf {
+    let plugins = dir.join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    for variable in ["GST_PLUGIN_SYSTEM_PATH", "GST_PLUGIN_SYSTEM_PATH_1_0", "GST_PLUGIN_PATH", "GST_PLUGIN_PATH_1_0"] {
+        command.env(variable, &plugins);
+    }
+    for variable in ["GST_REGISTRY", "GST_REGISTRY_1_0"] {
+        command.env(variable, dir.join("registry"));
+    }
+    plugins
+}
+
+/// The folders with the plug-ins of this machine.
+fn installed_plugins() -> std::collections::BTreeSet<std::path::PathBuf> {
+    gstreamer::init().unwrap();
+    let files = gstreamer::Registry::get().plugins().into_iter().filter_map(|plugin| plugin.filename());
+    files.filter_map(|file| file.parent().map(Path::to_owned)).collect()
+}
+
+/// It runs, says what to install, answers invites, opens the door; and calls work when the plug-ins are there, without a restart.
+#[tokio::test]
+async fn a_daemon_without_plugins_of_gstreamer_turns_calls_away_and_opens_the_door() {
+    let dir = tempfile::tempdir().unwrap();
+    let hub = FakeHub::new().await;
+    let config = format!("{HOUSE}[records]\npath = \"calls\"\n[door]\nrelay = \"test\"\n");
+    let mut command = daemon(dir.path(), &config, &hub.url());
+    let plugins = without_plugins(&mut command, dir.path());
+    let daemon = Daemon(command.spawn().unwrap());
+    let mut session = hub.connection_within(Duration::from_secs(30)).await;
+    session.hear().await;
+    session.say(r#""type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":60000"#).await;
+    let invite = |call: &str| {
+        format!(
+            r#""from":{{"user":"anna","device":"x"}},"to":{{"user":"door"}},"type":"invite","call":"{call}","kind":"single","media":"audio","callees":["door"],"remaining_ms":30000,"agent":"browser","early":"off""#
+        )
+    };
+    session.say(&invite("c1")).await;
+    loop {
+        match session.hear().await.message {
+            Message::Reject { reason, .. } => break assert_eq!(reason, EndReason::MediaFailed),
+            Message::Ringing { .. } => panic!("it rings, though nobody could talk"),
+            _ => {}
+        }
+    }
+    let socket = dir.path().join("s");
+    let ctl = |args: &[&str]| callbox(&[&["ctl", "--socket", socket.to_str().unwrap()], args].concat());
+    let status = || -> serde_json::Value { serde_json::from_slice(&ctl(&["status", "--json"]).stdout).unwrap() };
+    let fault = status()["fault_texts"]["media"].as_str().expect("a fault").to_owned();
+    assert!(fault.contains("webrtcbin") && fault.contains("apt install gstreamer1.0-nice "), "{fault}");
+    let refused = ctl(&["call", "anna"]);
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains(&fault)), (Some(1), true), "{refused:?}");
+    assert!(ctl(&["unlock"]).status.success());
+    assert_eq!(ctl(&["snapshot", "camera", "-"]).status.code(), Some(1));
+
+    for (at, folder) in installed_plugins().iter().enumerate() {
+        std::os::unix::fs::symlink(folder, plugins.join(at.to_string())).unwrap();
+    }
+    let pid = rustix::process::Pid::from_raw(i32::try_from(daemon.0.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    let until = Instant::now() + Duration::from_secs(90);
+    while status()["fault_texts"]["media"].is_string() {
+        assert!(Instant::now() < until, "{}", status());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    session.say(&invite("c2")).await;
+    loop {
+        match session.hear().await.message {
+            Message::Ringing { .. } => break,
+            Message::Reject { reason, .. } => panic!("{reason}"),
+            _ => {}
+        }
+    }
+}
+
 #[test]
 fn a_configuration_on_a_disk_that_is_not_there_yet_is_tried_again_by_systemd() {
     // Status 2 is what the unit does not start again after.

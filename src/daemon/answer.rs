@@ -73,23 +73,24 @@ pub(super) fn wished(asked: &Request, request: u64) -> Option<Action> {
     }
 }
 
-/// What became of it. The station ignores what does not fit its state: then nothing has changed.
-pub(super) fn outcome(action: &Action, changed: bool, view: &View) -> Answer {
+/// What became of it. The station ignores what does not fit its state: then nothing has changed. `no_media`: why no call can begin.
+pub(super) fn outcome(action: &Action, changed: bool, view: &View, no_media: Option<&str>) -> Answer {
     let quiet = matches!(action, Action::DoNotDisturb { on: Some(on) } if view.quiet.is_some() == *on);
     let holds = view.call.as_ref().is_some_and(|call| match action {
         Action::SetMicrophone(on) => call.microphone == *on,
         Action::SetCamera(on) => call.camera == *on,
         _ => false,
     });
-    let answer = if changed || holds || quiet { Answer::done() } else { Answer::refused(refusal(action, view)) };
+    let answer =
+        if changed || holds || quiet { Answer::done() } else { Answer::refused(refusal(action, view, no_media)) };
     answer.with("view", view)
 }
 
-fn refusal(action: &Action, view: &View) -> String {
+fn refusal(action: &Action, view: &View, no_media: Option<&str>) -> String {
     let phase = view.phase.as_str();
     match action {
         Action::Call { .. } | Action::CallInTurn { .. } if view.call.is_none() => {
-            "nobody to call: name a user other than this one".to_owned()
+            no_media.unwrap_or("nobody to call: name a user other than this one").to_owned()
         }
         Action::SetCamera(_) if view.call.is_some() => "this call has no picture".to_owned(),
         Action::Call { .. } | Action::CallInTurn { .. } => format!("there is a call already ({phase})"),
@@ -162,9 +163,9 @@ mod tests {
     #[test]
     fn a_refusal_says_why() {
         let idle = View { phase: Phase::Idle, call: None, last: None, door: None, quiet: None };
-        let answer = outcome(&Action::Accept, false, &idle);
+        let answer = outcome(&Action::Accept, false, &idle, None);
         assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
-        assert!(outcome(&Action::Accept, true, &idle).ok);
+        assert!(outcome(&Action::Accept, true, &idle, None).ok);
         assert!(matches!(pressed(panel::Action::Mute, &idle), Wish::NoCall));
     }
 
@@ -189,7 +190,7 @@ mod tests {
         };
         let reason = |phase| {
             let view = View { phase, call: Some(call.clone()), last: None, door: None, quiet: None };
-            outcome(&Action::Toggle, false, &view).error.unwrap()
+            outcome(&Action::Toggle, false, &view, None).error.unwrap()
         };
         assert!(reason(Phase::Talking).contains("less than a second ago"), "{}", reason(Phase::Talking));
         assert!(reason(Phase::Accepting).contains("being accepted"), "{}", reason(Phase::Accepting));

@@ -55,19 +55,23 @@ pub(super) struct Inbox {
 }
 
 impl Edges {
-    /// Starts them all. The panel first: a door that was left open is closed. Signalling last: nobody may ring a device that
-    /// cannot talk.
+    /// Starts them all. The panel first: a door that was left open is closed. Signalling last: whoever rings before media was tried
+    /// would be turned away.
     pub(super) async fn start(
         settings: config::Settings,
         configurations: mpsc::Receiver<Read>,
     ) -> Result<(Self, Inbox), StartError> {
         let (panel_events, panel_inbox) = mpsc::channel(QUEUE);
-        let panel = Panel::start(settings.panel, panel_events)?;
-        tokio::task::spawn_blocking(media::warm_up).await.map_err(|error| StartError::System(error.to_string()))??;
+        let panel =
+            Panel::start(settings.panel, panel_events).map_err(|error| StartError::Thread("door relay", error))?;
         let (media_events, media_inbox) = mpsc::channel(QUEUE);
-        let program = std::env::current_exe().map_err(|error| StartError::System(error.to_string()))?;
-        let of_media = media::Settings { program: Some(program), ..settings.media };
-        let media = Arc::new(Media::start(of_media, media_events)?);
+        let unknown =
+            |error: &_| tracing::warn!(%error, "this program's file is unknown: no hardware encoder is tried");
+        let program = std::env::current_exe().inspect_err(unknown).ok();
+        let of_media = media::Settings { program, ..settings.media };
+        let mut media = Media::start(of_media, media_events).map_err(|error| StartError::Thread("media", error))?;
+        media.tried().await;
+        let media = Arc::new(media);
         let (asks, asks_inbox) = mpsc::channel(QUEUE);
         let (monitors, _) = broadcast::channel(QUEUE);
         let (reports, reports_inbox) = mpsc::channel(QUEUE);

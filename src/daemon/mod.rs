@@ -21,7 +21,7 @@ use callbox_core::protocol::Agent;
 use callbox_core::station::Station;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::{config, control, media};
+use crate::{config, control};
 
 // What the daemon asks of a process of its own.
 pub use crate::media::{EncoderTrial, try_encoder};
@@ -32,12 +32,9 @@ use shell::Shell;
 /// Why the daemon does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The media edge does not start.
-    #[error("media: {0}")]
-    Media(#[from] media::Error),
-    /// The panel edge does not start.
-    #[error("panel: {0}")]
-    Panel(#[from] std::io::Error),
+    /// There is no thread for an edge.
+    #[error("{0}: no thread: {1}; see `TasksMax` of the service, and the machine's memory")]
+    Thread(&'static str, std::io::Error),
     /// There is no control socket.
     #[error("control: {0}")]
     Control(#[from] control::ControlError),

@@ -73,6 +73,7 @@ impl Shell {
     /// The operator changed the configuration: takes over what can be taken over.
     pub(super) fn reload(&mut self, read: Read) {
         systemd::reloading();
+        self.edges.media.retry();
         match read {
             Err(error) => tracing::warn!(%error, "the configuration is not taken over: the old one stays"),
             Ok(new) => self.take_over(new),

@@ -34,6 +34,8 @@ const READY: Duration = Duration::from_secs(20);
 /// A transport task that has not moved for so long is stuck.
 const STUCK: Duration = Duration::from_secs(40);
 const BEAT: Duration = Duration::from_secs(20);
+/// The part that is lost while GStreamer is absent.
+const MEDIA: &str = "media";
 
 /// The station and its edges.
 pub(super) struct Shell {
@@ -87,6 +89,10 @@ impl Shell {
     /// Runs until `stop` is there, or until media has to begin anew; gives the reason.
     pub(super) async fn run(&mut self, mut inbox: Inbox, stop: impl Future<Output = &'static str>) -> &'static str {
         tokio::pin!(stop);
+        // What media said while it started comes before the first invite.
+        while let Ok(event) = inbox.media.try_recv() {
+            self.media(event);
+        }
         let mut beat = interval(systemd::watchdog().unwrap_or(BEAT).min(BEAT));
         loop {
             let deadline = self.station.deadline();
@@ -203,12 +209,16 @@ impl Shell {
             media::Event::Seen { frame, text } => {
                 self.journal.tell("seen", || json!({ "frame": frame, "text": text }));
             }
-            media::Event::Fault { device, text } => {
-                self.fault(&format!("{device:?}"), text);
+            media::Event::Absent { text } => {
+                self.handle(Input::MediaReady(false));
+                self.fault(MEDIA, text);
             }
-            media::Event::Recovered { device } => {
-                self.recovered(&format!("{device:?}"));
+            media::Event::Ready => {
+                self.handle(Input::MediaReady(true));
+                self.recovered(MEDIA);
             }
+            media::Event::Fault { device, text } => self.fault(&format!("{device:?}"), text),
+            media::Event::Recovered { device } => self.recovered(&format!("{device:?}")),
             media::Event::Adapted { encoder, width, height, fps, reduced } => self.journal.tell(
                 "adapted",
                 || json!({ "encoder": encoder, "width": width, "height": height, "fps": fps, "reduced": reduced }),
@@ -243,7 +253,7 @@ impl Shell {
             }
             (Some(action), _) => {
                 let changed = self.handle(Input::Pressed(action.clone()));
-                answer::outcome(&action, changed, &self.station.view(Instant::now()))
+                self.outcome(&action, changed)
             }
             (None, Request::Snapshot { picture }) => {
                 self.pictures.take(answer::snapshot(self.edges.media.clone(), picture, reply));
@@ -255,6 +265,12 @@ impl Shell {
         if reply.send(answer).is_err() {
             tracing::debug!("nobody waits for the answer any more");
         }
+    }
+
+    /// What became of an action, for whoever asked for it.
+    fn outcome(&self, action: &Action, changed: bool) -> Answer {
+        let no_media = self.outlook.faults().get(MEDIA).map(String::as_str);
+        answer::outcome(action, changed, &self.station.view(Instant::now()), no_media)
     }
 
     /// Each call begins with the same volume: without one there is nothing to change.

@@ -48,6 +48,8 @@ pub(crate) enum Note {
     IceServers(Vec<IceServer>),
     /// The operator changed the configuration.
     Settings(Box<super::settings::Settings>),
+    /// The operator asks for another try, if GStreamer is absent.
+    Retry,
     /// A pipeline's bus spoke.
     Bus(PipelineId, BusNote),
     /// Something happened on a link.

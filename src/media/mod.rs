@@ -8,6 +8,7 @@
 //!  screen   a peer's joint → display              several peers: a compositor (fixed inputs) before it
 //! ```
 
+mod absent;
 mod audio;
 mod backoff;
 mod board;
@@ -49,6 +50,7 @@ mod volume;
 mod warm;
 mod watch;
 
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -83,20 +85,15 @@ const SNAPSHOT: Duration = Duration::from_secs(4);
 /// How long stopping may take: the owner's own limit, and a little.
 const STOP: Duration = Duration::from_secs(6);
 
-/// Why the media edge does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// GStreamer does not work here.
-    #[error(transparent)]
-    WarmUp(#[from] WarmUpError),
-    /// No thread.
-    #[error("no thread for media: {0}")]
-    Thread(std::io::Error),
-}
+/// How long the start waits for the first try of GStreamer: the first offer's limit, and a little.
+const FIRST_TRY: Duration = Duration::from_secs(35);
 
 /// Makes the process ready for its first call: some hundred milliseconds that nobody should wait for when it rings.
-pub fn warm_up() -> Result<(), Error> {
-    warm::world().map(|_| ()).map_err(Error::from)
+///
+/// # Errors
+/// [`WarmUpError`]: GStreamer does not work here, now.
+pub fn warm_up() -> Result<(), WarmUpError> {
+    warm::world().map(|_| ())
 }
 
 /// The media edge of one station.
@@ -105,20 +102,44 @@ pub struct Media {
     volume: Volume,
     status: Arc<Mutex<Status>>,
     heart: Heart,
+    /// Says when GStreamer was tried for the first time; and where to tell that it hangs.
+    first_try: Option<(oneshot::Receiver<()>, mpsc::Sender<Event>)>,
 }
 
 impl Media {
-    /// Starts the owner thread. Devices stay closed until a call begins.
-    pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> Result<Self, Error> {
-        warm_up()?;
-        probe::begin(settings.program.as_deref());
+    /// Starts the owner thread. [`Event::Ready`] or [`Event::Absent`] tells whether GStreamer works; while it does not, it is tried again
+    /// and again, and orders come to nothing. Devices stay closed until a call begins.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub fn start(settings: Settings, events: mpsc::Sender<Event>) -> io::Result<Self> {
         let (inbox, notes) = Inbox::new();
         let (status, heart) = (Arc::new(Mutex::new(Status::default())), Heart::default());
         let volume = Volume::new(settings.volume);
-        let (outbox, board) = (Outbox::new(events), Arc::clone(&status));
-        let owner = Owner::new(settings, inbox.clone(), outbox, board, volume.clone(), heart.clone());
-        thread::Builder::new().name("media".into()).spawn(move || owner.run(&notes)).map_err(Error::Thread)?;
-        Ok(Self { inbox, volume, status, heart })
+        let mut outbox = Outbox::new(events.clone());
+        let (tried, first_try) = oneshot::channel();
+        let (board, of_owner) = (Arc::clone(&status), (inbox.clone(), volume.clone(), heart.clone()));
+        thread::Builder::new().name("media".into()).spawn(move || {
+            let Some(held) = absent::until_warm(&notes, &mut outbox, warm_up, tried) else { return };
+            probe::begin(settings.program.as_deref());
+            let (inbox, volume, heart) = of_owner;
+            Owner::new(settings, inbox, outbox, board, volume, heart).run(&notes, held);
+        })?;
+        Ok(Self { inbox, volume, status, heart, first_try: Some((first_try, events)) })
+    }
+
+    /// Waits until GStreamer was tried once, and that was told; if it hangs, that is told.
+    pub async fn tried(&mut self) {
+        let Some((first_try, events)) = self.first_try.take() else { return };
+        if tokio::time::timeout(FIRST_TRY, first_try).await.is_err() {
+            // Whoever has stopped to read does not want to know.
+            let _ = events.send(Event::Absent { text: absent::hangs(FIRST_TRY) }).await;
+        }
+    }
+
+    /// Tries GStreamer at once, if it is absent.
+    pub fn retry(&self) {
+        self.inbox.tell(Note::Retry);
     }
 
     /// Gives an order. Never waits.
@@ -144,7 +165,7 @@ impl Media {
 
     /// The media edge as it is now.
     pub fn status(&self) -> Status {
-        let now = warm::world().map(|world| world.running_time().mseconds()).unwrap_or(0);
+        let now = warm::warmed().map_or(0, |world| world.running_time().mseconds());
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         status.pipeline_count = self.inbox.pipelines();
         status.notes_lost = self.inbox.lost();

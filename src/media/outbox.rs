@@ -46,6 +46,13 @@ pub enum Event {
         /// Everything in it.
         text: String,
     },
+    /// No call can have media: GStreamer, or a part of it, is absent. It is tried again.
+    Absent {
+        /// What is wrong, and what to do.
+        text: String,
+    },
+    /// Calls can have media, from now on.
+    Ready,
     /// A device is lost; calls go on without it and it is tried again.
     Fault {
         /// Which.
@@ -87,6 +94,7 @@ impl Coalesce for Event {
                 Self::Fault { device, .. } | Self::Recovered { device },
                 Self::Fault { device: other, .. } | Self::Recovered { device: other },
             ) if device == other => Meeting::Replace,
+            (Self::Absent { .. } | Self::Ready, Self::Absent { .. } | Self::Ready) => Meeting::Replace,
             (Self::Adapted { encoder, .. }, Self::Adapted { encoder: other, .. }) if encoder == other => {
                 Meeting::Replace
             }

@@ -34,7 +34,7 @@ impl Shell {
         let ignored = match answer::pressed(action, &view) {
             Wish::Do(action) => {
                 let changed = self.handle(Input::Pressed(action.clone()));
-                answer::outcome(&action, changed, &self.station.view(Instant::now())).error
+                self.outcome(&action, changed).error
             }
             Wish::NoCall => Some(format!("there is no call ({})", view.phase.as_str())),
             Wish::Volume(change) => self.change_volume(change).error,

@@ -31,6 +31,7 @@ impl Note {
             Self::Order(_)
             | Self::IceServers(_)
             | Self::Settings(_)
+            | Self::Retry
             | Self::Caption(_)
             | Self::Volume
             | Self::Stop(_) => true,
@@ -68,7 +69,7 @@ impl Coalesce for Note {
             (Self::IceServers(_) | Self::Settings(_) | Self::Caption(_) | Self::Volume | Self::IdlePicture(_), _) => {
                 Meeting::Update
             }
-            (Self::Stop(_), _) => Meeting::Yield,
+            (Self::Stop(_) | Self::Retry, _) => Meeting::Yield,
             _ => Meeting::Stay,
         }
     }

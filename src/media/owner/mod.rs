@@ -7,6 +7,7 @@ mod upkeep;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use callbox_core::coalesce::CoalescingQueue;
 use callbox_core::protocol::IceServer;
 use callbox_core::station::{MediaOrder, Tone};
 use gstreamer as gst;
@@ -95,9 +96,12 @@ impl Owner {
         }
     }
 
-    /// Runs until it is told to stop.
-    pub(crate) fn run(mut self, notes: &Notes) {
+    /// Runs until it is told to stop. `held` came before there was an owner.
+    pub(crate) fn run(mut self, notes: &Notes, mut held: CoalescingQueue<Note>) {
         self.devices.begin(&mut self.outbox);
+        while let Some(note) = held.pop() {
+            self.on(note);
+        }
         let mut last_event = Instant::now();
         loop {
             match notes.next(self.patience(last_event.elapsed())) {
@@ -142,7 +146,7 @@ impl Owner {
                 self.status.lock().unwrap_or_else(PoisonError::into_inner).drain = true;
                 self.outbox.tell(Event::Drain(format!("the {name} pipeline does not stop")));
             }
-            Note::TornDown { .. } | Note::Stop(_) => {}
+            Note::TornDown { .. } | Note::Stop(_) | Note::Retry => {}
             Note::Caption(text) => {
                 self.caption = text;
                 self.settle_caption();
