@@ -35,7 +35,11 @@ pub struct Clock {
 impl Clock {
     /// Begins to look.
     pub fn start(events: mpsc::Sender<Set>) -> Self {
-        Self { task: tokio::spawn(watch(events)) }
+        let task = tokio::spawn(async move {
+            let timer = CancelledTimer::open().inspect_err(no_timer).ok();
+            watch(timer, Apart::now, POLL, events).await;
+        });
+        Self { task }
     }
 }
 
@@ -45,24 +49,36 @@ impl Drop for Clock {
     }
 }
 
-async fn watch(events: mpsc::Sender<Set>) {
-    let mut timer = CancelledTimer::open().inspect_err(no_timer).ok();
-    let mut apart = Apart::now();
+/// Tells when the clock was set.
+trait Tells {
+    /// Waits until it was. After an error it tells nothing more.
+    fn was_set(&mut self) -> impl Future<Output = io::Result<()>> + Send;
+}
+
+/// Passes on what the kernel tells; without the kernel, or after its first error, compares both clocks now and then. A step that comes
+/// with the error is seen at the first comparison.
+async fn watch(mut kernel: Option<impl Tells>, now: impl Fn() -> Apart, poll: Duration, events: mpsc::Sender<Set>) {
+    let mut apart = now();
     loop {
-        let set = match &timer {
-            Some(timer) => timer.cancelled().await,
+        let was_set = match &mut kernel {
+            Some(timer) => match timer.was_set().await {
+                Ok(()) => {
+                    apart = now();
+                    true
+                }
+                Err(error) => {
+                    no_timer(&error);
+                    kernel = None;
+                    false
+                }
+            },
             None => {
-                sleep(POLL).await;
-                Ok(apart.moved(Apart::now()))
+                sleep(poll).await;
+                apart.moved(now())
             }
         };
-        match set {
-            Ok(true) if events.send(Set).await.is_err() => return,
-            Ok(_) => {}
-            Err(error) => {
-                no_timer(&error);
-                (timer, apart) = (None, Apart::now());
-            }
+        if was_set && events.send(Set).await.is_err() {
+            return;
         }
     }
 }
@@ -107,21 +123,26 @@ impl CancelledTimer {
         let timer = AsyncFd::new(timer)?;
         Ok(Self(timer))
     }
+}
 
-    /// Waits until the clock is set, and arms the timer again.
-    async fn cancelled(&self) -> io::Result<bool> {
+impl Tells for CancelledTimer {
+    async fn was_set(&mut self) -> io::Result<()> {
         loop {
             let mut ready = self.0.readable().await?;
-            let read = |timer: &AsyncFd<OwnedFd>| Ok(rustix::io::read(timer, &mut [0_u8; 8])?);
-            match ready.try_io(read) {
-                Err(_would_block) => {}
-                Ok(Err(error)) if error.raw_os_error() != Some(Errno::CANCELED.raw_os_error()) => return Err(error),
-                Ok(_) => {
-                    arm(self.0.get_ref())?;
-                    return Ok(true);
-                }
+            let read = |timer: &AsyncFd<OwnedFd>| verdict(rustix::io::read(timer, &mut [0_u8; 8]));
+            if let Ok(was_set) = ready.try_io(read) {
+                was_set?;
+                return arm(self.0.get_ref());
             }
         }
+    }
+}
+
+/// What the timer says: it was cancelled, or it has expired because the clock was set beyond its end. Both mean that the clock was set.
+fn verdict(read: rustix::io::Result<usize>) -> io::Result<()> {
+    match read {
+        Ok(_) | Err(Errno::CANCELED) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -146,6 +167,51 @@ mod tests {
         assert!(apart.moved(at(Duration::from_secs(1_800_000_000), 2 * POLL)), "from 1970 to now");
         assert!(!apart.moved(at(Duration::from_secs(1_800_000_000) + POLL, 3 * POLL)), "once");
         assert!(apart.moved(at(wall, 4 * POLL)), "and back");
+    }
+
+    struct Kernel(mpsc::Receiver<io::Result<()>>);
+
+    impl Tells for Kernel {
+        async fn was_set(&mut self) -> io::Result<()> {
+            match self.0.recv().await {
+                Some(told) => told,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn each_step_is_told_and_the_one_that_comes_with_the_kernels_last_word_too() {
+        let (tell, kernel) = mpsc::channel(4);
+        let (events, mut inbox) = mpsc::channel(4);
+        let (step, ahead) = tokio::sync::watch::channel(Duration::ZERO);
+        let (since, start) = (Instant::now(), Duration::from_secs(1_800_000_000));
+        let now = move || {
+            let passed = since.elapsed();
+            Apart { wall: start + passed + *ahead.borrow(), monotonic: since + passed }
+        };
+        let poll = Duration::from_millis(1);
+        let _watch = tokio::spawn(watch(Some(Kernel(kernel)), now, poll, events));
+        for hours in [1, 2] {
+            step.send(Duration::from_secs(3600 * hours)).unwrap();
+            tell.send(Ok(())).await.unwrap();
+            assert_eq!(inbox.recv().await, Some(Set));
+        }
+        step.send(Duration::from_secs(3600 * 3)).unwrap();
+        tell.send(Err(Errno::NODEV.into())).await.unwrap();
+        assert_eq!(inbox.recv().await, Some(Set), "seen by comparing the clocks");
+        step.send(Duration::ZERO).unwrap();
+        assert_eq!(inbox.recv().await, Some(Set), "and so is every later one");
+        let quiet = tokio::time::timeout(50 * poll, inbox.recv()).await;
+        assert!(quiet.is_err(), "each of them once");
+    }
+
+    #[test]
+    fn a_timer_that_is_cancelled_or_has_expired_tells_that_the_clock_was_set() {
+        assert!(verdict(Err(Errno::CANCELED)).is_ok() && verdict(Ok(8)).is_ok());
+        let nothing_yet = verdict(Err(Errno::AGAIN)).unwrap_err();
+        assert_eq!(nothing_yet.kind(), io::ErrorKind::WouldBlock, "it is waited on");
+        assert!(verdict(Err(Errno::BADF)).is_err());
     }
 
     #[tokio::test]

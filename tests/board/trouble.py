@@ -1,14 +1,19 @@
 """What happens to a board in the middle of a call, and that the call goes on."""
 
 import json
+import time
 from contextlib import contextmanager
 
-from install import running
+from install import START_PATIENCE, running
+from machine import CommandFailed
 from rows import expect, row, until
 from service import CALL_PATIENCE, board_hears, board_talks, both_see, connect, hang_up, is_bars, is_up, pick_up, status, street_hears
 from street import Street
 
 DAY = 24 * 60 * 60
+# From the step of the clock to the login, the wait of a minute cut short.
+STEP_PATIENCE = 10
+LONGER_THAN_THE_FIRST_WAIT_MS = 3000
 PLATFORM = "/sys/bus/platform/drivers"
 
 
@@ -93,6 +98,19 @@ def clock(board):
         expect("nothing was started again", board.run("systemctl show -P NRestarts callbox") == "0")
 
 
+@row("a clock that is set right ends the wait for it: the board is signed in within 10 s", running)
+def clock_is_set(board):
+    with Street() as street:
+        street.hub()
+        # The board makes its tickets by its own clock. What is made in 1970 has expired (70001); what is made in the future is none yet (70003).
+        for wrong, code in ((1_000_000, "70001"), (int(time.time()) + 400 * DAY, "70003")):
+            board.run(f"systemctl stop callbox; date -s @{wrong}; systemctl start --no-block callbox", patience=60)
+            until(f"the hub refuses with {code}, and the board waits", lambda: _waits_after(board, code), START_PATIENCE)
+            board.run(f"date -s @{time.time():.3f}", patience=10)
+            until("the board is signed in", lambda: is_up(board), STEP_PATIENCE)
+        expect("nothing was started again", board.run("systemctl show -P NRestarts callbox") == "0")
+
+
 @row("a changed configuration does not touch the call that is under way", running)
 def reload(board):
     with _talk(board) as street:
@@ -119,6 +137,16 @@ def _goes_on(board, street):
     """Both talk, and new pictures arrive on both sides."""
     both_see(board, street)
     expect("both talk", board_talks(board) and street.phase() == "talking")
+
+
+def _waits_after(board, code):
+    """Whether the board was refused with this code and is in the wait of a minute: the one before it lasts a second."""
+    try:
+        signaling = status(board)["signaling"]
+    except CommandFailed:  # it is just starting
+        return False
+    is_long = signaling["state"] == "waiting" and signaling["for_ms"] > LONGER_THAN_THE_FIRST_WAIT_MS
+    return is_long and code in signaling.get("last_error", "")
 
 
 def _pull_out(board, driver, device):
