@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration.
+//! Exit status: 0 done, 1 refused or failed, 2 wrong use or wrong configuration. `run` ends with 1 when a file cannot be read now.
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Read as _, Write};
@@ -162,7 +162,10 @@ fn serve(run: Run) -> Result<(), Box<dyn Error>> {
     rustix::process::umask(Mode::from_raw_mode(0o077));
     let Run { config, listen, app, key_file, store, sessions, demo } = run;
     let flags = Flags { config, listen, app, key_file, store, sessions, demo };
-    let settings = flags.settings()?;
+    let settings = flags.settings().map_err(|error| -> Box<dyn Error> {
+        // Another exit status: systemd starts the hub again, and does not after a wrong configuration.
+        if error.may_heal() { error.to_string().into() } else { error.into() }
+    })?;
     let filter = EnvFilter::try_from_env("CALLBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     // Below `info` these write messages, and with them tickets, into the log.
     let capped = ["tungstenite=info", "tokio_tungstenite=info", "rumqttc=info", "hyper=info", "h2=info"];

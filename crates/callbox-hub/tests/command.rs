@@ -57,7 +57,10 @@ fn what_is_wrong_with_a_configuration_is_said_with_its_line_and_exit_2() {
         for command in ["check", "run"] {
             let output = run(&[command, "--config", name]);
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.code() == Some(2) && error.contains(expected), "{command}: {error}");
+            // A file that is absent may be there at the next start, which systemd makes after status 1 alone.
+            let is_absent = text.is_none_or(|text| text.contains("gone.key"));
+            let status = if is_absent && command == "run" { 1 } else { 2 };
+            assert!(output.status.code() == Some(status) && error.contains(expected), "{command}: {error}");
         }
     }
     assert!(!run(&["run", "--demo", "--listen", "0.0.0.0:0"]).status.success());

@@ -10,6 +10,14 @@ pub struct ConfigError {
     pub(super) place: Place,
     pub(super) key: String,
     pub(super) text: String,
+    pub(super) may_heal: bool,
+}
+
+impl ConfigError {
+    /// Whether the same configuration may do later: a file could not be read now, such as one on a disk that is not there yet.
+    pub fn may_heal(&self) -> bool {
+        self.may_heal
+    }
 }
 
 /// Where a value came from.
@@ -51,12 +59,14 @@ impl Source<'_> {
     pub(super) fn error(&self, span: Range<usize>, key: &str, text: impl Into<String>) -> ConfigError {
         let before = self.text.get(..span.start).unwrap_or(self.text);
         let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        ConfigError { place: Place::Line(self.file.to_owned(), line), key: key.to_owned(), text: text.into() }
+        let place = Place::Line(self.file.to_owned(), line);
+        ConfigError { place, key: key.to_owned(), text: text.into(), may_heal: false }
     }
 
     /// A mistake of the file as a whole.
     pub(super) fn whole(&self, key: &str, text: impl Into<String>) -> ConfigError {
-        ConfigError { place: Place::File(self.file.to_owned()), key: key.to_owned(), text: text.into() }
+        let place = Place::File(self.file.to_owned());
+        ConfigError { place, key: key.to_owned(), text: text.into(), may_heal: false }
     }
 
     /// A path as written is relative to the file it stands in.

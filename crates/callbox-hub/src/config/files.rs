@@ -17,6 +17,8 @@ const READABLE_BY_OTHERS: u32 = 0o004;
 #[derive(Debug, Default)]
 pub(super) struct Files {
     pub(super) warnings: Vec<String>,
+    /// A file could not be read: it may be there later.
+    pub(super) lacks_one: bool,
 }
 
 impl Files {
@@ -51,7 +53,10 @@ impl Files {
     }
 
     fn secret_bytes(&mut self, path: &Path) -> Result<Vec<u8>, String> {
-        let bytes = read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+        let bytes = read(path).map_err(|error| {
+            self.lacks_one |= may_heal(&error);
+            format!("{} cannot be read: {error}", path.display())
+        })?;
         self.judge_mode(path);
         Ok(bytes)
     }
@@ -65,11 +70,16 @@ pub fn read_key(path: &Path) -> Result<SecretKey, String> {
     Files::default().key(path)
 }
 
-/// Reads a configuration file.
-pub(super) fn read_config(path: &Path) -> Result<String, String> {
+/// Reads a configuration file. An error says whether it may be there later.
+pub(super) fn read_config(path: &Path) -> Result<String, (String, bool)> {
     let advice = "`callbox-hub defaults` prints one to start from";
-    let bytes = read(path).map_err(|error| format!("cannot be read ({error}): {advice}"))?;
-    text::decode(&bytes).map(str::to_owned).map_err(|error| format!("cannot be read: {error}"))
+    let bytes = read(path).map_err(|error| (format!("cannot be read ({error}): {advice}"), may_heal(&error)))?;
+    text::decode(&bytes).map(str::to_owned).map_err(|error| (format!("cannot be read: {error}"), false))
+}
+
+/// A file that is there and is none of ours stays so until somebody edits something.
+fn may_heal(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::InvalidData
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -88,7 +88,9 @@ impl Flags {
         };
         let mut files = Files::default();
         let key = match (&self.key_file, self.demo) {
-            (Some(file), _) => files.key(file).map_err(|text| wrong("--key-file", text))?,
+            (Some(file), _) => files
+                .key(file)
+                .map_err(|text| ConfigError { may_heal: files.lacks_one, ..wrong("--key-file", text) })?,
             (None, true) => {
                 let key = random_key().map_err(|error| wrong("--demo", error.to_string()))?;
                 SecretKey::new(&key).map_err(|error| wrong("--demo", error.to_string()))?
@@ -131,5 +133,5 @@ pub fn random_key() -> io::Result<String> {
 }
 
 fn wrong(flag: &str, text: impl Into<String>) -> ConfigError {
-    ConfigError { place: Place::Flags, key: flag.to_owned(), text: text.into() }
+    ConfigError { place: Place::Flags, key: flag.to_owned(), text: text.into(), may_heal: false }
 }

@@ -21,6 +21,7 @@ pub use flags::{Flags, random_key};
 use crate::switchboard::TenantSettings;
 use crate::{gateway, server, store, turn};
 use error::{Place, Source};
+use files::Files;
 
 /// The annotated default, as installed and as printed by `callbox-hub defaults`.
 pub const DEFAULTS: &str = include_str!("../../../../config/hub.toml");
@@ -52,10 +53,11 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`] names file, line, key, what was found and what is allowed.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
-        let text = files::read_config(file).map_err(|text| ConfigError {
+        let text = files::read_config(file).map_err(|(text, may_heal)| ConfigError {
             place: Place::File(file.to_owned()),
             key: String::new(),
             text,
+            may_heal,
         })?;
         Self::parse(file, &text)
     }
@@ -69,7 +71,10 @@ impl Settings {
                 None => source.whole("", message),
             }
         })?;
-        settings::check(&source, raw)
+        let mut files = Files::default();
+        // The first mistake is the one that is told.
+        let checked = settings::check(&source, raw, &mut files);
+        checked.map_err(|error| ConfigError { may_heal: files.lacks_one, ..error })
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) const SESSIONS: RangeInclusive<u32> = 1..=100_000;
 
 type Checked<T> = Result<T, ConfigError>;
 
-pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
+pub(super) fn check(source: &Source<'_>, raw: raw::File, files: &mut Files) -> Checked<Settings> {
     let raw::File { server, store, broker, broker_auth, limits, ice, app } = raw;
     if app.is_empty() {
         return Err(source.whole("app", "there is none: add an [[app]] section with `id` and `key_file`"));
@@ -37,11 +37,10 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
     let heartbeat =
         Duration::from_secs(number(source, "server.heartbeat_s", server.heartbeat_s.as_ref(), 15, 1..=120)?.into());
     let max_devices = number(source, "limits.devices_per_user", limits.devices_per_user.as_ref(), 16, 1..=64)?;
-    let mut files = Files::default();
-    let turn = check_ice(source, &ice, &mut files)?;
+    let turn = check_ice(source, &ice, files)?;
     let (mut accepted, mut tenants) = (BTreeMap::new(), Vec::new());
     for app in &app {
-        let (id, rules) = apps::check(source, app, &mut files)?;
+        let (id, rules) = apps::check(source, app, files)?;
         if accepted.insert(id, rules).is_some() {
             return Err(source.error(app.id.span(), "app.id", format!("{id} is there twice: every app once")));
         }
@@ -61,10 +60,10 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         heartbeat,
         max_sessions: check_sessions(source, limits.sessions.as_ref())?,
         rate: check_rate(source, &limits)?,
-        broker_auth: broker_auth.as_ref().map(|auth| broker::check_auth(source, auth, &mut files)).transpose()?,
+        broker_auth: broker_auth.as_ref().map(|auth| broker::check_auth(source, auth, files)).transpose()?,
         demo: None,
     };
-    let gateway = broker.as_ref().map(|broker| broker::check(source, broker, &mut files)).transpose()?;
+    let gateway = broker.as_ref().map(|broker| broker::check(source, broker, files)).transpose()?;
     if let (Some(_), Some(path)) = (&gateway, &store.path) {
         return Err(source.error(
             path.span(),
@@ -80,7 +79,16 @@ pub(super) fn check(source: &Source<'_>, raw: raw::File) -> Checked<Settings> {
         Some(":memory:") => Place::Memory,
         path => Place::File(source.path(path.unwrap_or("hub.db"))),
     };
-    Ok(Settings { listen, heartbeat, tenants, server, store, gateway, turn, warnings: files.warnings })
+    Ok(Settings {
+        listen,
+        heartbeat,
+        tenants,
+        server,
+        store,
+        gateway,
+        turn,
+        warnings: std::mem::take(&mut files.warnings),
+    })
 }
 
 fn check_sessions(source: &Source<'_>, found: Option<&Spanned<i64>>) -> Checked<Option<u32>> {
