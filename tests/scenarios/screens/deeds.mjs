@@ -148,6 +148,21 @@ export const DEEDS = {
     assert.equal(await focused(page), 'people');
   },
 
+  async 'who joins, declines or leaves is told, and no picture moves for it'(page) {
+    const { model } = STATES['group-2'];
+    const known = model.view.roster;
+    const withThird = (third) => ({ ...model, view: { ...model.view, roster: [...known, third] } });
+    await paint(page, withThird({ user: 'janitor', state: 'ringing' }));
+    assert.equal(await page.getByTestId('call-chips').innerText(), '', 'the first roster is no news');
+    const before = await box(page, 'tiles');
+    await paint(page, withThird({ user: 'janitor', state: 'declined' }));
+    assert.equal(await page.getByTestId('call-chips').innerText(), 'Janitor declined');
+    assert.equal(await page.locator('#spoken').innerText(), 'Janitor declined');
+    assert.deepEqual(await box(page, 'tiles'), before);
+    await page.evaluate((shown) => globalThis.stage.tick(shown.view, shown.clock + 10_000), withThird({ user: 'janitor', state: 'declined' }));
+    assert.equal(await page.getByTestId('call-chips').innerText(), '', 'news does not stay');
+  },
+
   async 'a full call takes nobody, and says so'(page) {
     await paint(page, STATES['sheet-full'].model);
     await page.getByTestId('people').click();

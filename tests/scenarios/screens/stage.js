@@ -54,10 +54,11 @@ function paint(model) {
   painting.model = model;
   const { view: shown, picture } = model;
   const [own] = shown.state === 'idle' || !shown.camera ? [null] : streamOf('own', [480, 360]).getVideoTracks();
+  if (model.silent) document.getElementById('unmute').hidden = false;
   view.paint({ ...model, own, stream: picture ? streamOf('anna') : null, peers: { stream: ({ user }) => streamOf(user), level: () => 0 } });
 }
 
 const repaint = () => painting.model && paint(painting.model);
 view.remote.addEventListener('resize', repaint);
 view.remote.addEventListener('playing', repaint);
-globalThis.stage = { paint, wishes: WISHES, violations, freeze: (user) => clearInterval(timers.get(user)) };
+globalThis.stage = { paint, tick: (shown, now) => view.tick(shown, now), wishes: WISHES, violations, freeze: (user) => clearInterval(timers.get(user)) };
