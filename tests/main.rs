@@ -18,8 +18,11 @@ mod media_border;
 mod media_cycles;
 mod media_degraded;
 mod media_loopback;
+mod media_mesh;
+mod media_relay;
 mod media_rtsp;
 mod media_screen;
+mod media_street;
 mod media_timing;
 mod media_wire;
 #[allow(dead_code, reason = "the hub's tests use more of it")]

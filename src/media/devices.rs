@@ -1,8 +1,8 @@
 //! The pipelines of the devices: started when a call begins, mended when one fails, stopped after it.
 
+mod encoders;
 mod faults;
 
-use std::collections::HashSet;
 use std::thread;
 use std::time::Instant;
 
@@ -10,20 +10,17 @@ use callbox_core::protocol::Media;
 use gstreamer as gst;
 
 use super::audio::Audio;
-use super::backoff::chance;
 use super::board::Pipelines;
 use super::camera::{Capture, Known};
-use super::codec;
-use super::encode::{Encode, EncoderStatus};
+use super::encode::Encode;
 use super::fault_text::{Failure, camera_sentence};
 use super::inbox::{Inbox, Note, PipelineId};
-use super::outbox::{Device, Event, Outbox};
-use super::overuse::{Direction, Shape};
-use super::pipeline::PipelineError;
+use super::outbox::{Device, Outbox};
 use super::screen::{Display, size};
-use super::settings::{Microphone, Settings, Speaker, VideoCodec};
+use super::settings::{Microphone, Settings, Speaker};
 use super::still;
 
+use encoders::Demoted;
 use faults::Trouble;
 
 /// What has to be joined anew after a pipeline was rebuilt.
@@ -47,7 +44,7 @@ pub(crate) struct Devices {
     inbox: Inbox,
     running: Option<Media>,
     troubles: Vec<Trouble>,
-    demoted: HashSet<&'static str>,
+    demoted: Demoted,
 }
 
 impl Devices {
@@ -64,7 +61,7 @@ impl Devices {
             inbox,
             running: None,
             troubles: Vec::new(),
-            demoted: HashSet::new(),
+            demoted: Demoted::default(),
         }
     }
 
@@ -150,27 +147,6 @@ impl Devices {
         self.running.is_some()
     }
 
-    /// The encoder of this codec, started if it was not.
-    pub(crate) fn encode(&mut self, codec: VideoCodec) -> Result<&mut Encode, PipelineError> {
-        if let Some(at) = self.encoders.iter().position(|encode| encode.encoder.codec == codec) {
-            return Ok(&mut self.encoders[at]);
-        }
-        let encoder = codec::encoder(codec, &self.demoted).map_err(|error| PipelineError::new("encode", error))?;
-        let mut encode = Encode::new(&self.settings, encoder, &self.inbox)?;
-        if let Some(capture) = &self.capture {
-            encode.take(&capture.raw)?;
-        }
-        encode.pipeline.start();
-        tracing::info!(encoder = encoder.factory, "encoder chosen");
-        self.encoders.push(encode);
-        Ok(self.encoders.last_mut().expect("one was just pushed"))
-    }
-
-    /// The encoders that run.
-    pub(crate) fn encoders(&mut self) -> impl Iterator<Item = &mut Encode> {
-        self.encoders.iter_mut()
-    }
-
     /// A pipeline's first sample came: its device works.
     pub(crate) fn flows(&mut self, id: PipelineId, outbox: &mut Outbox) {
         if self.capture.as_ref().is_some_and(|capture| capture.pipeline.id == id) {
@@ -216,15 +192,7 @@ impl Devices {
             self.start_audio(outbox);
             rebuilt.audio = true;
         } else if let Some(at) = self.encoders.iter().position(|encode| encode.pipeline.id == id) {
-            let lost = self.encoders.remove(at);
-            let (factory, codec) = (lost.encoder.factory, lost.encoder.codec);
-            drop(lost);
-            self.demoted.insert(factory);
-            tracing::warn!(encoder = factory, text = failure.text, "encoder demoted");
-            match self.encode(codec) {
-                Ok(_) => rebuilt.encoder = true,
-                Err(error) => self.fault(Device::Encoder, error.to_string(), outbox),
-            }
+            rebuilt.encoder = self.replace_encoder(at, failure, outbox);
         }
         rebuilt
     }
@@ -288,44 +256,6 @@ impl Devices {
         self.audio.as_ref().is_some_and(|audio| audio.pipeline.id == id)
     }
 
-    /// The encoders in figures.
-    pub(crate) fn encoder_status(&mut self) -> Vec<EncoderStatus> {
-        self.encoders.iter_mut().map(Encode::status).collect()
-    }
-
-    /// Gives encoders that cannot keep up smaller or fewer pictures, and more again later.
-    pub(crate) fn adapt(&mut self, now: Instant, outbox: &mut Outbox) {
-        for encode in &mut self.encoders {
-            let Some((direction, Shape { width, height, fps })) = encode.adapt(now, chance()) else { continue };
-            let encoder = encode.encoder.factory;
-            match direction {
-                Direction::Down => tracing::warn!(
-                    encoder,
-                    width,
-                    height,
-                    fps,
-                    "the encoder cannot keep up: picture reduced; choose a smaller `video.size` or `video.fps` if this stays"
-                ),
-                Direction::Up => tracing::info!(encoder, width, height, fps, "the encoder keeps up: picture enlarged"),
-            }
-            outbox.tell(Event::Adapted { encoder, width, height, fps, reduced: direction == Direction::Down });
-        }
-    }
-
-    /// An encoder may have been tried since, or its driver be free again.
-    fn retry_encoder(&mut self, outbox: &mut Outbox) -> bool {
-        match self.encode(self.settings.codec) {
-            Ok(_) => {
-                self.works(Device::Encoder, outbox);
-                true
-            }
-            Err(error) => {
-                self.fault(Device::Encoder, error.to_string(), outbox);
-                false
-            }
-        }
-    }
-
     fn start_audio(&mut self, outbox: &mut Outbox) {
         let mut settings = self.settings.clone();
         let lost = |device| self.troubles.iter().any(|t| t.device == device && !t.text.is_empty());
@@ -348,19 +278,15 @@ impl Devices {
         if let Some(capture) = self.capture.take() {
             self.camera.transport = self.camera.transport.after(capture.has_heard());
         }
-        self.encoders.iter_mut().for_each(Encode::lose_camera);
+        self.starve_encoders();
     }
 
     fn start_camera(&mut self, outbox: &mut Outbox) {
         match Capture::new(&self.settings, &self.camera, &self.inbox) {
             Ok(Some(capture)) => {
-                for encode in &mut self.encoders {
-                    if let Err(error) = encode.take(&capture.raw) {
-                        tracing::error!(%error, "camera not joined");
-                    }
-                }
-                capture.start();
                 self.capture = Some(capture);
+                self.feed_encoders();
+                self.capture.iter().for_each(Capture::start);
             }
             Ok(None) => {}
             Err(error) => self.fail(Device::Camera, Failure { text: &error.to_string(), debug: "" }, outbox),

@@ -1,4 +1,7 @@
-//! The encode pipeline: camera or placeholder to one encoded stream that every link shares.
+//! The encode pipeline: camera or placeholder to one encoded stream that every link of its picture shares. The small picture
+//! is encoded from what the full one's pipeline gets, placeholder and all.
+
+mod intake;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,13 +13,18 @@ use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_utils::{ConsumptionLink, StreamProducer};
 use gstreamer_video::UpstreamForceKeyUnitEvent;
 
+use callbox_core::station::PictureSize;
+
 use super::camera::raw_caps;
 use super::codec::Encoder;
 use super::inbox::Inbox;
 use super::join::{attach_shut, count_buffers, prepare_slot, producer};
-use super::overuse::{Counts, Direction, Overuse, Shape};
+use super::overuse::{Direction, Overuse, Shape};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
 use super::settings::Settings;
+use super::tiers::{Rates, Tier};
+
+use intake::Intake;
 
 /// Key frames are made at most this often, however many peers ask.
 const KEY_FRAME_EVERY: gst::ClockTime = gst::ClockTime::from_mseconds(500);
@@ -25,11 +33,20 @@ const REHEARSAL: Duration = Duration::from_millis(200);
 /// A key frame that is so much older than the one that is being made is not given out.
 const STALE: gst::ClockTime = gst::ClockTime::from_mseconds(500);
 
+/// Frames a second of the small picture.
+const SMALL_FPS: u32 = 15;
+
 /// The running encoder.
 pub(crate) struct Encode {
     pub(crate) pipeline: Pipeline,
     /// Encoded once, for every link.
     pub(crate) video: StreamProducer,
+    /// What goes in, raw.
+    pub(crate) raw: StreamProducer,
+    /// Which picture it makes.
+    pub(crate) size: PictureSize,
+    /// Frames a second that come in.
+    framerate: u32,
     /// What is used.
     pub(crate) encoder: &'static Encoder,
     element: gst::Element,
@@ -49,60 +66,17 @@ pub(crate) struct Encode {
     overuse: Overuse,
 }
 
-/// The queue before the encoder. It holds two frames and drops the older one when the encoder is too slow.
-struct Intake {
-    queue: gst::Element,
-    offered: Arc<AtomicU64>,
-    taken: Arc<AtomicU64>,
-    /// The shortest time between two encoded frames, in nanoseconds; 0: every frame is encoded.
-    interval: Arc<AtomicU64>,
-    dropped: u64,
-}
-
-impl Intake {
-    fn new(queue: gst::Element, entrance: &gst::Pad) -> Result<Self, PipelineError> {
-        let exit = queue.static_pad("src").ok_or_else(|| PipelineError::new("encode", "no exit"))?;
-        let (offered, taken, interval) = (Arc::default(), Arc::default(), Arc::default());
-        count_buffers(entrance, &offered);
-        count_buffers(&exit, &taken);
-        limit_rate(&exit, &interval);
-        Ok(Self { queue, offered, taken, interval, dropped: 0 })
-    }
-
-    fn counts(&mut self) -> Counts {
-        let taken = self.taken.load(Ordering::Acquire);
-        let waiting = u64::from(self.queue.property::<u32>("current-level-buffers"));
-        let offered = self.offered.load(Ordering::Acquire);
-        // The three are read one after the other: a frame on its way is not a dropped one.
-        self.dropped = self.dropped.max(offered.saturating_sub(taken + waiting + 1));
-        Counts { offered, dropped: self.dropped }
-    }
-}
-
-/// Lets a frame pass when the interval since the last one is over. `videorate` would hold each frame until the next one.
-fn limit_rate(pad: &gst::Pad, interval: &Arc<AtomicU64>) {
-    let (interval, last) = (Arc::clone(interval), AtomicU64::new(0));
-    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-        let interval = interval.load(Ordering::Relaxed);
-        let Some(pts) = info.buffer().and_then(|buffer| buffer.pts()).map(gst::ClockTime::nseconds) else {
-            return gst::PadProbeReturn::Ok;
-        };
-        let due = last.load(Ordering::Relaxed) + interval;
-        // Time stamps jitter: a frame that is a quarter of the interval early counts as in time.
-        if interval > 0 && pts + interval / 4 < due {
-            return gst::PadProbeReturn::Handled;
-        }
-        // The next one is due an interval after this one was, so that the average is right.
-        last.store(if due + interval > pts { due.min(pts) } else { pts }, Ordering::Relaxed);
-        gst::PadProbeReturn::Ok
-    });
-}
-
 /// What the status tells about an encoder.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct EncoderStatus {
     /// The GStreamer element.
     pub encoder: &'static str,
+    /// Which of our pictures it makes: `full` or `small`.
+    pub picture: Tier,
+    /// It encodes; otherwise it is ready to.
+    pub running: bool,
+    /// The links that its picture goes out on.
+    pub links: Vec<String>,
     /// The bit rate it was given, in bits a second.
     pub bitrate: u32,
     /// Width of the encoded picture.
@@ -129,14 +103,21 @@ struct Rehearsal {
 
 impl Encode {
     /// Builds the pipeline; [`Pipeline::play`] starts it.
-    pub(crate) fn new(settings: &Settings, encoder: &'static Encoder, inbox: &Inbox) -> Result<Self, PipelineError> {
-        let pipeline = Pipeline::parse("encode", &describe(settings, encoder), inbox)?;
-        let element = pipeline.element("encoder")?;
-        encoder.set_up(&element, settings.width * settings.height);
-        encoder.set_bitrate(&element, settings.bitrate.start);
-        let switch = pipeline.element("switch")?;
-        if let Some(placeholder) = switch.static_pad("sink_1") {
-            placeholder.set_property("priority", 1u32);
+    pub(crate) fn new(
+        settings: &Settings,
+        size: PictureSize,
+        encoder: &'static Encoder,
+        inbox: &Inbox,
+    ) -> Result<Self, PipelineError> {
+        let pipeline = Pipeline::parse("encode", &describe(settings, size, encoder), inbox)?;
+        let (element, full) = (pipeline.element("encoder")?, shape(settings, size));
+        let bitrate = Rates::of(size, settings.bitrate).start;
+        encoder.set_up(&element, full.width * full.height);
+        encoder.set_bitrate(&element, bitrate);
+        if size == PictureSize::Full {
+            if let Some(placeholder) = pipeline.element("switch")?.static_pad("sink_1") {
+                placeholder.set_property("priority", 1u32);
+            }
         }
         let sink: AppSink = pipeline.typed("video")?;
         let encoded = Arc::default();
@@ -146,7 +127,7 @@ impl Encode {
         let entrance = pipeline.element("entrance")?.static_pad("sink");
         let entrance = entrance.ok_or_else(|| PipelineError::new("encode", "no entrance"))?;
         let intake = Intake::new(pipeline.element("entrance")?, &entrance)?;
-        let full = Shape { width: settings.width, height: settings.height, fps: settings.framerate };
+        intake.limit((full.fps < settings.framerate).then_some(full.fps));
         let shaper = pipeline.element("shaper")?;
         shaper.set_property("caps", shape_caps(full));
         let (picture, captured): (AppSink, _) = (pipeline.typed("picture")?, Arc::default());
@@ -158,6 +139,9 @@ impl Encode {
         camera.set_caps(raw_caps(settings).parse().ok().as_ref());
         Ok(Self {
             video: producer(&sink),
+            raw: producer(&picture),
+            size,
+            framerate: settings.framerate,
             encoder,
             element,
             valve: pipeline.element("valve")?,
@@ -165,7 +149,7 @@ impl Encode {
             picture,
             camera,
             camera_link: None,
-            bitrate: settings.bitrate.start,
+            bitrate,
             rehearsed: None,
             encoded,
             captured,
@@ -190,15 +174,18 @@ impl Encode {
     }
 
     /// Encodes everything while somebody may see it. The first frame is one that is there already: the last that was
-    /// rehearsed, or else the camera's last one.
-    pub(crate) fn set_wanted(&mut self, wanted: bool) {
+    /// rehearsed, or else the camera's last one, unless a link that wants it has sent that one already.
+    pub(crate) fn set_wanted(&mut self, wanted: bool, goes_on: bool) {
         if wanted == self.is_wanted() {
             return;
         }
         // The base class of all encoders keeps requests that come too soon until their time has come.
         let every = if wanted { KEY_FRAME_EVERY } else { gst::ClockTime::ZERO };
         set_if_there(&self.element, "min-force-key-unit-interval", &every.nseconds().to_string());
-        if wanted && !self.perform() {
+        if wanted && goes_on {
+            self.rehearsed = None;
+            self.key_frame();
+        } else if wanted && !self.perform() {
             self.key_frame();
             self.push_last_frame();
         }
@@ -261,7 +248,7 @@ impl Encode {
         }
     }
 
-    /// Follows the slowest link; small steps are not worth the encoder's trouble.
+    /// Follows the slowest of its links; small steps are not worth the encoder's trouble.
     pub(crate) fn set_bitrate(&mut self, bits: u32) {
         if bits.abs_diff(self.bitrate) * 20 > self.bitrate {
             self.bitrate = bits;
@@ -278,16 +265,23 @@ impl Encode {
         let direction = self.overuse.look(now, self.intake.counts(), chance)?;
         let shape = self.overuse.shape();
         self.shaper.set_property("caps", shape_caps(shape));
-        let interval = if self.overuse.is_reduced() { 1_000_000_000 / u64::from(shape.fps) } else { 0 };
-        self.intake.interval.store(interval, Ordering::Relaxed);
+        self.intake.limit((self.overuse.is_reduced() || shape.fps < self.framerate).then_some(shape.fps));
         Some((direction, shape))
     }
 
-    /// The encoder in figures.
-    pub(crate) fn status(&mut self) -> EncoderStatus {
+    /// The bit rate it was given last.
+    pub(crate) fn bitrate(&self) -> u32 {
+        self.bitrate
+    }
+
+    /// The encoder in figures. `links` use it.
+    pub(crate) fn status(&mut self, links: Vec<String>) -> EncoderStatus {
         let (Shape { width, height, fps }, counts) = (self.overuse.shape(), self.intake.counts());
         EncoderStatus {
             encoder: self.encoder.factory,
+            picture: Tier::asked(self.size),
+            running: self.is_wanted(),
+            links,
             bitrate: self.bitrate,
             width,
             height,
@@ -319,8 +313,29 @@ fn shape_caps(shape: Shape) -> gst::Caps {
         .build()
 }
 
-fn describe(settings: &Settings, encoder: &Encoder) -> String {
+/// The size and rate of a picture when nothing reduces it.
+fn shape(settings: &Settings, size: PictureSize) -> Shape {
+    let (width, height, fps) = (settings.width, settings.height, settings.framerate);
+    match size {
+        PictureSize::Full => Shape { width, height, fps },
+        PictureSize::Small => {
+            let half = |side: u32| (side / 2).max(2) & !1;
+            Shape { width: half(width), height: half(height), fps: fps.min(SMALL_FPS) }
+        }
+    }
+}
+
+fn describe(settings: &Settings, size: PictureSize, encoder: &Encoder) -> String {
     let raw = raw_caps(settings);
+    let source = match size {
+        PictureSize::Full => format!(
+            "fallbackswitch name=switch timeout=500000000 immediate-fallback=true ! {raw} ! tee name=tee \
+             appsrc name=camera ! switch.sink_0 \
+             videotestsrc is-live=true pattern=black ! {raw} ! textoverlay text=\"No picture\" halignment=center \
+               valignment=center font-desc=\"Sans 24\" ! {raw} ! switch.sink_1"
+        ),
+        PictureSize::Small => "appsrc name=camera ! tee name=tee".to_owned(),
+    };
     let parse = match encoder.codec {
         // openh264enc calls itself level 5.1 once its bit rate was changed, and payloaders then refuse to go on.
         super::settings::VideoCodec::H264 => {
@@ -330,11 +345,7 @@ fn describe(settings: &Settings, encoder: &Encoder) -> String {
         super::settings::VideoCodec::Vp8 => "",
     };
     format!(
-        "fallbackswitch name=switch timeout=500000000 immediate-fallback=true ! {raw} ! tee name=tee \
-         appsrc name=camera ! switch.sink_0 \
-         videotestsrc is-live=true pattern=black ! {raw} ! textoverlay text=\"No picture\" halignment=center \
-           valignment=center font-desc=\"Sans 24\" ! {raw} ! switch.sink_1 \
-         tee. ! valve name=valve drop=true drop-mode=forward-sticky-events \
+        "{source} tee. ! valve name=valve drop=true drop-mode=forward-sticky-events \
            ! queue name=entrance leaky=downstream max-size-buffers=2 max-size-time=0 max-size-bytes=0 \
            ! videoconvertscale add-borders=false ! capsfilter name=shaper \
            ! {factory} name=encoder ! {caps} {parse} ! appsink name=video async=false \
@@ -346,5 +357,4 @@ fn describe(settings: &Settings, encoder: &Encoder) -> String {
 }
 
 #[cfg(test)]
-#[path = "encode_tests.rs"]
 mod tests;

@@ -3,7 +3,7 @@
 //! ```text
 //!  audio    microphone → echo canceller → Opus ─▶ joint        mixer (fixed inputs: peers, tones) → speaker
 //!  camera   device → raw ─▶ joint
-//!  encode   camera or placeholder → encoder ─▶ joint           one encoder a codec, for all links
+//!  encode   camera or placeholder → encoder ─▶ joint           one encoder a picture (full, small) and codec, for all links
 //!  link     joints → payloaders → webrtcbin → decoders ─▶ joints     one pipeline a link, gated
 //!  screen   a peer's joint → display              several peers: a compositor (fixed inputs) before it
 //! ```
@@ -45,6 +45,7 @@ mod settings;
 mod snapshot;
 mod still;
 mod testcard;
+mod tiers;
 mod tone;
 mod volume;
 mod warm;
@@ -71,6 +72,7 @@ pub use settings::{
     Bitrate, Camera, CameraFormat, Echo, IceTransportPolicy, Microphone, Screen, Settings, Speaker, VideoCodec,
 };
 pub use snapshot::SnapshotError;
+pub use tiers::Tier;
 pub use volume::VolumeChange;
 pub use warm::WarmUpError;
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use callbox_core::ids::LinkId;
 use callbox_core::protocol::{IceServer, Media};
-use callbox_core::station::{Flow, LinkEvent, LinkFailure};
+use callbox_core::station::{Flow, LinkEvent, LinkFailure, PictureSize};
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_utils::StreamProducer;
@@ -34,6 +34,7 @@ use super::jitter::{Buffers, Jitter};
 use super::outbox::Outbox;
 use super::pipeline::{Pipeline, PipelineError};
 use super::settings::{Settings, VideoCodec};
+use super::tiers::Congestion;
 
 /// No RTP or RTCP for so long means the peer is gone.
 const LIVENESS: Duration = Duration::from_secs(6);
@@ -68,6 +69,9 @@ pub(crate) struct Link {
     pub(crate) video_out: Option<Sender>,
     /// What the path carries, as the congestion controller sees it.
     pub(crate) estimate: Option<u32>,
+    pub(crate) congestion: Congestion,
+    /// The picture that it takes from an encoder now.
+    pub(crate) picture: Option<PictureSize>,
     codec: VideoCodec,
     webrtc: gst::Element,
     inbox: Inbox,
@@ -130,6 +134,8 @@ impl Link {
             audio_out: None,
             video_out: None,
             estimate: None,
+            congestion: Congestion::default(),
+            picture: Some(PictureSize::Full),
             codec: settings.codec,
             webrtc,
             inbox: parts.inbox.clone(),
@@ -221,7 +227,32 @@ impl Link {
     /// Whether encoded frames were dropped on the way in since last asked: the peer cannot know, and needs a key frame.
     pub(crate) fn has_lost_frames(&mut self) -> bool {
         let lost = self.video_out.as_ref().map_or(0, |video| video.counts().1);
-        lost != std::mem::replace(&mut self.frames_lost, lost) && self.sends_video()
+        let is_new = lost != std::mem::replace(&mut self.frames_lost, lost);
+        // Frames before the first key frame of another picture are not lost.
+        is_new && self.sends_video() && !self.is_switching()
+    }
+
+    /// Whether the first frame of another picture is still to come.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.video_out.as_ref().is_some_and(Sender::is_switching)
+    }
+
+    /// Whether this picture goes out on it now.
+    pub(crate) fn takes(&self, codec: VideoCodec, size: PictureSize) -> bool {
+        self.sends_video() && self.codec == codec && self.picture == Some(size)
+    }
+
+    /// Takes this picture from its encoder from now on, or none.
+    pub(crate) fn take(&mut self, picture: Option<(PictureSize, &StreamProducer)>) -> Result<(), PipelineError> {
+        self.picture = picture.map(|(size, _)| size);
+        match (&mut self.video_out, picture) {
+            (Some(video), Some((_, producer))) => video.switch(producer),
+            (Some(video), None) => {
+                video.rest();
+                Ok(())
+            }
+            (None, _) => Ok(()),
+        }
     }
 
     /// Whether the peer is to be seen now.

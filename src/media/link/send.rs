@@ -1,5 +1,7 @@
 //! One sending branch of a link: encoded samples from a joint, packed as RTP, into webrtcbin.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use gstreamer as gst;
 use gstreamer::prelude::*;
 use gstreamer_app::AppSrc;
@@ -15,6 +17,8 @@ use crate::media::join::{attach_shut, on_first_buffer, prepare_slot};
 use crate::media::pipeline::{Pipeline, PipelineError};
 use crate::media::settings::VideoCodec;
 
+/// Frames that are further back in time belong to another clock, in nanoseconds.
+const SAME_FRAME: u64 = 1_000_000_000;
 /// Payloaders write dynamic payload types only (RFC 3551, section 6).
 const FIRST_DYNAMIC: u8 = 96;
 
@@ -113,6 +117,8 @@ pub(crate) struct Sender {
     payload: u8,
     ssrc: u32,
     told_first: bool,
+    /// How many samples had passed when another picture was taken, until one of that passes.
+    switched: Option<u64>,
 }
 
 impl Sender {
@@ -163,12 +169,15 @@ impl Sender {
         let out = filter.static_pad("src").ok_or_else(|| failed("no pad"))?;
         out.link(&pad).map_err(|error| failed(&error.to_string()))?;
         prepare_slot(&appsrc);
+        if medium != Medium::Audio {
+            keep_order(&appsrc);
+        }
         let joint = attach_shut(producer, &appsrc)?;
         for element in &elements {
             element.sync_state_with_parent().map_err(|error| failed(&error.to_string()))?;
         }
         let payload = choice.payload;
-        Ok(Self { transceiver, joint, pad, payloader, filter, payload, ssrc, told_first: false })
+        Ok(Self { transceiver, joint, pad, payloader, filter, payload, ssrc, told_first: false, switched: None })
     }
 
     /// The source of its packets.
@@ -219,10 +228,50 @@ impl Sender {
         self.joint.change_producer(producer, false).map_err(|error| PipelineError::new("joint", error))
     }
 
+    /// Takes another picture from now on, beginning with a key frame.
+    pub(crate) fn switch(&mut self, producer: &StreamProducer) -> Result<(), PipelineError> {
+        // A consumer that is added in this mode drops everything before the first key frame.
+        self.joint.set_wait_for_keyframe(true);
+        let followed = self.follow(producer);
+        self.joint.set_wait_for_keyframe(false);
+        self.switched = Some(self.joint.pushed());
+        followed
+    }
+
+    /// Takes no picture from now on: neither frames nor requests for key frames pass.
+    pub(crate) fn rest(&mut self) {
+        self.joint.disconnect();
+    }
+
+    /// Whether the first frame of another picture is still to come.
+    pub(crate) fn is_switching(&self) -> bool {
+        self.switched == Some(self.joint.pushed())
+    }
+
     /// Samples that passed, and samples that were dropped because the link was too slow.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.joint.pushed(), self.joint.dropped())
     }
+}
+
+/// Keeps time moving: the first frame of another picture may have been captured together with the last one that was sent, and
+/// two frames of one time would be one frame to the peer.
+fn keep_order(appsrc: &AppSrc) {
+    let Some(pad) = appsrc.static_pad("src") else { return };
+    let last = AtomicU64::new(0);
+    pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
+        let Some(buffer) = info.buffer_mut() else { return gst::PadProbeReturn::Ok };
+        let Some(pts) = buffer.pts().map(gst::ClockTime::nseconds) else { return gst::PadProbeReturn::Ok };
+        let last_pts = last.load(Ordering::Relaxed);
+        if pts > last_pts {
+            last.store(pts, Ordering::Relaxed);
+        } else if last_pts - pts < SAME_FRAME {
+            let later = last_pts + 1_000_000;
+            last.store(later, Ordering::Relaxed);
+            buffer.make_mut().set_pts(gst::ClockTime::from_nseconds(later));
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// The payloader fills `sprop-*` in on its own terms; the rest must be what was negotiated.

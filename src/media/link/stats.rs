@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::admission::Outgoing;
 use super::{Link, Stage};
 use crate::media::settings::VideoCodec;
+use crate::media::tiers::Tier;
 
 /// A link in figures.
 #[derive(Clone, Debug, Serialize)]
@@ -38,6 +39,8 @@ pub struct LinkStatus {
     pub video_frames: u64,
     /// Packets of the peer whose source or payload type was not negotiated: dropped.
     pub refused_packets: u64,
+    /// Which of our pictures goes out: `full`, `small`, or `held` when the path carries none.
+    pub picture: Tier,
     /// What the congestion controller thinks the path carries, in bits a second.
     pub estimate: Option<u32>,
     /// Round-trip time as the peer's reports tell it, in milliseconds.
@@ -107,6 +110,7 @@ impl Link {
             video_packets,
             video_frames,
             refused_packets: self.admission.refused(),
+            picture: self.congestion.tier(),
             estimate: self.estimate,
             round_trip_ms: self.stats.round_trip_ms,
             jitter_buffer_ms: u64::try_from(self.jitter.length().as_millis()).unwrap_or(u64::MAX),

@@ -91,6 +91,7 @@ impl Owner {
         if let Some(at) = self.find(id) {
             self.links.remove(at);
             self.settle_screen();
+            self.settle_pictures(Instant::now());
             self.settle_encoders();
         }
     }
@@ -105,6 +106,7 @@ impl Owner {
             self.settle(at);
         }
         if estimated {
+            self.settle_pictures(Instant::now());
             self.settle_bitrate();
         }
         if decoded {

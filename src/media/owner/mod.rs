@@ -1,6 +1,7 @@
 //! The one thread that owns all media of a station: it reads the inbox, keeps the deadlines and waits for nothing else.
 
 mod links;
+mod pictures;
 mod settle;
 mod upkeep;
 
@@ -177,8 +178,9 @@ impl Owner {
                     self.gate(at, flow);
                 }
             }
-            // One picture goes to all links so far, and tiles carry no marks.
-            MediaOrder::Picture { .. } | MediaOrder::PeerSends { .. } => {}
+            MediaOrder::Picture { link, size } => self.ask_picture(&link, size),
+            // Tiles carry no marks so far.
+            MediaOrder::PeerSends { .. } => {}
             MediaOrder::Close { link } => self.close(&link),
             MediaOrder::Tone(tone) => self.play(tone),
             MediaOrder::Release => self.releasing = true,
@@ -261,9 +263,10 @@ impl Owner {
                 self.settle(at);
             }
             if self.links[at].has_lost_frames() {
-                self.key_frame(self.links[at].codec());
+                self.links[at].picture.into_iter().for_each(|size| self.key_frame(self.links[at].codec(), size));
             }
         }
+        self.settle_pictures(now);
         self.rehearse(now);
         let tone_over = self.tone_ends.is_none_or(|ends| now >= ends);
         if self.releasing && tone_over && self.links.is_empty() {
@@ -295,7 +298,7 @@ impl Owner {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.gstreamer = gst::version_string().to_string();
         status.pipelines = self.devices.pipelines();
-        status.encoders = self.devices.encoder_status();
+        status.encoders = self.devices.encoder_status(|encode| Self::users(&self.links, encode));
         status.screen_frames = self.devices.display.as_ref().map_or(0, Display::frames);
         status.capture_frames = self.devices.capture_frames();
         status.links = self.links.iter().map(Link::status).collect();

@@ -1,4 +1,4 @@
-//! Brings joints, gates, screen and encoders to what the links may do now.
+//! Brings joints, gates and screen to what the links may do now.
 
 use std::time::Instant;
 
@@ -9,7 +9,6 @@ use super::Owner;
 use crate::media::devices::Rebuilt;
 use crate::media::inbox::LinkNote;
 use crate::media::link::Link;
-use crate::media::settings::VideoCodec;
 use crate::media::{join, playout};
 
 impl Owner {
@@ -38,10 +37,10 @@ impl Owner {
             if let Some(audio) = &self.devices.audio {
                 let _ = link.follow_audio(&audio.opus).map_err(|error| tracing::error!(%error, "not joined"));
             }
-            if let (true, Ok(encode)) = (rebuilt.encoder, self.devices.encode(link.codec())) {
-                let _ = link.follow_video(&encode.video).map_err(|error| tracing::error!(%error, "not joined"));
-            }
             link.apply_flow();
+        }
+        if rebuilt.encoder {
+            self.rejoin_encoders();
         }
         if rebuilt.audio {
             self.settle_volume();
@@ -73,28 +72,14 @@ impl Owner {
                 None => video.on_next(tell),
             }
         }
+        self.settle_pictures(Instant::now());
+        let link = &mut self.links[at];
         link.apply_flow();
-        let sends = link.sends_video();
-        let codec = link.codec();
-        if sends && !sent {
-            let running = self.devices.encoders().filter(|encode| encode.encoder.codec == codec && encode.is_wanted());
-            running.for_each(|encode| encode.key_frame());
+        if let (true, false, codec, Some(size)) = (link.sends_video(), sent, link.codec(), link.picture) {
+            self.key_frame(codec, size);
         }
         self.settle_encoders();
         self.settle_screen();
-    }
-
-    /// While a link waits for its first picture, there is always one ready to be sent.
-    pub(super) fn rehearse(&mut self, now: Instant) {
-        for encode in self.devices.encoders() {
-            if self.links.iter().any(|link| link.awaits_sending() && link.codec() == encode.encoder.codec) {
-                encode.rehearse(now);
-            }
-        }
-    }
-
-    pub(super) fn key_frame(&mut self, codec: VideoCodec) {
-        self.devices.encoders().filter(|encode| encode.encoder.codec == codec).for_each(|encode| encode.key_frame());
     }
 
     /// Each peer is shown once: by its newest link that has given a picture, or else by the oldest, which had its chance
@@ -125,31 +110,6 @@ impl Owner {
     pub(super) fn settle_volume(&self) {
         if let Some(audio) = &self.devices.audio {
             audio.set_volume(self.volume.percent());
-        }
-    }
-
-    pub(super) fn settle_encoders(&mut self) {
-        let wanted: Vec<VideoCodec> =
-            self.links.iter().filter(|link| link.sends_video()).map(|link| link.codec()).collect();
-        for encode in self.devices.encoders() {
-            encode.set_wanted(wanted.contains(&encode.encoder.codec));
-        }
-    }
-
-    /// The slowest link rules its encoder.
-    pub(super) fn settle_bitrate(&mut self) {
-        let rates: Vec<(VideoCodec, u32)> = self
-            .links
-            .iter()
-            .filter(|link| link.sends_video())
-            .filter_map(|link| Some((link.codec(), link.estimate?)))
-            .collect();
-        let bounds = self.settings.bitrate;
-        for encode in self.devices.encoders() {
-            let of_codec = rates.iter().filter(|(codec, _)| *codec == encode.encoder.codec);
-            if let Some(slowest) = of_codec.map(|(_, bits)| *bits).min() {
-                encode.set_bitrate(slowest.clamp(bounds.min, bounds.max));
-            }
         }
     }
 }

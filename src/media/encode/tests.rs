@@ -11,9 +11,9 @@ const SOON: Duration = Duration::from_secs(20);
 /// An encoder that runs on the placeholder's frames.
 fn running(inbox: &Inbox) -> Encode {
     let encoder = codec::encoder(VideoCodec::Vp8, &HashSet::new()).unwrap();
-    let mut encode = Encode::new(&Settings::default(), encoder, inbox).unwrap();
+    let mut encode = Encode::new(&Settings::default(), PictureSize::Full, encoder, inbox).unwrap();
     encode.pipeline.play().unwrap();
-    encode.set_wanted(true);
+    encode.set_wanted(true, false);
     encode
 }
 
@@ -44,7 +44,7 @@ fn an_encoder_that_is_too_slow_gets_smaller_pictures_and_its_drops_are_counted()
     });
     let (direction, shape) = until("a step", || encode.adapt(Instant::now(), 0));
     assert_eq!((direction, shape), (Direction::Down, Shape { width: 480, height: 270, fps: 25 }));
-    let status = encode.status();
+    let status = encode.status(Vec::new());
     assert!(status.dropped * 10 > status.offered && status.reduced, "{status:?}");
     until("the smaller picture", || (width(&pad) == 480).then_some(()));
     let (_, shape) = until("another step", || encode.adapt(Instant::now(), 0));
@@ -57,8 +57,8 @@ fn an_encoder_that_keeps_up_drops_nothing() {
     warm_up().unwrap();
     let (inbox, _notes) = Inbox::new();
     let mut encode = running(&inbox);
-    until("a second of frames", || (encode.status().encoded > 25).then_some(()));
-    let status = encode.status();
+    until("a second of frames", || (encode.status(Vec::new()).encoded > 25).then_some(()));
+    let status = encode.status(Vec::new());
     assert!(status.dropped * 20 < status.offered && !status.reduced, "{status:?}");
 }
 
@@ -68,7 +68,7 @@ fn a_lower_rate_takes_frames_at_even_distances() {
     for (from, to, expected) in [(30, 20, 200), (30, 15, 150), (25, 16, 160), (30, 30, 300)] {
         let (interval, passed) = (Arc::new(AtomicU64::new(1_000_000_000 / to)), Arc::default());
         let source = gst::Pad::builder(gst::PadDirection::Src).build();
-        limit_rate(&source, &interval);
+        intake::limit_rate(&source, &interval);
         let sink =
             gst::Pad::builder(gst::PadDirection::Sink).chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok)).build();
         count_buffers(&sink, &passed);
