@@ -92,7 +92,7 @@ pub(crate) fn share(near: &gst::Pad, far: &gst::Pad) {
 }
 
 /// How loud these samples are, in dBFS.
-fn level_db(bytes: &[u8]) -> f64 {
+pub(crate) fn level_db(bytes: &[u8]) -> f64 {
     let samples = bytes.chunks_exact(2).map(|pair| f64::from(i16::from_le_bytes([pair[0], pair[1]])));
     let power = samples.map(|sample| sample * sample).sum::<f64>() / (bytes.len() / 2).max(1) as f64;
     20.0 * (power.sqrt() / f64::from(i16::MAX)).max(1e-9).log10()

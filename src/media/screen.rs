@@ -10,7 +10,9 @@ use gstreamer::prelude::*;
 use gstreamer_app::{AppSink, AppSrc};
 use gstreamer_utils::{ConsumptionLink, StreamProducer};
 
-use super::compose::Composer;
+use callbox_core::ids::Address;
+
+use super::compose::{Composer, Face};
 use super::inbox::{Inbox, PipelineId};
 use super::join::{attach_shut, count_buffers, prepare_slot};
 use super::pipeline::{Pipeline, PipelineError, set_if_there};
@@ -18,6 +20,8 @@ use super::settings::{Screen, Settings};
 use super::still;
 use super::warm::world;
 
+/// How long the composed picture may take until it holds the peer that fills the screen before it.
+const COMPOSED: Duration = Duration::from_secs(1);
 /// A frozen picture is taken away after this long.
 pub(crate) const FROZEN: Duration = Duration::from_secs(3);
 
@@ -33,6 +37,8 @@ pub(crate) struct Display {
     /// What fills the screen while no peer does.
     rest: gst::Sample,
     feed: Option<(StreamProducer, ConsumptionLink)>,
+    /// The only peer, shown as it is decoded.
+    alone: Option<Address>,
     composer: Option<Composer>,
     shown: Arc<Shown>,
     frames: Arc<AtomicU64>,
@@ -95,6 +101,7 @@ impl Display {
             entrance,
             sink,
             feed: None,
+            alone: None,
             composer: None,
             shown: Arc::default(),
             frames,
@@ -126,17 +133,17 @@ impl Display {
         }
     }
 
-    /// Shows exactly these peers, each with the input it has when there are several.
-    pub(crate) fn show(&mut self, shown: &[(usize, StreamProducer)]) -> Result<(), PipelineError> {
-        let (from, shift) = match shown {
+    /// Shows exactly these peers: one as it is decoded, several as tiles.
+    pub(crate) fn show(&mut self, faces: &[Face]) -> Result<(), PipelineError> {
+        match faces {
             [] => {
-                self.composer = None;
+                (self.composer, self.alone) = (None, None);
                 self.shown.set(0, gst::ClockTime::ZERO, 0);
-                return if self.feed.take().is_some() { self.come_to_rest() } else { Ok(()) };
+                if self.feed.take().is_some() { self.come_to_rest() } else { Ok(()) }
             }
-            [(_, peer)] => {
-                self.composer = None;
-                (peer.clone(), 0)
+            [face] => {
+                (self.composer, self.alone) = (None, Some(face.peer.clone()));
+                self.feed_from(&face.decoded, 1 << face.slot, 0)
             }
             several => {
                 let composer = match &mut self.composer {
@@ -144,11 +151,24 @@ impl Display {
                     none => none.insert(Composer::new(&self.settings, &self.inbox)?),
                 };
                 composer.show(several)?;
-                (composer.composed.clone(), composer.shift())
+                self.compose()
             }
-        };
-        let slots = shown.iter().fold(0, |slots, (slot, _)| slots | (1 << slot));
-        let is_fed = self.feed.as_ref().is_some_and(|(fed, _)| *fed == from);
+        }
+    }
+
+    /// Shows the composed picture, as soon as it holds the peer that fills the screen now: nothing of it is missed.
+    fn compose(&mut self) -> Result<(), PipelineError> {
+        let Some(composer) = &self.composer else { return Ok(()) };
+        if self.alone.as_ref().is_some_and(|alone| !composer.is_ready(alone, COMPOSED)) {
+            return Ok(());
+        }
+        self.alone = None;
+        let (composed, slots, shift) = (composer.composed.clone(), composer.slots(), composer.shift());
+        self.feed_from(&composed, slots, shift)
+    }
+
+    fn feed_from(&mut self, from: &StreamProducer, slots: u64, shift: i64) -> Result<(), PipelineError> {
+        let is_fed = self.feed.as_ref().is_some_and(|(fed, _)| fed == from);
         if is_fed && self.shown.slots.load(Ordering::Acquire) == slots {
             return Ok(());
         }
@@ -158,9 +178,9 @@ impl Display {
             return Ok(());
         }
         self.feed = None;
-        let link = attach_shut(&from, &self.entrance)?;
+        let link = attach_shut(from, &self.entrance)?;
         link.set_discard(false);
-        self.feed = Some((from, link));
+        self.feed = Some((from.clone(), link));
         Ok(())
     }
 
@@ -190,6 +210,12 @@ impl Display {
 
     /// Takes a picture away that does not move any more.
     pub(crate) fn tick(&mut self, now: Instant) {
+        if let Some(composer) = &mut self.composer {
+            composer.tick(now);
+            if let Err(error) = self.compose() {
+                tracing::error!(%error, "tiles not shown");
+            }
+        }
         let frames = self.frames.load(Ordering::Relaxed);
         if frames != self.moved.0 {
             self.moved = (frames, now);
@@ -294,89 +320,4 @@ pub(crate) fn point(sink: &gst::Element, screen: &Screen) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::join::producer;
-    use crate::media::warm_up;
-
-    const SOON: Duration = Duration::from_secs(10);
-
-    /// A peer without a link: pictures as a decoder gives them.
-    fn peer(inbox: &Inbox) -> (Pipeline, StreamProducer) {
-        let description = "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
-                           ! appsink name=decoded sync=false async=false";
-        let pipeline = Pipeline::parse("link", description, inbox).unwrap();
-        let decoded = producer(&pipeline.typed("decoded").unwrap());
-        pipeline.play().unwrap();
-        (pipeline, decoded)
-    }
-
-    fn display(inbox: &Inbox) -> Display {
-        let settings = Settings { screen: Screen::Test, ..Settings::default() };
-        let display = Display::new(&settings, None, inbox).unwrap().unwrap();
-        display.pipeline.play().unwrap();
-        display
-    }
-
-    /// The brightest of the picture.
-    fn white(display: &Display) -> u8 {
-        let Some(sample) = display.picture() else { return 0 };
-        let bytes = sample.buffer().unwrap().map_readable().unwrap();
-        bytes[..640 * 360].iter().copied().max().unwrap()
-    }
-
-    fn until(what: &str, done: impl Fn() -> bool) {
-        let start = Instant::now();
-        while !done() {
-            assert!(start.elapsed() < SOON, "{what} did not happen");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-
-    #[test]
-    fn a_peer_is_shown_when_its_own_frame_is() {
-        let ms = gst::ClockTime::from_mseconds;
-        let shown = Shown::default();
-        assert!(!shown.holds(1, ms(10), ms(20)), "nobody is shown");
-        shown.set(0b10, ms(100), 0);
-        assert!(!shown.holds(0, ms(110), ms(120)), "another one is");
-        assert!(!shown.holds(1, ms(110), ms(110)), "a picture from before");
-        assert!(!shown.holds(1, ms(90), ms(95)), "of who was shown before");
-        assert!(shown.holds(1, ms(110), ms(111)));
-        shown.set(0b11, ms(100), -50_000_000);
-        assert!(!shown.holds(1, ms(110), ms(60)));
-        assert!(shown.holds(1, ms(110), ms(61)), "composed, with a time of its own");
-    }
-
-    #[test]
-    fn a_display_that_is_built_anew_shows_the_peer_again() {
-        warm_up().unwrap();
-        let (inbox, _notes) = Inbox::new();
-        let (_peer, decoded) = peer(&inbox);
-        for _ in 0..2 {
-            let mut display = display(&inbox);
-            display.show(&[(0, decoded.clone())]).unwrap();
-            until("a picture", || white(&display) > 200);
-        }
-    }
-
-    #[test]
-    fn a_picture_that_does_not_move_any_more_is_taken_away_and_comes_back() {
-        warm_up().unwrap();
-        let (inbox, _notes) = Inbox::new();
-        let (peer, decoded) = peer(&inbox);
-        let mut display = display(&inbox);
-        display.show(&[(0, decoded)]).unwrap();
-        until("a picture", || white(&display) > 200);
-        peer.inner().set_state(gst::State::Paused).unwrap();
-        std::thread::sleep(Duration::from_millis(200));
-        let now = Instant::now();
-        display.tick(now);
-        display.tick(now + FROZEN / 2);
-        assert!(white(&display) > 200);
-        display.tick(now + FROZEN);
-        until("black", || white(&display) <= 16);
-        peer.play().unwrap();
-        until("the picture again", || white(&display) > 200);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! Who speaks, by the level of the received sound. It is found while samples pass, and read by the owner.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gstreamer as gst;

@@ -5,6 +5,7 @@ mod callbacks;
 mod ice;
 mod incoming;
 mod negotiate;
+mod picture;
 mod receive;
 mod renumber;
 mod send;
@@ -35,6 +36,7 @@ use super::outbox::Outbox;
 use super::pipeline::{Pipeline, PipelineError};
 use super::settings::{Settings, VideoCodec};
 use super::tiers::Congestion;
+use super::voice::Voice;
 
 /// No RTP or RTCP for so long means the peer is gone.
 const LIVENESS: Duration = Duration::from_secs(6);
@@ -64,6 +66,7 @@ pub(crate) struct Link {
     pub(crate) pipeline: Pipeline,
     pub(crate) flow: Flow,
     pub(crate) audio_in: Receiver,
+    voice: Voice,
     pub(crate) video_in: Option<Receiver>,
     pub(crate) audio_out: Option<Sender>,
     pub(crate) video_out: Option<Sender>,
@@ -129,6 +132,7 @@ impl Link {
             media,
             pipeline,
             flow: Flow::default(),
+            voice: Voice::listen(audio_in.exit()),
             audio_in,
             video_in: None,
             audio_out: None,
@@ -224,40 +228,14 @@ impl Link {
         self.stage != Stage::Failed && self.video_out.as_ref().is_some_and(|video| !video.has_begun())
     }
 
-    /// Whether encoded frames were dropped on the way in since last asked: the peer cannot know, and needs a key frame.
-    pub(crate) fn has_lost_frames(&mut self) -> bool {
-        let lost = self.video_out.as_ref().map_or(0, |video| video.counts().1);
-        let is_new = lost != std::mem::replace(&mut self.frames_lost, lost);
-        // Frames before the first key frame of another picture are not lost.
-        is_new && self.sends_video() && !self.is_switching()
-    }
-
-    /// Whether the first frame of another picture is still to come.
-    pub(crate) fn is_switching(&self) -> bool {
-        self.video_out.as_ref().is_some_and(Sender::is_switching)
-    }
-
-    /// Whether this picture goes out on it now.
-    pub(crate) fn takes(&self, codec: VideoCodec, size: PictureSize) -> bool {
-        self.sends_video() && self.codec == codec && self.picture == Some(size)
-    }
-
-    /// Takes this picture from its encoder from now on, or none.
-    pub(crate) fn take(&mut self, picture: Option<(PictureSize, &StreamProducer)>) -> Result<(), PipelineError> {
-        self.picture = picture.map(|(size, _)| size);
-        match (&mut self.video_out, picture) {
-            (Some(video), Some((_, producer))) => video.switch(producer),
-            (Some(video), None) => {
-                video.rest();
-                Ok(())
-            }
-            (None, _) => Ok(()),
-        }
-    }
-
     /// Whether the peer is to be seen now.
     pub(crate) fn shows_video(&self) -> bool {
         self.is_secured() && self.flow.play_video && self.video_in.is_some()
+    }
+
+    /// Whether the peer is heard to speak.
+    pub(crate) fn speaks(&self) -> bool {
+        self.audio_in.is_open() && self.voice.speaks()
     }
 
     /// Whether a picture of the peer was decoded.

@@ -31,6 +31,8 @@ pub struct LinkStatus {
     pub video_sent: u64,
     /// Video frames dropped because the link was too slow to take them.
     pub video_dropped: u64,
+    /// The peer is heard to speak.
+    pub speaks: bool,
     /// Audio packets of the peer that reached the decoder.
     pub audio_packets: u64,
     /// Video packets of the peer that reached the decoder.
@@ -106,6 +108,7 @@ impl Link {
             audio_sent: self.admission.sent(Outgoing::Audio),
             video_sent: self.admission.sent(Outgoing::Video),
             video_dropped,
+            speaks: self.speaks(),
             audio_packets: self.audio_in.counts().0,
             video_packets,
             video_frames,

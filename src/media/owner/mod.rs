@@ -5,10 +5,12 @@ mod pictures;
 mod settle;
 mod upkeep;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use callbox_core::coalesce::CoalescingQueue;
+use callbox_core::ids::Address;
 use callbox_core::protocol::IceServer;
 use callbox_core::station::{MediaOrder, Tone};
 use gstreamer as gst;
@@ -43,6 +45,19 @@ const STATUS_EVERY: Duration = Duration::from_millis(250);
 /// How long stopping may take altogether.
 const STOP: Duration = Duration::from_secs(5);
 
+/// What a peer says that it sends.
+#[derive(Clone, Copy, Debug)]
+struct PeerSends {
+    audio: bool,
+    video: bool,
+}
+
+impl Default for PeerSends {
+    fn default() -> Self {
+        Self { audio: true, video: true }
+    }
+}
+
 /// The owner's state.
 pub(crate) struct Owner {
     settings: Settings,
@@ -52,6 +67,8 @@ pub(crate) struct Owner {
     devices: Devices,
     links: Vec<Link>,
     next_key: u64,
+    /// What peers say that they send, those aside that have said nothing.
+    peer_sends: HashMap<Address, PeerSends>,
     volume: Volume,
     caption: Option<String>,
     tone: Tone,
@@ -84,6 +101,7 @@ impl Owner {
             outbox,
             links: Vec::new(),
             next_key: 1,
+            peer_sends: HashMap::new(),
             volume,
             caption: None,
             tone: Tone::Silence,
@@ -179,11 +197,16 @@ impl Owner {
                 }
             }
             MediaOrder::Picture { link, size } => self.ask_picture(&link, size),
-            // Tiles carry no marks so far.
-            MediaOrder::PeerSends { .. } => {}
+            MediaOrder::PeerSends { peer, audio, video } => {
+                self.peer_sends.insert(peer, PeerSends { audio, video });
+                self.settle_screen();
+            }
             MediaOrder::Close { link } => self.close(&link),
             MediaOrder::Tone(tone) => self.play(tone),
-            MediaOrder::Release => self.releasing = true,
+            MediaOrder::Release => {
+                self.releasing = true;
+                self.peer_sends.clear();
+            }
         }
     }
 
@@ -275,6 +298,10 @@ impl Owner {
             self.tone_ends = None;
             self.devices.stop();
             self.volume.reset();
+        }
+        if self.links.len() > 1 {
+            // Who speaks changes by itself.
+            self.settle_screen();
         }
         if let Some(display) = &mut self.devices.display {
             display.tick(now);

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use gstreamer as gst;
-use gstreamer_utils::StreamProducer;
 
 use super::Owner;
+use crate::media::compose::Face;
 use crate::media::devices::Rebuilt;
 use crate::media::inbox::LinkNote;
 use crate::media::link::Link;
@@ -94,9 +94,19 @@ impl Owner {
                 None => shown.push(link),
             }
         }
-        let shown: Vec<(usize, StreamProducer)> =
-            shown.iter().filter_map(|link| Some((link.slot, link.video_in.as_ref()?.decoded().clone()))).collect();
-        if let Err(error) = display.show(&shown) {
+        let face = |link: &Link| {
+            let sends = self.peer_sends.get(&link.id.peer).copied().unwrap_or_default();
+            Some(Face {
+                peer: link.id.peer.clone(),
+                slot: link.slot,
+                decoded: link.video_in.as_ref()?.decoded().clone(),
+                is_hidden: !sends.video,
+                is_muted: !sends.audio,
+                speaks: link.speaks(),
+            })
+        };
+        let faces: Vec<Face> = shown.into_iter().filter_map(face).collect();
+        if let Err(error) = display.show(&faces) {
             tracing::error!(%error, "peers not joined to the screen");
         }
     }
