@@ -22,18 +22,31 @@ fn listener(name: &str, hz: u32) -> Settings {
     Settings { camera: Camera::None, screen: Screen::None, ..speaker(name, hz) }
 }
 
+fn tone_of(peer: usize) -> u32 {
+    440 + 200 * u32::try_from(peer).unwrap()
+}
+
 /// An edge and so many peers, with all links open and every peer receiving.
 async fn mesh(peers: usize) -> (Street, Vec<[End; 2]>) {
     media::warm_up().unwrap();
-    let all = (1..=peers).map(|peer| listener("peer", 440 + 200 * u32::try_from(peer).unwrap()));
+    let all = (1..=peers).map(|peer| listener("peer", tone_of(peer)));
     let mut street = Street::new(std::iter::once(speaker("door", 440)).chain(all).collect());
     let links: Vec<_> = (1..=peers).map(|peer| street.open_with(0, peer, 1, [SHOWS, WATCHES])).collect();
     street.until("every peer sees and hears", |street| links.iter().all(|link| receives(street, &link[1], 10))).await;
+    let hears = |street: &Street, hz: u32| {
+        let heard = street.edges[0].0.status().heard;
+        heard.is_some_and(|heard| heard.tones.iter().any(|tone| (tone - f64::from(hz)).abs() < 25.0))
+    };
+    street.until("every peer is heard", |street| (1..=peers).all(|peer| hears(street, tone_of(peer)))).await;
     (street, links)
 }
 
 fn receives(street: &Street, end: &End, frames: u64) -> bool {
-    let heard = street.edges[end.0].0.status().heard.is_some_and(|heard| (heard.hz - 440.0).abs() < 25.0);
+    let heard = street.edges[end.0]
+        .0
+        .status()
+        .heard
+        .is_some_and(|heard| heard.tones.iter().any(|hz| (hz - 440.0).abs() < 25.0));
     heard && frames_of(street, end) >= frames
 }
 

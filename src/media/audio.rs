@@ -19,8 +19,8 @@ use super::tone::TonePlayer;
 use super::volume::Percent;
 use super::watch::BANDS;
 
-/// How many peers the mixer and the compositor can take: four in a call, and one spare for each link that is being replaced.
-pub(crate) const SLOTS: usize = 6;
+/// How many links the mixer takes: five of a call with six devices, each with one that replaces it.
+pub(crate) const SLOTS: usize = 10;
 
 /// What runs between our pipelines.
 pub(crate) const RAW: &str = "audio/x-raw,format=S16LE,rate=48000,channels=1,layout=interleaved";
@@ -200,3 +200,6 @@ pub(crate) fn point(microphone: &gst::Element, speaker: &gst::Element, settings:
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ pub struct Heard {
     pub hz: f64,
     /// Its level.
     pub level_db: f64,
+    /// The frequency of every tone in it.
+    pub tones: Vec<f64>,
     /// When it was measured, in milliseconds of this process.
     pub at_ms: u64,
     /// How many audible measurements there were so far.

@@ -102,6 +102,8 @@ pub(crate) enum BusNote {
         hz: f64,
         /// How loud it is.
         level_db: f64,
+        /// Every tone in it.
+        tones: Vec<f64>,
     },
 }
 

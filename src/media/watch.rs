@@ -11,6 +11,9 @@ pub(crate) const BANDS: u32 = 2400;
 const RATE: f64 = 48_000.0;
 /// Below this the speaker is silent.
 const AUDIBLE_DB: f64 = -60.0;
+/// A tone is louder than this, and than everything within so many bands.
+const TONE_DB: f64 = -50.0;
+const NEAR: usize = 5;
 
 /// The note a bus message is worth, if any. Runs on streaming threads: it only looks.
 pub(crate) fn read(message: &gst::Message) -> Option<BusNote> {
@@ -38,13 +41,17 @@ fn read_structure(structure: &gst::StructureRef) -> Option<BusNote> {
 
 fn loudest(structure: &gst::StructureRef) -> Option<BusNote> {
     let magnitudes = structure.get::<gst::List>("magnitude").ok()?;
-    let (mut band, mut level_db) = (0, f64::MIN);
-    for (index, value) in magnitudes.iter().enumerate().skip(2) {
-        let level = f64::from(value.get::<f32>().ok()?);
-        if level > level_db {
-            (band, level_db) = (index, level);
-        }
+    let levels: Vec<f32> = magnitudes.iter().filter_map(|value| value.get().ok()).collect();
+    let hz = |band: usize| (band as f64 + 0.5) * RATE / 2.0 / f64::from(BANDS);
+    let (band, level) = levels.iter().enumerate().skip(2).max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let level_db = f64::from(*level);
+    if level_db <= AUDIBLE_DB {
+        return None;
     }
-    let hz = (band as f64 + 0.5) * RATE / 2.0 / f64::from(BANDS);
-    (level_db > AUDIBLE_DB).then_some(BusNote::Spectrum { hz, level_db })
+    let is_peak = |band: &usize| {
+        let around = &levels[band.saturating_sub(NEAR)..(band + NEAR + 1).min(levels.len())];
+        f64::from(levels[*band]) > TONE_DB && around.iter().all(|level| *level <= levels[*band])
+    };
+    let tones = (2..levels.len()).filter(is_peak).map(hz).collect();
+    Some(BusNote::Spectrum { hz: hz(band), level_db, tones })
 }

@@ -226,10 +226,10 @@ impl Owner {
             BusNote::Eos => self.broke(id, "", Failure { text: "the stream ended", debug: "" }),
             BusNote::Latency => self.settle_latency(id),
             BusNote::Code(text) => self.saw(text),
-            BusNote::Spectrum { hz, level_db } => {
+            BusNote::Spectrum { hz, level_db, tones } => {
                 let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = status.heard.as_ref().map_or(0, |heard| heard.count) + 1;
-                status.heard = Some(Heard { hz, level_db, at_ms: now_ms(), count });
+                status.heard = Some(Heard { hz, level_db, tones, at_ms: now_ms(), count });
             }
         }
     }
