@@ -112,6 +112,15 @@ test('whom somebody talked with is known beyond the list of recent calls', () =>
   assert.equal(store.knows('ben', 'door'), false);
 });
 
+test('one caller does not push the calls of others out of the list', () => {
+  const store = new Store({ local: new Memory(), session: new Memory() });
+  const record = (call, user) => ({ call, direction: 'incoming', media: 'video', caller: { user, device: 'x' }, callees: ['anna'], reason: 'busy', talked: 0, at: Number(call) });
+  store.remember('anna', record('1', 'door'));
+  for (let n = 2; n < 100; n += 1) store.remember('anna', record(String(n), 'mallory'));
+  const calls = store.recent('anna');
+  assert.deepEqual([calls.length, calls[0].call, calls.at(-1).caller.user], [30, '99', 'door']);
+});
+
 test('the words say whose clock is wrong', () => {
   const [noon, hour] = [Date.UTC(2026, 10, 27, 12), 3_600_000];
   const times = { from: noon, until: noon + 24 * hour };

@@ -1,7 +1,7 @@
 // What stays when calls come and go: who we are, what is to be done, and the memory of decided calls. As `desk.rs` is.
 
 import { Bucket } from './bucket.js';
-import { RingBudgets } from './budgets.js';
+import { Budgets } from './budgets.js';
 import { recordOf, target } from './call.js';
 import { Decided } from './decided.js';
 import { closingTone, linksOf, timingOf } from './derived.js';
@@ -9,12 +9,21 @@ import { closingTone, linksOf, timingOf } from './derived.js';
 /** So many commands of strangers are answered at once, and one more in each … */
 const REFUSALS = [10, 6_000];
 
+/** Each user may ring us this often at once without being answered, and once more in each …: a ring costs links, messages and a place. */
+const RINGS = [10, 3_000];
+/** Each user gets so many answers to messages that are not of the current call; more than one user has devices. */
+const ANSWERS = [40, 1_000];
+/** So many invites of each user that did not ring here are kept in the list of calls. */
+const REFUSED_RECORDS = [5, 600_000];
+
 /** Everything a state needs beside itself. */
 export class Context {
   #refusals = new Bucket(...REFUSALS);
+  #answers = new Budgets(...ANSWERS);
+  #refusedRecords = new Budgets(...REFUSED_RECORDS);
   #tone = 'silence';
   decided = new Decided();
-  rings = new RingBudgets();
+  rings = new Budgets(...RINGS);
   now = 0;
   out = [];
 
@@ -44,18 +53,27 @@ export class Context {
     return { name: 'idle' };
   }
 
-  /** Declines an invite that does not ring here. The record shows who tried. */
+  /** Declines an invite that does not ring here. The record shows who tried. Who has used up their answers hears nothing and leaves no
+   *  trace: the invite is judged anew if it comes again. */
   decline(from, m, reason) {
+    if (!this.#answers.take(this.now, from.user)) return;
     if (!this.decided.find(m.call)) {
       this.decided.decline(from, m.call, reason);
-      const facts = { call: m.call, direction: 'incoming', media: m.media, caller: target(from), callees: m.callees, startedAt: this.now, timing: {} };
-      this.out.push(recordOf(this.now, facts, { reason, answeredBy: null, peer: null }));
+      this.#writeDown(from, m, reason);
     }
     this.send(from, { type: 'reject', call: m.call, reason });
   }
 
+  /** The record of a call that never rang here. Nobody makes so many that they push those of others out. */
+  #writeDown(from, m, reason) {
+    if (!this.#refusedRecords.take(this.now, from.user)) return;
+    const facts = { call: m.call, direction: 'incoming', media: m.media, caller: target(from), callees: m.callees, startedAt: this.now, timing: {} };
+    this.out.push(recordOf(this.now, facts, { reason, answeredBy: null, peer: null }));
+  }
+
   /** Declines an invite of somebody who rings too often. No record: there would be one for each. */
   tooOften(from, { call }) {
+    if (!this.#answers.take(this.now, from.user)) return;
     this.decided.decline(from, call, 'busy');
     this.send(from, { type: 'reject', call, reason: 'busy' });
   }
@@ -76,7 +94,7 @@ export class Context {
   answer(from, m) {
     if (m.type === 'cancel') this.decided.cancelEarly(m.call, target(from));
     const answer = this.decided.answer(m);
-    if (answer) this.send(from, answer);
+    if (answer && this.#answers.take(this.now, from.user)) this.send(from, answer);
   }
 
   /** A page has no door: `standing` is what the sender has to do with the call, `party`, `stranger` or `over`. */

@@ -88,7 +88,8 @@ export class Store {
   remember(user, record) {
     const { call, kind, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh } = record;
     const others = this.recent(user).filter((entry) => entry.call !== call);
-    const calls = [{ call, kind, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh }, ...others].sort((a, b) => b.at - a.at).slice(0, RECENT);
+    const calls = [{ call, kind, direction, media, caller, callees, peer, answeredBy, reason, talked, at, fresh }, ...others].sort((a, b) => b.at - a.at);
+    if (calls.length > RECENT) calls.splice(oldestOfGreediest(calls), 1);
     write(this.#local, `callbox.recent.${user}`, calls);
     if (talked > 0 && peer) this.#know(user, peer.user);
     return calls;
@@ -123,6 +124,15 @@ export function valid(found) {
 /** Whether this can be the name of a user. */
 export function isName(text) {
   return ID.test(text);
+}
+
+/** Where the oldest call lies, in a list that is newest first, of the user who is in most of them: nobody pushes the calls of others out. */
+function oldestOfGreediest(calls) {
+  const other = ({ direction, caller, callees }) => (direction === 'incoming' ? caller.user : callees[0]);
+  const counts = new Map();
+  for (const entry of calls) counts.set(other(entry), (counts.get(other(entry)) ?? 0) + 1);
+  const most = Math.max(...counts.values());
+  return calls.findLastIndex((entry) => counts.get(other(entry)) === most);
 }
 
 function isCall(entry) {

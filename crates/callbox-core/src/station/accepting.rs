@@ -43,7 +43,7 @@ impl Accepting {
                 self.heard(now, &from, message, desk)
             }
             Input::Heard { from, message } => {
-                desk.foreign(&from, message);
+                desk.foreign(now, &from, message);
                 State::Accepting(self)
             }
             // A second press of the one button is a nervous finger, not a wish to leave.

@@ -1,4 +1,4 @@
-//! How often each user may ring us without being answered: a ring costs the panel links, messages and a place.
+//! How often each user may make this station do something: ring, answer, or write a record.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,31 +6,37 @@ use std::time::{Duration, Instant};
 use super::bucket::Bucket;
 use crate::ids::UserId;
 
-/// One user may ring this often at once, and once more in each …
-const RINGS: u32 = 10;
-const RING_EVERY: Duration = Duration::from_secs(3);
-/// So many users are told apart; the one who rang longest ago is forgotten first.
+/// So many users are told apart; the one who was active longest ago is forgotten first.
 const USERS: usize = 64;
 
-/// The budget of each user who rang lately.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct RingBudgets(VecDeque<(UserId, Bucket)>);
+/// One budget for each user who was active lately.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Budgets {
+    size: u32,
+    every: Duration,
+    users: VecDeque<(UserId, Bucket)>,
+}
 
-impl RingBudgets {
-    /// Takes one ring of this user, if there is one.
+impl Budgets {
+    /// Each user has `size` at once, and one more in each `every`.
+    pub(super) fn new(size: u32, every: Duration) -> Self {
+        Self { size, every, users: VecDeque::new() }
+    }
+
+    /// Takes one from the budget of this user, if there is one.
     pub(super) fn take(&mut self, now: Instant, user: &UserId) -> bool {
-        let known = self.0.iter().position(|(known, _)| known == user).and_then(|at| self.0.remove(at));
-        let (user, mut bucket) = known.unwrap_or_else(|| (user.clone(), Bucket::new(RINGS, RING_EVERY)));
+        let known = self.users.iter().position(|(known, _)| known == user).and_then(|at| self.users.remove(at));
+        let (user, mut bucket) = known.unwrap_or_else(|| (user.clone(), Bucket::new(self.size, self.every)));
         let taken = bucket.take(now);
-        if self.0.len() == USERS {
-            self.0.pop_front();
+        if self.users.len() == USERS {
+            self.users.pop_front();
         }
-        self.0.push_back((user, bucket));
+        self.users.push_back((user, bucket));
         taken
     }
 
-    /// A ring that was answered costs nothing.
+    /// Puts one back.
     pub(super) fn give_back(&mut self, user: &UserId) {
-        self.0.iter_mut().filter(|(known, _)| known == user).for_each(|(_, bucket)| bucket.give_back());
+        self.users.iter_mut().filter(|(known, _)| known == user).for_each(|(_, bucket)| bucket.give_back());
     }
 }

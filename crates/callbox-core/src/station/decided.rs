@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 
-use super::desk::Outbox;
 use super::shares::Shares;
 use super::view::Ended;
 use crate::ids::{Address, CallId};
@@ -87,29 +86,28 @@ impl Decided {
         self.ignored.contains(call)
     }
 
-    /// Answers a message of a call that is not the current one, so that nobody waits for us in vain.
-    pub(super) fn answer(&self, from: &Address, message: &Message, out: &mut Outbox) {
-        let Some(call) = message.call().filter(|call| !self.is_ignored(call)) else { return };
+    /// What to answer a message of a call that is not the current one, so that nobody waits for us in vain.
+    pub(super) fn answer(&self, message: &Message) -> Option<Message> {
+        let call = message.call().filter(|call| !self.is_ignored(call))?;
         let known = self.find(call);
         // A call that nobody here remembers: we, or our predecessor, lost it.
         let reason = known.map_or(EndReason::NetworkLost, |ended| ended.reason);
         let by = known.and_then(|ended| ended.by.clone());
-        let answer = match message {
+        match message {
             Message::Ringing { call, .. } | Message::Accept { call, .. } => {
-                Message::Cancel { call: call.clone(), reason, by }
+                Some(Message::Cancel { call: call.clone(), reason, by })
             }
             Message::Confirm { call }
             | Message::Offer { call, .. }
             | Message::Media { call, .. }
-            | Message::Relink { call, .. } => Message::Hangup { call: call.clone(), reason },
+            | Message::Relink { call, .. } => Some(Message::Hangup { call: call.clone(), reason }),
             Message::Invite { call, .. } => match (known, reason) {
                 (Some(_), EndReason::Rejected | EndReason::Busy | EndReason::NoAnswer) => {
-                    Message::Reject { call: call.clone(), reason }
+                    Some(Message::Reject { call: call.clone(), reason })
                 }
-                _ => return,
+                _ => None,
             },
-            _ => return,
-        };
-        out.send(from.clone(), answer);
+            _ => None,
+        }
     }
 }

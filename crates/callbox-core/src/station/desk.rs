@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::State;
-use super::budgets::RingBudgets;
+use super::budgets::Budgets;
 use super::call::Call;
 use super::decided::Decided;
 use super::door::{Door, FarDoors};
@@ -14,6 +14,13 @@ use super::policy::{LocalTime, Policy, Quiet};
 use super::view::Ended;
 use crate::ids::{Address, CallId, IdSource, Target};
 use crate::protocol::{Agent, EndReason, Kind, Message};
+
+/// Each user may ring us this often at once without being answered, and once more in each …: a ring costs links, messages and a place.
+const RINGS: (u32, Duration) = (10, Duration::from_secs(3));
+/// Each user gets so many answers to messages that are not of the current call; more than one user has devices.
+const ANSWERS: (u32, Duration) = (40, Duration::from_secs(1));
+/// So many invites of each user that did not ring here are written down.
+const REFUSED_RECORDS: (u32, Duration) = (5, Duration::from_secs(600));
 
 /// Effects that wait to be carried out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -49,7 +56,9 @@ pub(super) struct Desk {
     pub(super) policy: Policy,
     pub(super) ids: IdSource,
     pub(super) decided: Decided,
-    pub(super) rings: RingBudgets,
+    pub(super) rings: Budgets,
+    answers: Budgets,
+    refused_records: Budgets,
     pub(super) quiet: Quiet,
     pub(super) door: Door,
     pub(super) far: FarDoors,
@@ -76,10 +85,23 @@ impl From<EndReason> for End {
 
 impl Desk {
     pub(super) fn new(me: Address, agent: Agent, policy: Policy, seed: [u8; 32]) -> Self {
-        let (decided, rings, out) = (Decided::default(), RingBudgets::default(), Outbox::default());
-        let (quiet, door, far) = (Quiet::default(), Door::default(), FarDoors::default());
-        let ids = IdSource::new(seed);
-        Self { me, agent, policy, ids, decided, rings, quiet, door, far, media_ready: true, last: None, out }
+        let budgets = |(size, every)| Budgets::new(size, every);
+        Self {
+            me,
+            agent,
+            policy,
+            ids: IdSource::new(seed),
+            decided: Decided::default(),
+            rings: budgets(RINGS),
+            answers: budgets(ANSWERS),
+            refused_records: budgets(REFUSED_RECORDS),
+            quiet: Quiet::default(),
+            door: Door::default(),
+            far: FarDoors::default(),
+            media_ready: true,
+            last: None,
+            out: Outbox::default(),
+        }
     }
 
     /// A call begins to ring, here or there.
@@ -119,31 +141,34 @@ impl Desk {
     }
 
     /// Declines an invite that comes while there is another call, or when it is quiet. The record shows who tried.
-    pub(super) fn busy(&mut self, from: &Address, message: &Message) {
-        self.decline(from, message, EndReason::Busy);
+    pub(super) fn busy(&mut self, now: Instant, from: &Address, message: &Message) {
+        self.decline(now, from, message, EndReason::Busy);
     }
 
     /// Declines an invite of somebody who may not ring us, or when nobody may. Says whether it did.
-    pub(super) fn turns_away(&mut self, from: &Address, message: &Message) -> bool {
+    pub(super) fn turns_away(&mut self, now: Instant, from: &Address, message: &Message) -> bool {
         let Message::Invite { call, .. } = message else { return false };
         if !self.policy.callers.may_ring(&from.user) {
             if self.policy.callers.silently {
                 self.decided.ignore(from, call.clone());
-                self.write_down(from, message, EndReason::Rejected);
+                self.write_down(now, from, message, EndReason::Rejected);
             } else {
-                self.decline(from, message, EndReason::Rejected);
+                self.decline(now, from, message, EndReason::Rejected);
             }
             return true;
         }
         let quiet = self.quiet.reason().is_some() && !self.policy.rings_always(&from.user);
         if quiet {
-            self.busy(from, message);
+            self.busy(now, from, message);
         }
         quiet
     }
 
     /// Declines an invite of somebody who rings too often. No record: there would be one for each.
-    pub(super) fn too_often(&mut self, from: &Address, call: &CallId) {
+    pub(super) fn too_often(&mut self, now: Instant, from: &Address, call: &CallId) {
+        if !self.answers.take(now, &from.user) {
+            return;
+        }
         let reason = EndReason::Busy;
         self.decided.decline(from, Ended { call: call.clone(), reason, by: None });
         self.out.send(from.clone(), Message::Reject { call: call.clone(), reason });
@@ -154,19 +179,26 @@ impl Desk {
         self.out.push(Effect::Ignored(why));
     }
 
-    /// Declines an invite that does not ring here.
-    pub(super) fn decline(&mut self, from: &Address, message: &Message, reason: EndReason) {
+    /// Declines an invite that does not ring here. Who has used up their answers hears nothing and leaves no trace: the invite is
+    /// judged anew if it comes again.
+    pub(super) fn decline(&mut self, now: Instant, from: &Address, message: &Message, reason: EndReason) {
         let Message::Invite { call, .. } = message else { return };
+        if !self.answers.take(now, &from.user) {
+            return;
+        }
         if self.decided.find(call).is_none() {
             self.decided.decline(from, Ended { call: call.clone(), reason, by: None });
-            self.write_down(from, message, reason);
+            self.write_down(now, from, message, reason);
         }
         self.out.send(from.clone(), Message::Reject { call: call.clone(), reason });
     }
 
-    /// The record of a call that never rang here.
-    fn write_down(&mut self, from: &Address, message: &Message, reason: EndReason) {
+    /// The record of a call that never rang here. Nobody makes so many that they push those of others out.
+    fn write_down(&mut self, now: Instant, from: &Address, message: &Message, reason: EndReason) {
         let Message::Invite { call, kind, media, callees, .. } = message else { return };
+        if !self.refused_records.take(now, &from.user) {
+            return;
+        }
         self.out.push(Effect::Record(CallRecord {
             call: call.clone(),
             direction: Direction::Incoming,
@@ -205,25 +237,27 @@ impl Desk {
     }
 
     /// A message that is not of the current call: an invite is answered busy, the rest by the outcome of its call.
-    pub(super) fn foreign(&mut self, from: &Address, message: Message) {
+    pub(super) fn foreign(&mut self, now: Instant, from: &Address, message: Message) {
         let for_us = |callees: &[_]| callees.contains(&self.me.user) && from.user != self.me.user;
         match &message {
             Message::Invite { call, callees, .. } if self.decided.find(call).is_none() => {
                 let known = self.decided.was_taken_back(call, from) || self.decided.is_ignored(call);
-                if for_us(callees) && !known && !self.turns_away(from, &message) {
-                    self.busy(from, &message);
+                if for_us(callees) && !known && !self.turns_away(now, from, &message) {
+                    self.busy(now, from, &message);
                 }
             }
-            _ => self.answer(from, &message),
+            _ => self.answer(now, from, &message),
         }
     }
 
     /// Answers a message of a call that is not the current one. A cancel that overtook its invite is remembered.
-    pub(super) fn answer(&mut self, from: &Address, message: &Message) {
+    pub(super) fn answer(&mut self, now: Instant, from: &Address, message: &Message) {
         if let Message::Cancel { call, .. } = message {
             self.decided.take_back(call, from);
         }
-        self.decided.answer(from, message, &mut self.out);
+        if let Some(answer) = self.decided.answer(message).filter(|_| self.answers.take(now, &from.user)) {
+            self.out.send(from.clone(), answer);
+        }
     }
 
     /// Remembers an outcome and shows it as the last call's.

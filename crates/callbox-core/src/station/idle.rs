@@ -40,7 +40,7 @@ impl Idle {
             Some(ringing) => return State::Ringing(ringing),
             // All that there is to say to it has been said.
             None if news => {}
-            None => desk.answer(&from, &message),
+            None => desk.answer(now, &from, &message),
         }
         State::Idle(self)
     }
@@ -98,19 +98,19 @@ pub(super) fn incoming(
     if !ours || *remaining_ms == 0 || over || desk.decided.is_ignored(call) {
         return None;
     }
-    if !wanted && desk.turns_away(from, message) {
+    if !wanted && desk.turns_away(now, from, message) {
         return None;
     }
     if *kind == Kind::Group {
-        desk.decline(from, message, EndReason::UnsupportedVersion);
+        desk.decline(now, from, message, EndReason::UnsupportedVersion);
         return None;
     }
     if !wanted && !desk.rings.take(now, &from.user) {
-        desk.too_often(from, call);
+        desk.too_often(now, from, call);
         return None;
     }
     if !desk.media_ready {
-        desk.decline(from, message, EndReason::MediaFailed);
+        desk.decline(now, from, message, EndReason::MediaFailed);
         return None;
     }
     let call = Call {

@@ -368,11 +368,11 @@ impl Inviting {
     fn heard_foreign(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
         let rung = self.callees.is_open(&from.user);
         let Message::Invite { call: theirs, callees, .. } = &message else {
-            desk.foreign(from, message);
+            desk.foreign(now, from, message);
             return State::Inviting(self);
         };
         if !rung || !callees.contains(&desk.me.user) || desk.decided.find(theirs).is_some() {
-            desk.foreign(from, message);
+            desk.foreign(now, from, message);
             return State::Inviting(self);
         }
         if self.call.id < *theirs {

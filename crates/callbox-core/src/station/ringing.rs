@@ -164,7 +164,7 @@ impl Ringing {
                 self.next = Some(Next { invite: message, until });
                 self.tell(desk);
             }
-            _ => desk.foreign(from, message),
+            _ => desk.foreign(now, from, message),
         }
         State::Ringing(self)
     }

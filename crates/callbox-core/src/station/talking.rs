@@ -31,6 +31,7 @@ impl Talking {
     pub(super) fn begin(now: Instant, call: Call, links: PeerLinks, desk: &mut Desk) -> Self {
         let end_at = desk.policy.longest.map(|longest| now + longest);
         if call.direction == Direction::Incoming {
+            // A ring that was answered costs nothing.
             desk.rings.give_back(&call.caller.user);
         }
         let path = MediaRecovery::new(now, links, desk.agent);
@@ -51,7 +52,7 @@ impl Talking {
             Input::Heard { from, message } if message.call() == Some(&self.call.id) => {
                 return self.heard(now, from, message, desk);
             }
-            Input::Heard { from, message } => desk.foreign(&from, message),
+            Input::Heard { from, message } => desk.foreign(now, &from, message),
             Input::Pressed(Action::Toggle) if now < self.since + DEBOUNCE => {
                 desk.ignore("the button that picked up hangs up a second later at the earliest");
             }

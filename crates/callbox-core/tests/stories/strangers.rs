@@ -108,6 +108,45 @@ fn a_stranger_cannot_end_silence_or_take_a_call() {
 }
 
 #[test]
+fn who_rings_a_busy_station_again_and_again_gets_few_answers_and_records() {
+    let mut street = the_door_talks_with_anna();
+    street.phone("eve/phone");
+    street.phone("otto/phone");
+    let refused = |street: &Street| {
+        let is_reject = |message: &&Message| matches!(message, Message::Reject { reason: EndReason::Busy, .. });
+        (street.sent("anna/phone").iter().filter(is_reject).count(), street.records("anna/phone").len())
+    };
+    for n in 0..50 {
+        // The same one again counts too.
+        let call = format!("c{}", n - n % 2);
+        street.post("eve/phone", "anna/phone", invite(&call, Kind::Single, &["anna"]));
+        street.pass(ms(5));
+    }
+    street.pass(ms(200));
+    assert_eq!(refused(&street), (40, 5));
+    street.post("otto/phone", "anna/phone", invite("otto", Kind::Single, &["anna"]));
+    street.pass(ms(200));
+    assert_eq!(refused(&street), (41, 6), "nobody else pays for it");
+    street.pass(secs(10));
+    street.post("eve/phone", "anna/phone", invite("later", Kind::Single, &["anna"]));
+    street.pass(ms(200));
+    assert_eq!(refused(&street), (42, 6), "after a while there is an answer again");
+    street.assert_talk("door/panel", "anna/phone");
+}
+
+#[test]
+fn who_asks_after_calls_that_nobody_knows_gets_few_answers() {
+    let mut street = anna();
+    for n in 0..50 {
+        let call = format!("c{n}").parse().unwrap();
+        street.post("eve/phone", "anna/phone", Message::Accept { call, agent: Agent::Browser });
+        street.pass(ms(5));
+    }
+    street.pass(ms(200));
+    assert_eq!(street.sent("anna/phone").len(), 40);
+}
+
+#[test]
 fn another_callee_cannot_end_the_talk() {
     let mut street = the_door_talks_with_anna();
     street.phone("anna/desk");
