@@ -248,19 +248,28 @@ impl Mosquitto {
         let common = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "-u", user, "-P", &password, "-i", &client_id];
         let mut command = Command::new(find(program).unwrap());
         command.args(common).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Client(command.spawn().unwrap())
+        Client(Some(command.spawn().unwrap()))
     }
 }
 
-/// A client that runs; it ends by itself.
-pub(crate) struct Client(Child);
+/// A client that runs. It ends by itself, or is killed when it is dropped.
+pub(crate) struct Client(Option<Child>);
 
 impl Client {
     /// Waits for its end: whether it was a good one, and all that it said.
-    pub(crate) fn ended(self) -> (bool, String) {
-        let output = self.0.wait_with_output().unwrap();
+    pub(crate) fn ended(mut self) -> (bool, String) {
+        let output = self.0.take().expect("nobody has waited yet").wait_with_output().unwrap();
         let said = [output.stdout, output.stderr].concat();
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // It may have ended already.
+            let _ended = child.kill().and_then(|()| child.wait());
+        }
     }
 }
 

@@ -155,8 +155,11 @@ async fn presence_and_results_are_those_of_a_hub() {
 async fn an_invite_waits_at_the_broker_for_who_comes_back_in_time() {
     let Some((_broker, north, south)) = street().await else { return };
     let mut door = south.device("door", "panel").await;
-    drop(north.device("anna", "phone").await);
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    let anna = north.device("anna", "phone").await;
+    let watch = door.say(json!({ "type": "watch", "users": ["anna"] })).await;
+    assert_eq!(code_of(&mut door, &watch).await, "ok");
+    drop(anna);
+    while !door.hear_type("presence").await["device"].is_null() {}
     for (name, ring) in [("late", 2_000), ("cancelled", 30_000), ("waits", 30_000)] {
         let id = door.say(invite(name, "anna", ring)).await;
         assert_eq!(code_of(&mut door, &id).await, "queued");
