@@ -3,7 +3,7 @@
 
 mod asked;
 mod certificates;
-mod desk;
+mod device_session;
 mod results;
 mod session;
 #[cfg(test)]
@@ -28,7 +28,7 @@ use crate::server::{Event, Farewell, Outbox, Shown};
 use crate::switchboard::{SessionId, TenantSettings};
 use crate::turn;
 use certificates::{Certificates, Renewal};
-use desk::Desk;
+use device_session::DeviceSession;
 use session::{Order, Session};
 use unanswered::AllUnanswered;
 
@@ -238,12 +238,12 @@ impl Gateway {
             LoginBy::Ticket => (None, ticket.0),
             LoginBy::Gateway(own) => (Some(own.user.clone()), own.password.clone()),
         };
-        let desk = Desk::new(address.clone(), users, IdSource::new(self.shared.seed()));
+        let device = DeviceSession::new(address.clone(), users, IdSource::new(self.shared.seed()));
         let now = Instant::now();
         let login = Login { app, address, speaker };
         let shared = self.shared.clone();
         let ticket_until = now + ticket_left;
-        let session = Session { id: session, login, password, outbox, desk, ticket_until, renew_every, shared };
+        let session = Session { id: session, login, password, outbox, device, ticket_until, renew_every, shared };
         self.tasks.spawn(session.run(inbox));
     }
 

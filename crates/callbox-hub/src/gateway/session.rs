@@ -1,5 +1,5 @@
 //! One login at a gateway: a device's socket on one side, its session at the broker on the other. It decides nothing but when to
-//! connect again; `desk.rs` does.
+//! connect again; `device_session.rs` does.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 use tracing::{debug, error, info, warn};
 
 use super::Shared;
-use super::desk::{Desk, Effect};
+use super::device_session::{DeviceSession, Effect};
 use super::watching::Focus;
 use crate::server::{Farewell, Outbox};
 use crate::switchboard::{Frame, SessionId};
@@ -44,7 +44,7 @@ pub(super) struct Session {
     /// What the broker is shown; empty where the gateway's certificate is enough.
     pub(super) password: String,
     pub(super) outbox: Outbox,
-    pub(super) desk: Desk,
+    pub(super) device: DeviceSession,
     pub(super) ticket_until: Instant,
     /// How often the device is welcomed anew, so that its TURN credentials stay good.
     pub(super) renew_every: Option<Duration>,
@@ -112,7 +112,7 @@ impl Session {
 
     async fn serve(&mut self, way: &mut Way, orders: &mut mpsc::Receiver<Order>) -> Over {
         loop {
-            let times = [self.desk.deadline(), way.welcome_at, Some(self.ticket_until)];
+            let times = [self.device.deadline(), way.welcome_at, Some(self.ticket_until)];
             let wake_at = times.into_iter().flatten().min().unwrap_or(self.ticket_until);
             tokio::select! {
                 event = next(&mut way.connection), if way.connection.is_some() => match event {
@@ -124,7 +124,7 @@ impl Session {
                             let Login { app, address, .. } = &self.login;
                             self.shared.unanswered().heard(Instant::now(), *app, address, opened);
                         }
-                        self.desk.event(Instant::now(), event);
+                        self.device.event(Instant::now(), event);
                     }
                     Err(end) => if let Some(over) = self.lost(way, end) {
                         return over;
@@ -136,7 +136,7 @@ impl Session {
                         if let Frame::Known(envelope) = &*frame {
                             self.shared.unanswered().said(self.login.app, &self.login.address, &envelope.message);
                         }
-                        self.desk.heard(Instant::now(), *frame);
+                        self.device.heard(Instant::now(), *frame);
                     }
                     Some(Order::Leave) => return Over::Moved,
                     None => return Over::Gone,
@@ -153,7 +153,7 @@ impl Session {
                         }
                         self.welcome(way, now);
                     }
-                    self.desk.tick(now);
+                    self.device.tick(now);
                 }
             }
             if let Err(over) = self.carry_out(way) {
@@ -192,7 +192,7 @@ impl Session {
         way.clean_start = connection.is_some_and(|connection| connection.is_poisoned());
         way.permit = None;
         way.is_up = false;
-        self.desk.down();
+        self.device.down();
         match end {
             End::TakenOver => {
                 let text = "the same device logged in again, the newer login stays".to_owned();
@@ -220,10 +220,10 @@ impl Session {
         warn!(session = self.id.0, reason = %end, retry_ms = wait.as_millis(), "the broker is away");
     }
 
-    /// Carries out what the desk wants, and hands out what waits.
+    /// Carries out what the device session wants, and hands out what waits.
     fn carry_out(&mut self, way: &mut Way) -> Result<(), Over> {
         let now = Instant::now();
-        while let Some(effect) = self.desk.poll_effect() {
+        while let Some(effect) = self.device.poll_effect() {
             match effect {
                 Effect::Say(text) => {
                     // What waited at the broker may come before the broker has said that we are in.
@@ -238,21 +238,21 @@ impl Session {
                         Focus::Users(users) => connection.watch(users),
                     });
                     if !asked {
-                        self.desk.watching(now);
+                        self.device.watching(now);
                     }
                 }
                 Effect::Pass(foreign) => {
                     let text = foreign.stamped(&self.login.address);
                     let connection = way.connection.as_mut();
                     if !connection.is_some_and(|way| way.publish_foreign(&foreign.to, foreign.id.clone(), text)) {
-                        self.desk.not_passed(&foreign);
+                        self.device.not_passed(&foreign);
                     }
                 }
             }
         }
         let Some(connection) = way.connection.as_mut() else { return Ok(()) };
         while connection.has_room() {
-            let Some(envelope) = self.desk.next_envelope(now) else { break };
+            let Some(envelope) = self.device.next_envelope(now) else { break };
             if let Some(kept) = connection.publish(envelope) {
                 error!(
                     session = self.id.0,

@@ -1,4 +1,4 @@
-//! Stories of one desk: no socket, no broker; time is what the story says.
+//! Stories of one device session: no socket, no broker; time is what the story says.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,13 +9,13 @@ use callbox_core::protocol::{Agent, Envelope, Message};
 use callbox_mqtt::{Event, Opened, Outcome};
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Effect};
+use super::device_session::{DeviceSession, Effect};
 use super::watching::Focus;
 use crate::switchboard::{Chance, Frame, MAX_EVERYBODY};
 
-/// A desk, its broker's view of it, and a clock.
+/// A device session, its broker's view of it, and a clock.
 struct Story {
-    desk: Desk,
+    session: DeviceSession,
     now: Instant,
     said: Vec<Value>,
     focus: Option<Focus>,
@@ -25,8 +25,8 @@ impl Story {
     fn new(users: &[&str]) -> Self {
         let me = Address { user: "anna".parse().unwrap(), device: "phone".parse().unwrap() };
         let users: BTreeSet<UserId> = users.iter().map(|user| user.parse().unwrap()).collect();
-        let desk = Desk::new(me, Arc::new(users), IdSource::new([7; 32]));
-        Self { desk, now: Instant::now(), said: Vec::new(), focus: None }
+        let session = DeviceSession::new(me, Arc::new(users), IdSource::new([7; 32]));
+        Self { session, now: Instant::now(), said: Vec::new(), focus: None }
     }
 
     fn up() -> Self {
@@ -36,17 +36,17 @@ impl Story {
     }
 
     fn event(&mut self, event: Event) {
-        self.desk.event(self.now, event);
+        self.session.event(self.now, event);
         self.drain();
     }
 
     fn hears(&mut self, message: Value) {
-        self.desk.heard(self.now, Frame::read(message.to_string().as_bytes()));
+        self.session.heard(self.now, Frame::read(message.to_string().as_bytes()));
         self.drain();
     }
 
     fn drain(&mut self) {
-        while let Some(effect) = self.desk.poll_effect() {
+        while let Some(effect) = self.session.poll_effect() {
             match effect {
                 Effect::Say(text) => self.said.push(serde_json::from_str(&text).unwrap()),
                 Effect::Watch(focus) => self.focus = Some(focus),
@@ -57,16 +57,16 @@ impl Story {
 
     /// After a tick nothing that is due may stay due: the session would wake without end.
     fn tick(&mut self) {
-        self.desk.tick(self.now);
+        self.session.tick(self.now);
         self.drain();
-        let due = self.desk.deadline();
+        let due = self.session.deadline();
         assert!(due.is_none_or(|at| at > self.now), "still due after its tick: {due:?} at {:?}", self.now);
     }
 
     /// Lets time pass, tick by tick.
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
-        while let Some(at) = self.desk.deadline().filter(|at| *at <= until) {
+        while let Some(at) = self.session.deadline().filter(|at| *at <= until) {
             self.now = self.now.max(at);
             self.tick();
         }
@@ -107,7 +107,7 @@ fn an_invite_to_somebody_who_is_there_is_ok_as_soon_as_the_broker_has_it() {
     let mut anna = Story::up();
     anna.hears(invite("i", "single", 30_000));
     assert_eq!(anna.focus, Some(Focus::Users(BTreeSet::from(["door".parse().unwrap()]))), "who is rung is watched");
-    assert_eq!(anna.desk.next_envelope(anna.now).unwrap().from.unwrap().to_string(), "anna/phone", "stamped");
+    assert_eq!(anna.session.next_envelope(anna.now).unwrap().from.unwrap().to_string(), "anna/phone", "stamped");
     anna.acknowledged("i", Outcome::Taken);
     assert_eq!(anna.results(), [], "not known yet whether somebody is there");
     anna.is_there("door", "panel", true);
@@ -139,12 +139,12 @@ fn an_invite_to_somebody_without_a_session_is_offline() {
 #[test]
 fn an_invite_waits_for_the_broker_and_loses_time_or_is_over() {
     let mut anna = Story::up();
-    anna.desk.down();
+    anna.session.down();
     anna.hears(invite("i", "single", 30_000));
     anna.pass(Duration::from_secs(8));
     assert_eq!(anna.results(), []);
     anna.event(Event::Up);
-    let sent = anna.desk.next_envelope(anna.now).unwrap().encode();
+    let sent = anna.session.next_envelope(anna.now).unwrap().encode();
     assert!(sent.contains("\"remaining_ms\":22000"), "{sent}");
 
     let mut bert = Story::new(&[]);
@@ -160,11 +160,11 @@ fn what_the_broker_did_not_acknowledge_is_sent_again_and_the_rest_is_not() {
     anna.hears(hangup("a"));
     anna.hears(hangup("b"));
     let ids = |anna: &mut Story| -> Vec<String> {
-        std::iter::from_fn(|| anna.desk.next_envelope(anna.now)).map(|envelope| envelope.id.to_string()).collect()
+        std::iter::from_fn(|| anna.session.next_envelope(anna.now)).map(|envelope| envelope.id.to_string()).collect()
     };
     assert_eq!(ids(&mut anna), ["a", "b"]);
     anna.acknowledged("a", Outcome::Taken);
-    anna.desk.down();
+    anna.session.down();
     anna.event(Event::Up);
     assert_eq!(ids(&mut anna), ["b"]);
 }
@@ -199,7 +199,7 @@ fn who_went_while_the_broker_was_away_is_told_when_it_is_back() {
     anna.is_there("door", "panel", true);
     anna.pass(Duration::from_secs(5));
     anna.said();
-    anna.desk.down();
+    anna.session.down();
     anna.pass(Duration::from_secs(60));
     assert_eq!(anna.said(), [] as [Value; 0], "nobody is called gone because the broker is");
     anna.event(Event::Up);
@@ -228,7 +228,7 @@ fn only_listed_users_can_be_called_where_there_is_a_list() {
     anna.event(Event::Up);
     anna.hears(invite("i", "single", 30_000));
     assert_eq!(anna.results(), pair("i", "unknown_user"));
-    assert_eq!(anna.desk.next_envelope(anna.now), None);
+    assert_eq!(anna.session.next_envelope(anna.now), None);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn what_only_the_hub_says_is_refused_and_a_result_is_never_answered() {
     anna.hears(json!({ "v": 1, "id": "x", "to": { "user": "door" }, "type": "bye", "reason": "shutdown" }));
     assert_eq!(anna.results(), pair("x", "forbidden"));
     anna.hears(json!({ "v": 1, "id": "r", "to": { "user": "door" }, "type": "result", "code": "ok" }));
-    assert!(anna.desk.next_envelope(anna.now).is_some());
+    assert!(anna.session.next_envelope(anna.now).is_some());
     anna.acknowledged("r", Outcome::NobodyThere);
     assert_eq!(anna.results(), []);
 }
@@ -257,7 +257,7 @@ fn a_peers_message_is_told_with_its_sender_and_an_unknown_one_word_for_word() {
     let error = Envelope::decode(future.as_bytes()).unwrap_err();
     anna.event(Event::NotUnderstood { error, payload: future.into_bytes().into() });
     assert_eq!(anna.said(), [] as [Value; 0]);
-    assert_eq!(anna.desk.next_envelope(anna.now).unwrap().message.type_name(), "reject", "never silence");
+    assert_eq!(anna.session.next_envelope(anna.now).unwrap().message.type_name(), "reject", "never silence");
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn whatever_happens_in_whatever_order_nothing_is_due_after_its_tick() {
             anna.tick();
         }
         anna.pass(Duration::from_secs(600));
-        assert_eq!(anna.desk.deadline(), None, "seed {seed}: everything ends");
+        assert_eq!(anna.session.deadline(), None, "seed {seed}: everything ends");
     }
 }
 
@@ -360,7 +360,7 @@ fn any_event(anna: &mut Story, chance: &mut Chance, step: usize) {
     let id = format!("m{}", chance.below(step + 1));
     match chance.below(12) {
         0 => anna.event(Event::Up),
-        1 => anna.desk.down(),
+        1 => anna.session.down(),
         2 | 3 => anna.hears(invite(&format!("m{step}"), "single", 1 + chance.below(30_000) as u32)),
         4 => anna.hears(
             json!({ "v": 1, "id": format!("m{step}"), "type": "watch", "users": [chance.of(&["*", "door", "flat"])] }),
@@ -372,7 +372,7 @@ fn any_event(anna: &mut Story, chance: &mut Chance, step: usize) {
         9 => anna.hears(
             json!({ "v": 1, "id": format!("m{step}"), "to": { "user": "door" }, "type": "result", "code": "ok" }),
         ),
-        10 => while anna.desk.next_envelope(anna.now).is_some() {},
+        10 => while anna.session.next_envelope(anna.now).is_some() {},
         _ => anna.now += Duration::from_millis(chance.below(3_000) as u64),
     }
 }

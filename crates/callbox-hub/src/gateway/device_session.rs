@@ -1,36 +1,35 @@
-//! What a gateway decides for one device, without a socket, a broker or a clock: frames of the device and events of the broker in,
-//! what to do out.
+//! The session of one device at a gateway, pure: frames of the device and events of the broker in, effects out. It has no socket, no
+//! broker connection and no clock. `presence.rs` answers the device about who is there.
+
+mod presence;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use callbox_core::client::{Outbox, Presence};
-use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target, UserId};
-use callbox_core::protocol::{DecodeError, Envelope, ListedUser, Message, ResultCode};
+use callbox_core::ids::{Address, CallId, EnvelopeId, IdSource, Target, UserId};
+use callbox_core::protocol::{DecodeError, Envelope, Message, ResultCode};
 use callbox_mqtt::{Event, Opened, Outcome};
 
 use super::asked::{Asked, Invite};
 use super::results::Results;
 use super::watching::{Focus, Settling, Watching};
-use crate::switchboard::{
-    Answer, Budgets, Foreign, Frame, INVITES, MAX_EVERYBODY, Page, Query, Sorted, Spending, Wish, ends, sort,
-};
+use crate::switchboard::{Answer, Budgets, Foreign, Frame, INVITES, Sorted, Spending, ends, sort};
 
 /// One thing to do, in order.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Effect {
     /// Tell the device.
     Say(String),
-    /// Ask the broker for the presence of exactly these; [`Desk::watching`] hears when it has taken that in.
+    /// Ask the broker for the presence of exactly these; [`DeviceSession::watching`] hears when it has taken that in.
     Watch(Focus),
-    /// Pass on a message of a newer version; [`Desk::not_passed`] hears when that cannot be.
+    /// Pass on a message of a newer version; [`DeviceSession::not_passed`] hears when that cannot be.
     Pass(Foreign),
 }
 
-/// One device's desk.
-pub(super) struct Desk {
+/// The session of one device.
+pub(super) struct DeviceSession {
     me: Address,
     /// Who can be called; empty: any name can.
     users: Arc<BTreeSet<UserId>>,
@@ -52,7 +51,7 @@ pub(super) struct Desk {
     effects: VecDeque<Effect>,
 }
 
-impl Desk {
+impl DeviceSession {
     pub(super) fn new(me: Address, users: Arc<BTreeSet<UserId>>, ids: IdSource) -> Self {
         Self {
             me,
@@ -182,28 +181,6 @@ impl Desk {
         self.outbox.next(now)
     }
 
-    fn watch(&mut self, now: Instant, id: EnvelopeId, users: &[String]) {
-        let wish = match Wish::parse(users) {
-            Ok(wish) => wish,
-            Err(text) => return self.result(ResultCode::BadMessage, &id, None, text),
-        };
-        if let Some(older) = self.watching.due.replace(id) {
-            self.result(ResultCode::Ok, &older, None, "replaced by a newer `watch`");
-        }
-        self.watching.wish = Some(wish);
-        self.refocus();
-        self.settle(now);
-    }
-
-    /// One page of the configured names: a broker lists nobody. Who is there is known of those alone that are watched.
-    fn list(&mut self, re: EnvelopeId, query: &Query) {
-        let behind = query.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let Page { names, after } = query.page(self.users.range((behind, Bound::Unbounded)));
-        let online = |user: &UserId| self.watching.tells(user).then(|| self.presence.devices(user).next().is_some());
-        let users = names.into_iter().map(|user| ListedUser { online: online(&user), user }).collect();
-        self.say(Message::Listed { re, users, after });
-    }
-
     fn invite(&mut self, now: Instant, to: Target, envelope: Envelope) {
         let Message::Invite { call, kind, remaining_ms, .. } = &envelope.message else { return };
         let (id, call, kind, remaining_ms) = (envelope.id.clone(), call.clone(), *kind, *remaining_ms);
@@ -305,67 +282,6 @@ impl Desk {
             self.result(code, &id, Some(&call), text);
         }
         self.refocus();
-    }
-
-    /// Answers a `watch`: the state now, then `ok`.
-    fn tell_state(&mut self) {
-        let Some(id) = self.watching.due.take() else { return };
-        let names: BTreeSet<UserId> = match &self.watching.wish {
-            Some(Wish::Users(users)) => users.clone(),
-            Some(Wish::Everybody) => self.users.iter().chain(self.presence.users()).cloned().collect(),
-            None => BTreeSet::new(),
-        };
-        for user in names {
-            let devices: Vec<DeviceId> = self.presence.devices(&user).cloned().collect();
-            if devices.is_empty() {
-                self.say(Message::Presence { user: user.clone(), device: None, online: false });
-            }
-            for device in devices {
-                self.say(Message::Presence { user: user.clone(), device: Some(device), online: true });
-            }
-        }
-        self.result(ResultCode::Ok, &id, None, "");
-    }
-
-    fn changed(&mut self, changes: Vec<(Address, bool)>) {
-        for (Address { user, device }, online) in changes {
-            if !self.watching.tells(&user) {
-                continue;
-            }
-            let is_last = !online && self.presence.devices(&user).next().is_none();
-            self.say(Message::Presence { user: user.clone(), device: Some(device), online });
-            if is_last {
-                self.say(Message::Presence { user, device: None, online: false });
-            }
-        }
-    }
-
-    /// Everybody is watched only where they are not too many.
-    fn stay_bounded(&mut self) {
-        let devices = self.presence.count();
-        if devices <= MAX_EVERYBODY || self.watching.wish != Some(Wish::Everybody) {
-            return;
-        }
-        self.watching.wish = None;
-        let text = format!("more than {MAX_EVERYBODY} devices are there, `*` shows no more: name those to watch");
-        let re = self.watching.due.take();
-        self.say(Message::Result { re, code: ResultCode::Forbidden, call: None, text });
-        self.refocus();
-    }
-
-    /// Asks the broker for those, and only those, whose presence is needed now.
-    fn refocus(&mut self) {
-        let Some(focus) = &mut self.focus else { return };
-        let wanted = self.watching.focus(self.asked.users());
-        if wanted == *focus {
-            return;
-        }
-        if let Focus::Users(users) = &wanted {
-            self.presence.watch(&users.iter().cloned().collect::<Vec<_>>());
-        }
-        *focus = wanted.clone();
-        self.settling.asked();
-        self.effects.push_back(Effect::Watch(wanted));
     }
 
     fn too_much(&mut self, user: &UserId, id: &EnvelopeId, call: Option<&CallId>) {
