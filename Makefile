@@ -94,8 +94,9 @@ hostile: setup-test binaries ## Attackers, broken peers and other people's infra
 hostile-brief: setup-test binaries
 	node tests/hostile/run.mjs --quick --bin target/release
 
-bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run
+bench: binaries ## Early connect against none: ROUNDS=20 calls each, as a ratio in one run; and what 1 to 5 links cost the processor
 	target/release/callbox demo --self-call --compare --rounds $(ROUNDS)
+	$(CARGO) test --locked -p callbox --test main -- --ignored --nocapture each_further_link_costs
 
 soak: binaries ## CALLS=300 calls in a row on one daemon: threads, descriptors, memory slope
 	target/release/callbox demo --self-call --rounds $(CALLS) --soak

@@ -15,6 +15,7 @@ mod door;
 mod fake_hub;
 mod layers;
 mod media_border;
+mod media_cost;
 mod media_cycles;
 mod media_degraded;
 mod media_loopback;
