@@ -142,14 +142,44 @@ pub(crate) fn point(pipeline: &gst::Pipeline, settings: &Settings, known: &Known
     let Some(source) = pipeline.by_name("camera") else { return };
     match &settings.camera {
         Camera::V4l2 { device } => source.set_property("device", device),
-        Camera::Libcamera { name: Some(name) } => source.set_property("camera-name", name),
+        Camera::Libcamera { name } => {
+            if let Some(name) = name {
+                source.set_property("camera-name", name);
+            }
+            ask_for_nearest(pipeline, settings);
+        }
         Camera::Rtsp { url } => {
             source.set_property("location", url);
             source.set_property_from_str("protocols", known.transport.protocol());
             tend_decoder(pipeline, &known.key_frame);
         }
-        Camera::Libcamera { name: None } | Camera::Test { .. } | Camera::None => {}
+        Camera::Test { .. } | Camera::None => {}
     }
+}
+
+/// libcamera tells what a camera has when it asks what it shall send, and fails when nothing fits: the answer names the nearest.
+fn ask_for_nearest(pipeline: &gst::Pipeline, settings: &Settings) {
+    let Some(packets) = pipeline.by_name("packets") else { return };
+    let Some(entrance) = packets.static_pad("sink") else { return };
+    let (wanted, packets) = (wanted(settings), packets.downgrade());
+    entrance.add_probe(gst::PadProbeType::QUERY_DOWNSTREAM, move |_, info| {
+        if let (Some(gst::QueryViewMut::Caps(query)), Some(packets)) =
+            (info.query_mut().map(|query| query.view_mut()), packets.upgrade())
+        {
+            // Without a filter somebody asks who is no camera.
+            let chosen = query.filter().and_then(|has| modes::libcamera(has, wanted));
+            if let Some(caps) = chosen.filter(|caps| packets.property::<gst::Caps>("caps") != *caps) {
+                tracing::info!(%caps, "camera mode chosen");
+                packets.set_property("caps", caps);
+            }
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+fn wanted(settings: &Settings) -> Wanted {
+    let Settings { width, height, framerate: fps, camera_format: format, .. } = *settings;
+    Wanted { width, height, fps, format }
 }
 
 /// Several decoder threads delay the picture by a frame each, and a stream may begin between two key frames.
@@ -169,15 +199,11 @@ fn tend_decoder(pipeline: &gst::Pipeline, key_frame: &KeyFrame) {
 
 /// The source `camera`, up to any raw picture of the configured size. What comes before the decoder passes `packets`.
 pub(crate) fn source(settings: &Settings) -> Option<String> {
-    let (width, height, rate) = (settings.width, settings.height, settings.framerate);
     let shape = "videorate name=shape drop-only=false skip-to-first=true ! videoconvertscale add-borders=true";
     Some(match &settings.camera {
         // What is between the two depends on what the camera has: see `prepare`.
         Camera::V4l2 { .. } => format!("v4l2src name=camera ! capsfilter name=packets {shape}"),
-        Camera::Libcamera { .. } => format!(
-            "libcamerasrc name=camera ! capsfilter name=packets caps=\"video/x-raw,format=NV12,width={width},height={height},\
-             framerate={rate}/1,colorimetry=bt709,interlace-mode=progressive\" ! {shape}"
-        ),
+        Camera::Libcamera { .. } => format!("libcamerasrc name=camera ! capsfilter name=packets ! {shape}"),
         Camera::Rtsp { .. } => format!(
             "rtspsrc name=camera latency=100 drop-on-latency=true \
              ! capsfilter name=packets caps=\"application/x-rtp,media=video\" ! decodebin ! {shape}"
@@ -197,11 +223,10 @@ pub(crate) fn prepare(pipeline: &gst::Pipeline, settings: &Settings) -> Result<(
     // The source itself says why it cannot be opened.
     source.set_state(gst::State::Ready).map_err(|_| DOES_NOT_START.to_owned())?;
     let caps = source.static_pad("src").map(|pad| pad.query_caps(None)).unwrap_or_else(gst::Caps::new_empty);
-    let Settings { width, height, framerate: fps, camera_format: format, .. } = *settings;
-    let mode = *modes::nearest(&modes::offers(&caps), Wanted { width, height, fps, format })
+    let mode = *modes::nearest(&modes::offers(&caps), wanted(settings))
         .first()
         .ok_or("not-negotiated: it has no such format")?;
-    let is_exact = (mode.width, mode.height) == (width, height);
+    let is_exact = (mode.width, mode.height) == (settings.width, settings.height);
     tracing::info!(?mode, is_exact, "camera mode chosen");
     packets.set_property("caps", modes::caps(mode));
     let failed = |error: gst::glib::BoolError| error.to_string();
@@ -236,5 +261,33 @@ mod tests {
             (Transport::Tcp, Transport::Udp, Transport::Tcp)
         );
         assert_eq!((first.after(true), Transport::Udp.after(true)), (Transport::Tcp, Transport::Udp));
+    }
+
+    /// A source that has these sizes only, in place of libcamera's.
+    fn camera_that_has(sizes: &str, settings: &Settings) -> gst::Pipeline {
+        let source = source(settings).unwrap();
+        let source = source
+            .replace("libcamerasrc name=camera", &format!("videotestsrc name=camera ! capsfilter caps=\"{sizes}\""));
+        let description = format!("{source} ! {raw} ! appsink name=raw", raw = raw_caps(settings));
+        let pipeline = gst::parse::launch(&description).unwrap().downcast::<gst::Pipeline>().unwrap();
+        point(&pipeline, settings, &Known::default());
+        pipeline
+    }
+
+    #[test]
+    fn a_libcamera_camera_without_the_configured_size_gives_pictures_of_it_nevertheless() {
+        gst::init().unwrap();
+        let camera = Camera::Libcamera { name: None };
+        let settings = Settings { camera, width: 640, height: 360, framerate: 15, ..Settings::default() };
+        let sizes = "video/x-raw,format=NV12,width=320,height=240; video/x-raw,format=NV12,width=1296,height=972";
+        let pipeline = camera_that_has(sizes, &settings);
+        let pictures = pipeline.by_name("raw").unwrap().downcast::<AppSink>().unwrap();
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let picture = pictures.try_pull_sample(gst::ClockTime::from_seconds(10));
+        let asked = pipeline.by_name("packets").unwrap().property::<gst::Caps>("caps");
+        pipeline.set_state(gst::State::Null).unwrap();
+        let side = |caps: &gst::CapsRef, name| caps.structure(0).unwrap().get::<i32>(name).unwrap();
+        assert_eq!(side(picture.expect("a picture").caps().unwrap(), "width"), 640);
+        assert_eq!((side(&asked, "width"), side(&asked, "height")), (1296, 972), "the larger one is scaled down");
     }
 }

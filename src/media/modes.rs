@@ -1,4 +1,4 @@
-//! Chooses among the sizes, rates and formats that a V4L2 camera has the one nearest to what is configured.
+//! Chooses among the sizes, rates and formats that a local camera has the one nearest to what is configured.
 
 use gstreamer as gst;
 
@@ -94,6 +94,9 @@ pub(crate) struct Mode {
     pub(crate) rate: Rate,
 }
 
+/// The highest rate of a camera that names none.
+const MOST_USUAL: u32 = 60;
+
 /// What is configured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
@@ -132,24 +135,36 @@ fn cost(mode: Mode, wanted: Wanted) -> (bool, u8, u32, u32, u8, u32) {
 
 /// Reads what a camera says it has. Formats that are not understood are left out.
 pub(crate) fn offers(caps: &gst::CapsRef) -> Vec<Offer> {
-    caps.iter().filter_map(offer).collect()
+    caps.iter().flat_map(offers_of).collect()
 }
 
-fn offer(structure: &gst::StructureRef) -> Option<Offer> {
-    let kind = Kind::ALL.into_iter().find(|kind| kind.media_type() == structure.name())?;
-    let rates = rates(structure.value("framerate").ok()?);
-    let [width, height] = ["width", "height"].map(|side| span(structure.value(side).ok()?));
-    Some(Offer { kind, width: width?, height: height?, rates }).filter(|offer| !offer.rates.is_empty())
-}
-
-fn span(value: &gst::glib::SendValue) -> Option<Span> {
-    if let Ok(number) = value.get::<i32>() {
-        let number = u32::try_from(number).ok()?;
-        return Some(Span { first: number, last: number, step: 1 });
+/// Returns one offer for each pair of a width and a height.
+fn offers_of(structure: &gst::StructureRef) -> Vec<Offer> {
+    let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.media_type() == structure.name()) else {
+        return Vec::new();
+    };
+    // libcamera names no rates: it takes any.
+    let rates = structure.value("framerate").map_or_else(|_| whole_rates(1, MOST_USUAL), rates);
+    if rates.is_empty() {
+        return Vec::new();
     }
-    let range = value.get::<gst::IntRange<i32>>().ok()?;
-    let [first, last, step] = [range.min(), range.max(), range.step()].map(u32::try_from);
-    Some(Span { first: first.ok()?, last: last.ok()?, step: step.ok()? })
+    let [widths, heights] = ["width", "height"].map(|side| structure.value(side).map(spans).unwrap_or_default());
+    let pairs = widths.into_iter().flat_map(|width| heights.iter().map(move |height| (width, *height)));
+    pairs.map(|(width, height)| Offer { kind, width, height, rates: rates.clone() }).collect()
+}
+
+fn spans(value: &gst::glib::SendValue) -> Vec<Span> {
+    if let Ok(list) = value.get::<gst::List>() {
+        return list.iter().flat_map(spans).collect();
+    }
+    let [first, last, step] = match (value.get::<i32>(), value.get::<gst::IntRange<i32>>()) {
+        (Ok(number), _) => [number, number, 1],
+        (_, Ok(range)) => [range.min(), range.max(), range.step()],
+        _ => return Vec::new(),
+    }
+    .map(u32::try_from);
+    let (Ok(first), Ok(last), Ok(step)) = (first, last, step) else { return Vec::new() };
+    Vec::from([Span { first, last, step }])
 }
 
 fn rates(value: &gst::glib::SendValue) -> Vec<Rate> {
@@ -163,10 +178,31 @@ fn rates(value: &gst::glib::SendValue) -> Vec<Rate> {
     if let Ok(range) = value.get::<gst::FractionRange>() {
         // Between the two every rate can be had; whole ones are enough.
         let (least, most) = (of(range.min()).map_or(1, |rate| rate.milli().div_ceil(1000)), of(range.max()));
-        let most = most.map_or(60, |rate| rate.milli() / 1000).min(120);
-        return (least.max(1)..=most).map(|frames| Rate { frames, seconds: 1 }).collect();
+        return whole_rates(least, most.map_or(MOST_USUAL, |rate| rate.milli() / 1000));
     }
     value.get::<gst::Fraction>().ok().and_then(of).into_iter().collect()
+}
+
+fn whole_rates(least: u32, most: u32) -> Vec<Rate> {
+    (least.max(1)..=most.min(120)).map(|frames| Rate { frames, seconds: 1 }).collect()
+}
+
+/// Returns the caps that ask libcamera for the size nearest to the wanted one; none: it has no raw pictures. Its NV12 comes from the
+/// image processor of the board, all else only where there is none.
+pub(crate) fn libcamera(has: &gst::CapsRef, wanted: Wanted) -> Option<gst::Caps> {
+    let wanted = Wanted { format: CameraFormat::Raw, ..wanted };
+    let nv12 = gst::Caps::builder("video/x-raw").field("format", "NV12").build();
+    // Fields that only one of the two names stay as they are.
+    let usual = nearest(&offers(&has.intersect(&nv12)), wanted).first().map(|mode| (*mode, Some("NV12")));
+    let (mode, format) = usual.or_else(|| nearest(&offers(has), wanted).first().map(|mode| (*mode, None)))?;
+    let mut caps = caps(mode);
+    let fields = caps.make_mut();
+    fields.set("interlace-mode", "progressive");
+    if let Some(format) = format {
+        fields.set("format", format);
+        fields.set("colorimetry", "bt709");
+    }
+    Some(caps)
 }
 
 /// Returns the caps that ask for a mode.
@@ -228,5 +264,56 @@ mod tests {
         assert_eq!(best(ntsc, 640, 480, 30, CameraFormat::Auto), Some((Kind::Jpeg, 640, 480, 29)));
         assert_eq!(best("video/x-bayer,width=640,height=480,framerate=30/1", 640, 480, 30, CameraFormat::Auto), None);
         assert_eq!(best("EMPTY", 640, 480, 30, CameraFormat::Auto), None);
+    }
+
+    #[test]
+    fn sizes_are_read_as_numbers_lists_and_steps() {
+        use CameraFormat::Auto;
+        let list = "video/x-raw,width={320,640,1280},height={240,480,720},framerate={5/1,15/1}";
+        let steps = "image/jpeg,width=[160,1600,160],height=[120,1200,120],framerate=[5/1,30/1]";
+        let both = "video/x-raw,width=640,height=360,framerate=5/1; image/jpeg,width=640,height=360,framerate=30/1";
+        let unnamed = "video/x-raw,width=1296,height=972";
+        for (caps, width, height, fps, expected) in [
+            (list, 640, 480, 15, Some((Kind::Raw, 640, 480, 15))),
+            (list, 640, 360, 25, Some((Kind::Raw, 640, 480, 15))),
+            (list, 64, 64, 5, Some((Kind::Raw, 320, 240, 5))),
+            (list, 1920, 1080, 15, Some((Kind::Raw, 1280, 720, 15))),
+            (steps, 640, 480, 25, Some((Kind::Jpeg, 640, 480, 25))),
+            (steps, 640, 360, 60, Some((Kind::Jpeg, 640, 360, 30))),
+            (steps, 650, 362, 1, Some((Kind::Jpeg, 800, 480, 5))),
+            (steps, 3840, 2160, 25, Some((Kind::Jpeg, 1600, 1200, 25))),
+            // Raw pictures are liked better, but not at a fifth of the rate.
+            (both, 640, 360, 25, Some((Kind::Jpeg, 640, 360, 30))),
+            (both, 640, 360, 10, Some((Kind::Jpeg, 640, 360, 30))),
+            (both, 640, 360, 5, Some((Kind::Raw, 640, 360, 5))),
+            (unnamed, 1280, 720, 24, Some((Kind::Raw, 1296, 972, 24))),
+            ("video/x-raw,framerate=30/1", 640, 480, 30, None),
+            ("video/x-raw,width=640,height=480,framerate=0/1", 640, 480, 30, None),
+        ] {
+            assert_eq!(best(caps, width, height, fps, Auto), expected, "{width}x{height} at {fps} of {caps}");
+        }
+    }
+
+    #[test]
+    fn libcamera_is_asked_for_the_nearest_size_and_for_nv12_where_there_is_some() {
+        gst::init().unwrap();
+        let asked = |has: &str, width, height| {
+            let has: gst::Caps = has.parse().unwrap();
+            let wanted = Wanted { width, height, fps: 25, format: CameraFormat::Auto };
+            let caps = libcamera(&has, wanted)?;
+            let fields = caps.structure(0)?;
+            let side = |name| fields.get::<i32>(name).unwrap();
+            Some((side("width"), side("height"), fields.get::<String>("format").ok()))
+        };
+        let nv12 = Some("NV12".to_owned());
+        let sensor = "video/x-bayer,width=3280,height=2464; video/x-raw,format=RGB,width=640,height=360; \
+                      video/x-raw,format={NV12,NV21},width={640,1640},height={480,1232}";
+        let processor = "video/x-raw,format=NV12,width=[32,4608,2],height=[32,2592,2]";
+        let webcam = "image/jpeg,width=1280,height=720; video/x-raw,format=YUY2,width=640,height=480";
+        assert_eq!(asked(sensor, 640, 360), Some((640, 480, nv12.clone())));
+        assert_eq!(asked(sensor, 1920, 1080), Some((1640, 1232, nv12.clone())));
+        assert_eq!(asked(processor, 1280, 720), Some((1280, 720, nv12)));
+        assert_eq!(asked(webcam, 1280, 720), Some((640, 480, None)));
+        assert_eq!(asked("image/jpeg,width=1280,height=720", 1280, 720), None);
     }
 }
