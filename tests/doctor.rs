@@ -6,6 +6,8 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 use crate::fake_hub::FakeHub;
+use crate::mosquitto::{Mosquitto, is_missing};
+use crate::shell::Daemon;
 
 /// Devices that every machine has.
 const DEVICES: &str = "[camera]\nkind = \"test\"\n[microphone]\nkind = \"test\"\n[speaker]\nkind = \"test\"\n\
@@ -92,6 +94,46 @@ async fn a_hub_that_refuses_or_is_dead_fails() {
     drop(hub);
     let (verdict, text, fix) = one(&examine(dir.path()).await, "hub");
     assert!(verdict == "fail" && text.contains("refused") && fix.contains("systemctl status"), "{text}; {fix}");
+}
+
+/// Waits until the daemon of this folder says so.
+fn until_up(dir: &Path) -> Value {
+    let socket = dir.join("s");
+    for _ in 0..600 {
+        let asked = ["ctl", "--socket", socket.to_str().unwrap(), "status", "--json"];
+        let output = Command::new(env!("CARGO_BIN_EXE_callbox")).args(asked).output().unwrap();
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if status["signaling"]["state"] == "up" {
+            return status;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("the daemon is not logged in after 60 s");
+}
+
+#[test]
+fn a_broker_that_binds_client_ids_is_well_with_and_without_the_daemon() {
+    if is_missing("a_broker_that_binds_client_ids_is_well_with_and_without_the_daemon") {
+        return;
+    }
+    let broker = Mosquitto::start(&["door@7"]);
+    let dir = board("ws://unused/ws", now());
+    let file = dir.path().join("c.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let mqtt = format!("[signaling.mqtt]\nbrokers = [\"{}\"]", broker.url());
+    std::fs::write(&file, config.replace("[signaling.websocket]\nurl = \"ws://unused/ws\"", &mqtt)).unwrap();
+    broker.set_password("door@7", &std::fs::read_to_string(dir.path().join("ticket")).unwrap());
+    let report = || one(&doctor(dir.path(), &["--json"], &[]), "broker");
+    let (verdict, text, _) = report();
+    assert!(verdict == "ok" && text.contains("takes the ticket"), "without a daemon: {text}");
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_callbox"));
+    command.arg("run").arg("--config").arg(&file).stderr(std::process::Stdio::null());
+    let _daemon = Daemon(command.spawn().unwrap());
+    until_up(dir.path());
+    let (verdict, text, _) = report();
+    assert!(verdict == "ok" && text.contains("the daemon is logged in"), "with a daemon: {text}");
+    assert_eq!(until_up(dir.path())["signaling"]["connects"], 1, "it kept its session");
 }
 
 #[test]

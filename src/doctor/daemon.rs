@@ -1,12 +1,14 @@
 //! The running daemon, if there is one: it holds the devices in a call, and knows how signalling is.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::finding::Finding;
 use crate::config::Settings;
-use crate::control::{Client, Request};
+use crate::control::{Client, ClientError, Request};
 
 const SUBJECT: &str = "daemon";
 const LIMIT: Duration = Duration::from_secs(3);
@@ -15,8 +17,10 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub(super) enum Daemon {
     /// Its status.
     Runs(Value),
-    /// Nobody answers, for this reason.
+    /// There is none, for this reason.
     Absent(String),
+    /// There may be one that cannot be asked, for this reason.
+    Silent(String),
     /// There is no configuration to find it by.
     Unknown,
 }
@@ -27,19 +31,44 @@ impl Daemon {
         let Some(settings) = settings else { return Self::Unknown };
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return Self::Absent(error.to_string()),
+            Err(error) => return Self::Silent(error.to_string()),
         };
         let status = async {
             let socket = &settings.control.socket;
-            let nobody = |_| format!("nobody listens at {}", socket.display());
-            let mut client = Client::connect(socket).await.map_err(nobody)?;
-            client.ask(&Request::Status {}).await.map_err(|error| error.to_string())
+            let mut client = Client::connect(socket).await.map_err(|error| Self::unreached(socket, &error))?;
+            client.ask(&Request::Status {}).await.map_err(|error| Self::Silent(error.to_string()))
         };
         match runtime.block_on(async { tokio::time::timeout(LIMIT, status).await }) {
             Ok(Ok(answer)) => Self::Runs(answer.body.into_iter().collect()),
-            Ok(Err(error)) => Self::Absent(error),
-            Err(_) => Self::Absent(format!("no answer within {} s", LIMIT.as_secs())),
+            Ok(Err(other)) => other,
+            Err(_) => Self::Silent(format!("no answer within {} s", LIMIT.as_secs())),
         }
+    }
+
+    /// A socket that may not be opened says nothing of the daemon behind it.
+    fn unreached(socket: &Path, error: &ClientError) -> Self {
+        match error {
+            ClientError::Unreachable { source, .. }
+                if matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) =>
+            {
+                Self::Absent(format!("nobody listens at {}", socket.display()))
+            }
+            ClientError::Unreachable { source, .. } => Self::Silent(format!("{}: {source}", socket.display())),
+            error => Self::Silent(error.to_string()),
+        }
+    }
+
+    /// How its signalling is; none: it does not say.
+    pub(super) fn signaling(&self) -> Option<&Value> {
+        match self {
+            Self::Runs(status) => status.get("signaling"),
+            Self::Absent(_) | Self::Silent(_) | Self::Unknown => None,
+        }
+    }
+
+    /// Whether nobody holds the device's session at a server.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent(_))
     }
 
     /// Whether a call has the devices now.
@@ -61,6 +90,8 @@ impl Daemon {
             Self::Absent(error) => {
                 Finding::warn(SUBJECT, format!("does not run: {error}")).fix("sudo systemctl enable --now callbox")
             }
+            Self::Silent(error) => Finding::warn(SUBJECT, format!("cannot be asked: {error}"))
+                .fix("sudo callbox doctor; journalctl -u callbox -n 50"),
             Self::Runs(status) => {
                 let (signaling, phase) = (&status["signaling"], status["view"]["phase"].as_str().unwrap_or("?"));
                 if signaling["state"] == "up" {

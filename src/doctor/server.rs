@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use serde_json::Value;
+
 use super::Board;
 use super::finding::Finding;
 use crate::signaling::{Entry, Knock, Server, knock};
@@ -11,12 +13,13 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// A clock that is further off makes fresh tickets invalid.
 const APART: Duration = Duration::from_secs(60);
 
-/// Knocks at each server; nobody is logged in by it.
+/// Knocks at each server. At a broker that would close the connection of a running daemon, which is asked in place of it.
 pub(super) fn examine(board: &Board<'_>) -> Vec<Finding> {
     let settings = &board.settings.signaling;
     let subject = match settings.server {
         Server::Hub(_) => "hub",
-        Server::Brokers(_) => "broker",
+        Server::Brokers(_) if board.daemon.is_absent() => "broker",
+        Server::Brokers(_) => return vec![as_told("broker", board.daemon.signaling())],
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -32,6 +35,20 @@ pub(super) fn examine(board: &Board<'_>) -> Vec<Finding> {
             vec![Finding::fail(subject, text).fix("ip route; resolvectl status")]
         }
     }
+}
+
+/// What the daemon says of its connection.
+fn as_told(subject: &'static str, signaling: Option<&Value>) -> Finding {
+    let Some(signaling) = signaling else {
+        let text = "not tried: it would end the session of a daemon that may run and could not be asked";
+        return Finding::warn(subject, text).fix("sudo callbox doctor");
+    };
+    let url = signaling["url"].as_str().unwrap_or("the broker");
+    if signaling["state"] == "up" {
+        return Finding::ok(subject, format!("{url}: the daemon is logged in"));
+    }
+    let error = signaling["last_error"].as_str().unwrap_or("still connecting");
+    Finding::fail(subject, format!("{url}: the daemon is not logged in: {error}")).fix(remedy(url, error))
 }
 
 fn judge(subject: &'static str, knock: &Knock, now: SystemTime) -> Vec<Finding> {
@@ -81,6 +98,8 @@ fn remedy(url: &str, error: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::doctor::finding::Verdict;
 
@@ -109,5 +128,16 @@ mod tests {
         let at = |clock| judge("hub", &knock(clock), now);
         assert_eq!(at(now + Duration::from_secs(3)).len(), 1);
         assert_eq!(at(now - Duration::from_secs(7200))[1].verdict, Verdict::Fail);
+    }
+
+    #[test]
+    fn a_running_daemon_is_asked_about_its_broker() {
+        let told = |value: Value| as_told("broker", Some(&value));
+        let up = told(json!({ "state": "up", "url": "mqtt://b" }));
+        assert_eq!((up.verdict, up.text.as_str()), (Verdict::Ok, "mqtt://b: the daemon is logged in"));
+        let lost = told(json!({ "state": "waiting", "url": "mqtt://b", "last_error": "connection refused" }));
+        assert_eq!(lost.verdict, Verdict::Fail);
+        assert!(lost.text.contains("connection refused") && lost.fix.unwrap().contains("mosquitto"));
+        assert_eq!(as_told("broker", None).verdict, Verdict::Warn);
     }
 }

@@ -1,12 +1,13 @@
-//! Knocking at the servers: are they there, and would they let us in? Nobody is logged in by it, so a running daemon keeps its
-//! session and no missed call is told to the wrong ear.
+//! Knocking at the servers: are they there, and would they let us in? No hub logs anybody in by it, so a running daemon keeps its
+//! session and no missed call is told to the wrong ear. A broker is knocked at with the client id of the device: only while no daemon
+//! runs.
 
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use callbox_core::ids::DeviceId;
+use callbox_core::ids::{Address, DeviceId};
 use callbox_core::protocol::{Agent, Envelope, Message};
-use callbox_mqtt::{Brokers, Knocked, Party, Tls};
+use callbox_mqtt::{Brokers, Knocked, Login, Tls};
 use futures_util::{SinkExt, StreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
@@ -61,13 +62,15 @@ pub async fn knock(settings: &Settings) -> Vec<Knock> {
 }
 
 async fn at_brokers(settings: &Settings, brokers: &Brokers, ticket: Option<&str>) -> Vec<Knock> {
-    let party = Party { user: settings.user.clone(), app: settings.app };
+    let address = Address { user: settings.user.clone(), device: settings.device.clone() };
+    let login = Login { app: settings.app, address, speaker: None };
+    let asked = (&login, brokers.account);
     let tls = Tls::load(brokers);
     let mut knocks = Vec::new();
     for broker in &brokers.urls {
         let entry = match &tls {
             Err(error) => Entry::Unreached(format!("TLS: {error}")),
-            Ok(tls) => match callbox_mqtt::knock(&party, broker, tls.as_ref(), ticket.unwrap_or_default()).await {
+            Ok(tls) => match callbox_mqtt::knock(asked, broker, tls.as_ref(), ticket.unwrap_or_default()).await {
                 Knocked::Open => Entry::Open,
                 Knocked::Refused(_) if ticket.is_none() => Entry::NoTicket,
                 Knocked::Refused(text) => Entry::Refused { code: None, text },

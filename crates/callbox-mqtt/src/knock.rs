@@ -1,14 +1,14 @@
-//! Knocking at a broker: would it let us in? A client id of its own, no session and no last will, so nobody notices.
+//! Knocking at a broker: would it let us in? With the device's own client id, since brokers bind accounts to it: a connection of the
+//! device that stands would be closed by it. There is no last will and nothing is acknowledged, so that what waits goes on waiting.
 
 use std::time::Duration;
 
 use rumqttc::v5::mqttbytes::v5::{ConnectReturnCode, Disconnect, DisconnectReasonCode, Packet};
 use tokio::time::timeout;
 
-use crate::broker::BrokerUrl;
-use crate::options;
+use crate::broker::{Account, BrokerUrl};
+use crate::options::{self, Login};
 use crate::tls::Tls;
-use crate::topic::Party;
 use crate::wire::{Failure, Wire};
 
 /// How long a broker may take to close the connection afterwards.
@@ -25,10 +25,14 @@ pub enum Knocked {
     Unreached(String),
 }
 
-/// Knocks at a broker, in the name of a user.
-pub async fn knock(party: &Party, broker: &BrokerUrl, tls: Option<&Tls>, password: &str) -> Knocked {
-    let client_id = format!("{party}/knock-{}", std::process::id());
-    let mut wire = match Wire::open(broker, tls, options::probe(client_id, party, password)).await {
+/// Knocks at a broker as this device, which must not be connected.
+pub async fn knock(
+    (login, account): (&Login, Account),
+    broker: &BrokerUrl,
+    tls: Option<&Tls>,
+    password: &str,
+) -> Knocked {
+    let mut wire = match Wire::open(broker, tls, options::probe(login, account, password)).await {
         Ok((wire, _)) => wire,
         Err(Failure::Refused(code)) => return Knocked::Refused(text_of(code)),
         Err(failure) => return Knocked::Unreached(failure.to_string()),
@@ -46,9 +50,7 @@ fn text_of(code: ConnectReturnCode) -> String {
         ConnectReturnCode::BadUserNamePassword => "wrong user name or password".to_owned(),
         // The two cannot be told apart from outside.
         ConnectReturnCode::NotAuthorized => {
-            "not authorized: the account is unknown or has another ticket, or it is bound to its \
-            client id, which only the daemon uses (`callbox ctl status` says whether it is logged in)"
-                .to_owned()
+            "not authorized: the account is unknown, has another ticket, or is bound to another client id".to_owned()
         }
         code => format!("{code:?}"),
     }

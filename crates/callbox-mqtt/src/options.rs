@@ -91,8 +91,15 @@ pub(crate) fn connect(
     Packet::Connect(connect, Some(will), Some(Credentials::new(login.name(account), password)))
 }
 
-/// The CONNECT of somebody who only wants to know whether he would be let in: no session, no last will.
-pub(crate) fn probe(client_id: String, party: &Party, password: &str) -> Packet {
-    let connect = Connect { keep_alive: 0, client_id, clean_start: true, properties: None };
-    Packet::Connect(connect, None, Some(Credentials::new(party.to_string(), password)))
+/// The CONNECT that only asks whether this device would be let in: no last will, and its session stays as it is with all that waits.
+pub(crate) fn probe(login: &Login, account: Account, password: &str) -> Packet {
+    let properties = ConnectProperties {
+        session_expiry_interval: Some(SESSION),
+        receive_maximum: Some(1),
+        max_packet_size: Some(MAX_PACKET),
+        ..ConnectProperties::new()
+    };
+    let connect =
+        Connect { keep_alive: 0, client_id: login.client_id(), clean_start: false, properties: Some(properties) };
+    Packet::Connect(connect, None, Some(Credentials::new(login.name(account), password)))
 }
