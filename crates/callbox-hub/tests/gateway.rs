@@ -1,14 +1,15 @@
 //! Hubs as gateways before a real Mosquitto: clients on WebSocket, everything else at the broker.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use callbox_core::ticket::{LoginRules, ValidFrom};
 use callbox_hub::config::Settings;
 use callbox_hub::gateway::{self, Credentials, LoginBy};
 use callbox_mqtt::{Account, Brokers, Identity};
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::house::{APP, Hub, settings, ticket};
+use crate::house::{APP, Hub, key, settings, ticket};
 use crate::mosquitto::{Mosquitto, is_missing};
 use crate::process::Process;
 
@@ -89,6 +90,25 @@ async fn call(name: &str, caller: &mut Client, callee: &mut Client, to: &str) {
         let got = hear(listener).await;
         assert_eq!((&got["type"], &got["call"]), (&kind, &json!(name)), "{got}");
     }
+}
+
+#[tokio::test]
+async fn what_a_reload_withdraws_leaves_the_gateway_and_the_broker_within_a_second() {
+    let Some((broker, north, south)) = street().await else { return };
+    let (mut anna, mut bert) = (north.device("anna", "phone").await, north.device("bert", "phone").await);
+    let mut door = south.device("door", "panel").await;
+    door.say(json!({ "type": "watch", "users": ["anna"] })).await;
+    while door.hear_type("presence").await["online"] != true {}
+    let mut new = behind(brokers(&broker.url()), gateway("token-of-gateway"));
+    let future = 1 + SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let valid_from = ValidFrom { users: [("anna".parse().unwrap(), future)].into(), ..ValidFrom::default() };
+    new.server.apps.insert(APP, LoginRules::new(key(APP), None, valid_from));
+    let since = Instant::now();
+    north.reload.send(new).await.unwrap();
+    assert_eq!(anna.hear_bye().await["code"], 70001);
+    while door.hear_type("presence").await["online"] != false {}
+    assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    call("c1", &mut bert, &mut door, "door").await;
 }
 
 #[tokio::test]
