@@ -36,3 +36,4 @@ mod shell;
 mod signaling;
 mod skip;
 mod standby;
+mod units;

@@ -242,6 +242,11 @@ pub(crate) fn daemon(dir: &Path, config: &str, hub: &str) -> Command {
     command
 }
 
+/// The line for `systemctl status` in a message to systemd.
+fn status_line(said: &str) -> Option<&str> {
+    said.lines().find_map(|line| line.strip_prefix("STATUS="))
+}
+
 /// Readiness, an invite that rings, the control socket, and the end: one start of the whole daemon.
 #[tokio::test]
 async fn a_daemon_lives_and_ends_as_systemd_expects() {
@@ -271,6 +276,7 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
     };
     let said = told().await;
     assert!(said.starts_with("READY=1"), "ready once signalling is up, not: {said:?}");
+    assert_eq!(status_line(&said), Some("signalling is up"), "what `systemctl status` shows of a healthy panel");
 
     let ctl = |args: &'static [&'static str]| {
         let socket = socket.clone();
@@ -311,7 +317,9 @@ async fn a_daemon_lives_and_ends_as_systemd_expects() {
     rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     let said = told().await;
     assert!(said.starts_with("RELOADING=1\nMONOTONIC_USEC="), "{said:?}");
-    assert!(told().await.starts_with("READY=1"), "and ready again");
+    let said = told().await;
+    assert!(said.starts_with("READY=1"), "and ready again: {said:?}");
+    assert_eq!(status_line(&said), Some("signalling is up"), "a reload does not change that");
     let status: serde_json::Value = serde_json::from_slice(&ctl(&["status", "--json"]).await.stdout).unwrap();
     assert_eq!((&status["me"]["user"], &status["signaling"]["state"]), (&"door".into(), &"up".into()));
     assert!(ctl(&["call", "anna", "--audio"]).await.status.success());
