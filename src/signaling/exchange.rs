@@ -200,12 +200,12 @@ impl Exchange {
         }
     }
 
-    /// When [`beat`](Self::beat) is to be called.
+    /// When [`beat`](Self::beat) is to be called, and what waits may be sent.
     pub(super) fn beat_due(&self) -> Instant {
-        match self.presence.deadline() {
-            Some(at) if self.up => at.min(self.beat_at),
-            _ => self.beat_at,
-        }
+        // What could go already waits for room at the transport, which says by itself when there is some.
+        let candidate = self.outbox.due().filter(|due| *due > Instant::now());
+        let while_up = self.presence.deadline().into_iter().chain(candidate).filter(|_| self.up);
+        while_up.fold(self.beat_at, Instant::min)
     }
 
     /// Notices who is gone, and proves that this task moves.
@@ -326,6 +326,22 @@ mod tests {
         let frame = exchange.next_frame(Instant::now()).unwrap();
         assert!(frame.contains("reject") && frame.contains("unsupported_version") && frame.contains("anna"), "{frame}");
         assert!(inbox.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn candidates_that_are_held_back_have_their_turn_soon() {
+        let (mut exchange, _inbox) = exchange();
+        let now = Instant::now();
+        exchange
+            .logged_in(now, Address { user: "door".parse().unwrap(), device: "panel".parse().unwrap() }, Vec::new())
+            .await;
+        exchange.beat(now).await;
+        for link in 0..100 {
+            let message = Message::Candidate { call: "c".parse().unwrap(), link, candidate: "x".into(), mline: 0 };
+            exchange.take(now, Order::Send { to: "anna".parse::<UserId>().unwrap().into(), message });
+        }
+        assert!(std::iter::from_fn(|| exchange.next_frame(now)).count() < 100);
+        assert!(exchange.beat_due() < now + Duration::from_secs(1), "nothing else wakes the connection");
     }
 
     #[tokio::test]

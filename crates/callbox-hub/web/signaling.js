@@ -1,5 +1,6 @@
 // The line to the hub: one WebSocket, login, heartbeat, redial, and what must not get lost meanwhile.
 
+import { Candidates } from './candidates.js';
 import { Heartbeat, LATE_MS } from './heartbeat.js';
 import { Redial } from './redial.js';
 
@@ -13,6 +14,8 @@ const QUEUE = 64;
 /** How long a message is worth sending after the line was down. */
 const WORTH_MS = { hangup: 120_000, reject: 60_000, cancel: 60_000, command: 0 };
 const WORTH_ELSE_MS = 15_000;
+/** Messages that end a call with their receiver. */
+const ENDS = ['hangup', 'reject', 'cancel'];
 const SEEN = 512;
 const MAX_BYTES = 64 * 1024;
 /** The codes of `bye` that no waiting cures: the ticket itself is wrong. */
@@ -35,6 +38,7 @@ export class Signaling {
   #up = false;
   #over = true;
   #queue = [];
+  #candidates = new Candidates();
   #seen = new Set();
   #beat = null;
   #unopened = 0;
@@ -113,6 +117,11 @@ export class Signaling {
   /** Sends to a device or a user; keeps it for a while when the line is down. */
   send(to, message) {
     const envelope = { v: 1, id: makeId(), to, ...message };
+    if (ENDS.includes(message.type)) this.#candidates.forget(message.call, to);
+    if (message.type === 'candidate') {
+      this.#candidates.push(this.#clock(), envelope, this.#clock() + WORTH_ELSE_MS);
+      return this.#sendCandidates();
+    }
     if (this.#up) return this.#write(envelope);
     this.#queue.push({ envelope, until: this.#clock() + (WORTH_MS[message.type] ?? WORTH_ELSE_MS) });
     if (this.#queue.length > QUEUE) this.#queue.shift();
@@ -202,6 +211,7 @@ export class Signaling {
     if (!again) {
       this.#redial.welcomed(now);
       for (const { envelope, until } of this.#queue.splice(0)) if (until > now) this.#write(envelope);
+      this.#sendCandidates();
       // A page cannot see WebSocket pings: it asks by itself.
       const every = message.heartbeat_ms;
       this.#beat = new Heartbeat(now, every >= 1_000 && every <= 600_000 ? every : 15_000);
@@ -258,6 +268,14 @@ export class Signaling {
     const socket = this.#socket;
     this.#socket = null;
     if (socket && socket.readyState < 2) socket.close();
+  }
+
+  /** Sends the candidates that may go now, and comes back for those that may not. */
+  #sendCandidates() {
+    if (!this.#up) return;
+    for (let next = this.#candidates.next(this.#clock()); next; next = this.#candidates.next(this.#clock())) this.#write(next);
+    const { due } = this.#candidates;
+    if (due !== null) this.#later(Math.max(1, due - this.#clock()), () => this.#sendCandidates(), 'candidates');
   }
 
   #put(message) {

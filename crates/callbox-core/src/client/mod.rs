@@ -2,6 +2,7 @@
 //! envelopes were seen, how long to stay away. Time and chance come in as arguments.
 
 mod backoff;
+mod candidates;
 mod outbox;
 mod own_calls;
 mod presence;

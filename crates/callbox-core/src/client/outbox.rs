@@ -12,6 +12,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::OwnCalls;
+use super::candidates::Candidates;
 use crate::coalesce::{Coalesce, CoalescingQueue, Meeting};
 use crate::ids::{EnvelopeId, Target};
 use crate::protocol::{Envelope, Message};
@@ -24,7 +25,7 @@ const UNPROVEN: usize = 32;
 const DECISION: Duration = Duration::from_secs(30);
 /// A cancel must not be gone before the invite it ends: nobody shall be rung by a call that is over.
 const LONGEST_RING: Duration = Duration::from_secs(600);
-/// A description or candidate belongs to a link that gives up soon after.
+/// A description belongs to a link that gives up soon after.
 const SETUP: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
@@ -99,6 +100,7 @@ pub struct Outbox {
     /// Decisions about own calls: at most a few for each call and receiver.
     own: VecDeque<Waiting>,
     others: CoalescingQueue<Waiting>,
+    candidates: Candidates,
     unproven: VecDeque<(u64, Waiting)>,
     ping: u64,
     proof_wanted: bool,
@@ -110,6 +112,7 @@ impl Default for Outbox {
             own_calls: OwnCalls::default(),
             own: VecDeque::new(),
             others: CoalescingQueue::new(WAITING),
+            candidates: Candidates::default(),
             unproven: VecDeque::new(),
             ping: 0,
             proof_wanted: false,
@@ -123,6 +126,10 @@ impl Outbox {
         let is_own = self.own_calls.decides(&envelope.message);
         self.own.retain(|older| now < older.expires() && !overtakes(addressed(&envelope), addressed(&older.envelope)));
         self.others.retain(|older| !overtakes(addressed(&envelope), addressed(&older.envelope)));
+        self.candidates.retain(|older| !overtakes(addressed(&envelope), addressed(older)));
+        if matches!(envelope.message, Message::Candidate { .. }) {
+            return self.candidates.push(now, envelope);
+        }
         let waiting = Waiting { envelope, since: now };
         let lost = if is_own { self.keep_own(waiting) } else { self.others.push(waiting) };
         lost.map(|lost| lost.envelope)
@@ -138,12 +145,12 @@ impl Outbox {
         self.others.push(old)
     }
 
-    /// The next message worth sending.
+    /// The next message worth sending now. Candidates come last, and not faster than a hub takes them.
     pub fn next(&mut self, now: Instant) -> Option<Envelope> {
         loop {
             let own = self.own.pop_front();
             let is_own = own.is_some();
-            let mut waiting = own.or_else(|| self.others.pop())?;
+            let Some(mut waiting) = own.or_else(|| self.others.pop()) else { return self.candidates.next(now) };
             let waited = now.saturating_duration_since(waiting.since);
             if now >= waiting.expires() || !reduce(&mut waiting.envelope.message, waited) {
                 continue;
@@ -175,6 +182,11 @@ impl Outbox {
                 self.unproven.remove(at);
             }
         }
+    }
+
+    /// When [`next`](Self::next) has a candidate that it holds back; none: no candidate waits.
+    pub fn due(&self) -> Option<Instant> {
+        self.candidates.due()
     }
 
     /// The number of a ping to send now, when something was sent that has to arrive.
@@ -210,12 +222,12 @@ impl Outbox {
 
     /// How many messages wait.
     pub fn waiting(&self) -> usize {
-        self.own.len() + self.others.len()
+        self.own.len() + self.others.len() + self.candidates.len()
     }
 
-    /// Nothing waits, and all that matters has arrived.
+    /// Nothing waits but candidates, and all that matters has arrived.
     pub fn is_settled(&self) -> bool {
-        self.waiting() == 0 && self.unproven.is_empty()
+        self.own.is_empty() && self.others.is_empty() && self.unproven.is_empty()
     }
 }
 

@@ -21,6 +21,11 @@ fn candidate(id: u32) -> Envelope {
     envelope(id, Message::Candidate { call: call("c"), link: 1, candidate: String::new(), mline: 0 })
 }
 
+fn ringing(id: u32) -> Envelope {
+    let message = Message::Ringing { call: call("c"), agent: Agent::Panel, early: EarlyMedia::Off, link: 0 };
+    envelope(id, message)
+}
+
 fn hangup(id: u32) -> Envelope {
     envelope(id, Message::Hangup { call: call("c"), reason: EndReason::Hangup })
 }
@@ -54,6 +59,22 @@ fn a_hang_up_overtakes_what_was_to_be_said_in_its_call() {
     outbox.push(now, candidate(1));
     outbox.push(now, hangup(2));
     assert_eq!(ids(&mut outbox, now), ["2"]);
+}
+
+#[test]
+fn candidates_wait_behind_all_else_and_leave_a_hub_time_for_it() {
+    let (mut outbox, now) = (Outbox::default(), now());
+    let of_link =
+        |id, link| envelope(id, Message::Candidate { call: call("c"), link, candidate: "x".into(), mline: 0 });
+    (0..320).for_each(|id| drop(outbox.push(now, of_link(id, id / 32))));
+    outbox.push(now, ringing(1000));
+    let sent = ids(&mut outbox, now);
+    assert_eq!((sent[0].as_str(), sent[1].as_str(), sent.len()), ("1000", "0", 65));
+    let due = outbox.due().unwrap();
+    assert!(due > now && outbox.is_settled(), "candidates do not hold up a stop");
+    assert_eq!(ids(&mut outbox, due), ["64"]);
+    outbox.push(now, hangup(2000));
+    assert_eq!((ids(&mut outbox, due), outbox.due()), (vec!["2000".to_owned()], None));
 }
 
 #[test]
@@ -104,8 +125,8 @@ fn a_full_outbox_drops_a_candidate_before_a_decision() {
     let (mut outbox, now) = (Outbox::default(), now());
     outbox.push(now, envelope(0, Message::Accept { call: call("other"), agent: Agent::Panel }));
     let lost: Vec<_> = (1..=200).filter_map(|id| outbox.push(now, candidate(id))).collect();
-    assert_eq!((lost.len(), lost[0].message.type_name()), (200 - WAITING, "candidate"));
-    assert_eq!(outbox.waiting(), WAITING + 1);
+    assert_eq!((lost.len(), lost[0].message.type_name()), (200 - 32, "candidate"));
+    assert_eq!(outbox.waiting(), 32 + 1);
     assert_eq!(outbox.next(now).unwrap().message.type_name(), "accept");
 }
 
@@ -136,7 +157,7 @@ fn answers_to_strangers_do_not_push_out_the_end_of_an_own_call() {
 #[test]
 fn one_receivers_messages_leave_room_for_anothers() {
     let (mut outbox, now) = (Outbox::default(), now());
-    (0..1000).for_each(|id| drop(outbox.push(now, candidate(id))));
+    (0..1000).for_each(|id| drop(outbox.push(now, ringing(id))));
     for id in 2000..2020 {
         outbox.push(now, to_stranger(id));
     }
