@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callbox::media::{self, Camera, Screen, Settings, Tier};
+use callbox::media::{self, Camera, Screen, Settings, Tier, VideoCodec};
 use callbox_core::station::{Flow, LinkEvent, MediaOrder, PictureSize};
 
 use crate::media_relay::Relay;
@@ -27,10 +27,11 @@ fn tone_of(peer: usize) -> u32 {
 }
 
 /// An edge and so many peers, with all links open and every peer receiving.
-async fn mesh(peers: usize) -> (Street, Vec<[End; 2]>) {
+async fn mesh(peers: usize, codec: VideoCodec) -> (Street, Vec<[End; 2]>) {
     media::warm_up().unwrap();
+    let door = Settings { codec, ..speaker("door", 440) };
     let all = (1..=peers).map(|peer| listener("peer", tone_of(peer)));
-    let mut street = Street::new(std::iter::once(speaker("door", 440)).chain(all).collect());
+    let mut street = Street::new(std::iter::once(door).chain(all).collect());
     let links: Vec<_> = (1..=peers).map(|peer| street.open_with(0, peer, 1, [SHOWS, WATCHES])).collect();
     street.until("every peer sees and hears", |street| links.iter().all(|link| receives(street, &link[1], 10))).await;
     let hears = |street: &Street, hz: u32| {
@@ -61,8 +62,8 @@ fn encoders(street: &Street) -> Vec<(Tier, usize)> {
     running.map(|encoder| (encoder.picture, encoder.links.len())).collect()
 }
 
-async fn one_encoder_serves(peers: usize) {
-    let (mut street, links) = mesh(peers).await;
+async fn one_encoder_serves(peers: usize, codec: VideoCodec) {
+    let (mut street, links) = mesh(peers, codec).await;
     street.until("one encoder", |street| encoders(street) == [(Tier::Full, peers)]).await;
     // The last peer gets the small picture, and nobody waits for it.
     let last = &links[peers - 1];
@@ -89,22 +90,27 @@ async fn one_encoder_serves(peers: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_link_has_one_encoder() {
-    one_encoder_serves(1).await;
+    one_encoder_serves(1, VideoCodec::Vp8).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn two_links_share_one_encoder_a_picture() {
-    one_encoder_serves(2).await;
+    one_encoder_serves(2, VideoCodec::Vp8).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn three_links_share_one_encoder_a_picture() {
-    one_encoder_serves(3).await;
+    one_encoder_serves(3, VideoCodec::Vp8).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn five_links_share_one_encoder_a_picture() {
-    one_encoder_serves(5).await;
+    one_encoder_serves(5, VideoCodec::Vp8).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_link_takes_another_picture_in_h264_too() {
+    one_encoder_serves(2, VideoCodec::H264).await;
 }
 
 /// The share of the frames that the encoder of the full picture gave out within 5 s and that this end decoded.
