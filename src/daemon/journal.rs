@@ -14,7 +14,7 @@
 //! | `seen` | `frame`, `text`: a test screen read a new QR code |
 //! | `volume` | `percent`: the speaker was made louder or quieter |
 //! | `fault`, `recovered` | `device`, `text`: a device, or a part of the panel, is lost, or back |
-//! | `adapted` | `encoder`, `width`, `height`, `fps`, `reduced`: the encoder could not keep up, or does so again, and gets other pictures |
+//! | `adapted` | `encoder`, `picture`, `width`, `height`, `fps`, `reduced`: the encoder could not keep up, or does so again, and gets other pictures |
 //! | `ignored` | `reason`: a button was pressed that means nothing now |
 //! | `unlisted` | `number`: was dialled, and nobody has it |
 //! | `refused` | `code`, `about`, `call`, `to`, `text`: the hub did not pass a message on |

@@ -219,9 +219,9 @@ impl Shell {
             }
             media::Event::Fault { device, text } => self.fault(&format!("{device:?}"), text),
             media::Event::Recovered { device } => self.recovered(&format!("{device:?}")),
-            media::Event::Adapted { encoder, width, height, fps, reduced } => self.journal.tell(
+            media::Event::Adapted { encoder, picture, width, height, fps, reduced } => self.journal.tell(
                 "adapted",
-                || json!({ "encoder": encoder, "width": width, "height": height, "fps": fps, "reduced": reduced }),
+                || json!({ "encoder": encoder, "picture": picture, "width": width, "height": height, "fps": fps, "reduced": reduced }),
             ),
             media::Event::Drain(why) => {
                 tracing::error!(why, "a pipeline cannot be torn down: the daemon restarts after this call");

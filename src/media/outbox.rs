@@ -9,6 +9,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::inbox;
+use super::tiers::Tier;
 
 /// Places for events that may be lost: candidates and codes that were read.
 const PLACES: usize = 256;
@@ -69,6 +70,8 @@ pub enum Event {
     Adapted {
         /// The encoder's element.
         encoder: &'static str,
+        /// Which of our pictures it makes.
+        picture: Tier,
         /// The width from now on.
         width: u32,
         /// The height from now on.
@@ -95,9 +98,10 @@ impl Coalesce for Event {
                 Self::Fault { device: other, .. } | Self::Recovered { device: other },
             ) if device == other => Meeting::Replace,
             (Self::Absent { .. } | Self::Ready, Self::Absent { .. } | Self::Ready) => Meeting::Replace,
-            (Self::Adapted { encoder, .. }, Self::Adapted { encoder: other, .. }) if encoder == other => {
-                Meeting::Replace
-            }
+            (
+                Self::Adapted { encoder, picture, .. },
+                Self::Adapted { encoder: other_encoder, picture: other_picture, .. },
+            ) if encoder == other_encoder && picture == other_picture => Meeting::Replace,
             (Self::Drain(_), Self::Drain(_)) => Meeting::Yield,
             _ => Meeting::Stay,
         }

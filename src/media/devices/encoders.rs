@@ -14,6 +14,7 @@ use crate::media::outbox::{Device, Event, Outbox};
 use crate::media::overuse::{Direction, Shape};
 use crate::media::pipeline::PipelineError;
 use crate::media::settings::VideoCodec;
+use crate::media::tiers::Tier;
 
 /// Encoders that failed. One that cannot run a second time still serves the full picture.
 #[derive(Debug, Default)]
@@ -125,18 +126,21 @@ impl Devices {
     pub(crate) fn adapt(&mut self, now: Instant, outbox: &mut Outbox) {
         for encode in &mut self.encoders {
             let Some((direction, Shape { width, height, fps })) = encode.adapt(now, chance()) else { continue };
-            let encoder = encode.encoder.factory;
+            let (encoder, picture) = (encode.encoder.factory, Tier::asked(encode.size));
             match direction {
                 Direction::Down => tracing::warn!(
                     encoder,
+                    ?picture,
                     width,
                     height,
                     fps,
                     "the encoder cannot keep up: picture reduced; choose a smaller `video.size` or `video.fps` if this stays"
                 ),
-                Direction::Up => tracing::info!(encoder, width, height, fps, "the encoder keeps up: picture enlarged"),
+                Direction::Up => {
+                    tracing::info!(encoder, ?picture, width, height, fps, "the encoder keeps up: picture enlarged")
+                }
             }
-            outbox.tell(Event::Adapted { encoder, width, height, fps, reduced: direction == Direction::Down });
+            outbox.tell(Event::Adapted { encoder, picture, width, height, fps, reduced: direction == Direction::Down });
         }
     }
 
