@@ -7,13 +7,11 @@ import { Station } from '../web/station.js';
 
 /** Inputs that a page does not have. A story is replayed up to the first of them. */
 export const NOT_IN_A_PAGE = {
-  toggle: 'a page has one button for accept and one for hang-up',
   'call in turn': 'a page has no plan of whom to ring next',
   'do not disturb': 'the browser and the phone decide about quiet',
   'picture taken': 'a page sends no picture before it is accepted',
   door: 'a page has no relay and no door contact',
   'local time': 'a page has no times of quiet',
-  'description refused': 'a browser does not say whose fault a description is, and reports a failed link',
   'wrong fingerprint': 'the browser itself checks the certificate, and reports a failed link',
 };
 

@@ -48,8 +48,8 @@ export const accepting = {
   },
 
   linked(s, input, c) {
-    s.links.event(Math.round(c.now - s.facts.startedAt), c.out, input);
-    return s;
+    const news = s.links.event(Math.round(c.now - s.facts.startedAt), c.out, input);
+    return news === 'refused' ? leave(s, 'media_failed', c) : s;
   },
 };
 

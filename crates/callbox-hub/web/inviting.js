@@ -79,9 +79,13 @@ export const inviting = {
   },
 
   linked(s, input, c) {
+    const { peer } = input.link;
+    const news = s.devices.get(keyOf(peer))?.links.event(at(s.facts, c.now), c.out, input);
     // An early link that breaks costs only its head start: the next one is made after accept.
-    s.devices.get(keyOf(input.link.peer))?.links.event(at(s.facts, c.now), c.out, input);
-    return s;
+    if (news !== 'refused') return s;
+    // This device is out, and learns it at once; the others ring on.
+    c.send(target(peer), { type: 'cancel', call: s.facts.call, reason: 'media_failed' });
+    return refused(s, peer, 'media_failed', c);
   },
 
   deadline: ({ until, callees }) => earliest(until, callees.deadline),

@@ -145,7 +145,7 @@ class Link {
   heard(kind, body) {
     if (kind === 'candidate') return this.#candidate(body);
     this.#step(async () => {
-      await this.pc.setRemoteDescription({ type: kind, sdp: body.sdp });
+      if (!(await this.#take({ type: kind, sdp: body.sdp }))) return;
       if (kind === 'offer') {
         for (const transceiver of this.pc.getTransceivers()) transceiver.direction = 'sendrecv';
         this.#prefer();
@@ -157,6 +157,20 @@ class Link {
       for (const candidate of this.#held.splice(0)) await this.#add(candidate);
       this.apply();
     });
+  }
+
+  /** The peer's description. One that the browser cannot take is the peer's fault, and its next one would be no better. */
+  async #take(description) {
+    try {
+      await this.pc.setRemoteDescription(description);
+      return true;
+    } catch (error) {
+      // Out of turn: this link alone is broken.
+      if (this.#closed || error.name === 'InvalidStateError') throw error;
+      console.warn('callbox: description refused', key(this.#id), error);
+      this.#tell('refused');
+      return false;
+    }
   }
 
   gate(flow) {

@@ -128,11 +128,17 @@ export class MediaRecovery {
     return this.#begun(now);
   }
 
-  /** Something happened on one of the links; `at` is the age of the call. */
+  /** Something happened on one of the links; `at` is the age of the call. Says why the talk must end, or null. */
   event(now, at, out, input) {
     const newest = input.link.number === this.links.newest;
-    if (!this.links.event(at, out, input)) return;
-    if (newest && input.event === 'connected') {
+    const news = this.links.event(at, out, input);
+    if (news === 'refused') return 'media_failed';
+    if (news === 'path') this.#pathChanged(now, out, newest, input.event);
+    return null;
+  }
+
+  #pathChanged(now, out, newest, event) {
+    if (newest && event === 'connected') {
       this.#awaited = false;
       this.#postponed = null;
       this.#flowsSince ??= now;

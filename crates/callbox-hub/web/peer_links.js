@@ -107,21 +107,24 @@ export class PeerLinks {
     else if (type === 'candidate' && this.#find(link)) out.push({ do: 'candidate', link: this.#id(link), candidate, mline });
   }
 
-  /** Something happened on a link; `at` is the age of the call. Says whether it has to be looked at anew if media may flow. */
+  /**
+   * Something happened on a link; `at` is the age of the call. Returns `path` when it has to be looked at anew if media may flow, `refused`
+   * when no description of the peer can be taken, so that no link with it will ever come up, and null otherwise.
+   */
   event(at, out, { link: { number }, event, sdp, candidate, mline }) {
     const link = this.#find(number);
-    if (!link) return false;
+    if (!link) return null;
     switch (event) {
-      case 'offer': case 'answer': this.#send(out, { type: event, link: number, sdp }); return false;
-      case 'candidate': this.#send(out, { type: event, link: number, candidate, mline }); return false;
-      case 'disconnected': case 'failed': this.#broke(link, event, out); return true;
+      case 'offer': case 'answer': this.#send(out, { type: event, link: number, sdp }); return null;
+      case 'candidate': this.#send(out, { type: event, link: number, candidate, mline }); return null;
+      case 'disconnected': case 'failed': case 'refused': return this.#broke(link, event, out);
     }
     const step = STEPS[event];
-    if (!step) return false;
+    if (!step) return null;
     if (event === 'connected') link.path = 'up';
     link.timing[step] ??= at;
     this.#takeOver(out);
-    return event === 'connected';
+    return event === 'connected' ? 'path' : null;
   }
 
   /** The set-up times of the link that carries the call, beside those of the call itself. */
@@ -150,11 +153,17 @@ export class PeerLinks {
   }
 
   #broke(link, event, out) {
-    if (link === this.#next) return this.dropNext(out);
-    // What has failed is replaced by whatever is on its way; what is silent may come back by itself.
-    if (event === 'failed') return this.#replaceCurrent(out);
-    link.path = 'silent';
-    return this.#takeOver(out);
+    if (link === this.#next) this.dropNext(out);
+    else if (event === 'disconnected') {
+      // It may come back by itself.
+      link.path = 'silent';
+      this.#takeOver(out);
+    } else {
+      // It cannot: whatever is on its way takes its place.
+      this.#replaceCurrent(out);
+      if (event === 'refused' && !this.#current) return 'refused';
+    }
+    return 'path';
   }
 
   /** Make before break: the old link goes when the new one is seen or heard, or is up while the old one is not. */

@@ -54,8 +54,8 @@ export const ringing = {
   },
 
   linked(s, input, c) {
-    s.links.event(Math.round(c.now - s.facts.startedAt), c.out, input);
-    return s;
+    const news = s.links.event(Math.round(c.now - s.facts.startedAt), c.out, input);
+    return news === 'refused' ? refuse(s, 'media_failed', c) : s;
   },
 
   /** Picks up: our accept counts when the inviter confirms it. */

@@ -52,8 +52,8 @@ export const talking = {
   },
 
   linked(s, input, c) {
-    s.recovery.event(c.now, Math.round(c.now - s.facts.startedAt), c.out, input);
-    return s;
+    const reason = s.recovery.event(c.now, Math.round(c.now - s.facts.startedAt), c.out, input);
+    return reason ? leave(s, reason, c) : s;
   },
 };
 

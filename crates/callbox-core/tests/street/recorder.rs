@@ -51,7 +51,7 @@ impl Recorder {
 
     /// Whether a page can be given this input.
     pub(crate) fn a_page_has(input: &Input) -> bool {
-        input_of(input).get("none").is_none()
+        input_of(input, None).get("none").is_none()
     }
 
     /// One input was handled.
@@ -93,7 +93,12 @@ impl Recorder {
         if let Some(id) = out.id {
             changes.insert("id".to_owned(), json!(id));
         }
-        self.steps.push(json!([self.millis(now), input_of(input), changes]));
+        // An input that a page does not have and that changes nothing need not end the story.
+        if matches!(input, Input::Picture { .. } | Input::Pressed(Action::Toggle)) && changes.is_empty() {
+            return;
+        }
+        let input = input_of(input, before.as_ref().and_then(Value::as_str));
+        self.steps.push(json!([self.millis(now), input, changes]));
     }
 
     /// What kinds of transitions were seen: states, input, and what came of it, without names and numbers.
@@ -183,7 +188,7 @@ fn kind_of(said: &Value) -> String {
 }
 
 fn kind_of_input(input: &Input) -> String {
-    let value = input_of(input);
+    let value = input_of(input, None);
     let first = value.as_object().unwrap().iter().find(|(name, _)| *name != "from" && *name != "call").unwrap();
     let heard = &value["heard"];
     if heard.is_object() { format!("{}{}", heard["type"], heard["reason"]) } else { format!("{first:?}") }
@@ -232,9 +237,14 @@ fn without_text(message: &Message) -> Value {
     value
 }
 
-fn input_of(input: &Input) -> Value {
+/// What a page is given in this state.
+fn input_of(input: &Input, state: Option<&str>) -> Value {
     match input {
         Input::Heard { from, message } => json!({ "heard": message, "from": from.to_string() }),
+        // A page has a button for each of the two. Where the station ignores the one button, the step is left out.
+        Input::Pressed(Action::Toggle) => {
+            json!({ "press": if state == Some("ringing") { "accept" } else { "hangup" } })
+        }
         Input::Pressed(action) => action_of(action),
         Input::SignalingUp => json!({ "signaling": true }),
         Input::SignalingDown => json!({ "signaling": false }),
@@ -245,7 +255,6 @@ fn input_of(input: &Input) -> Value {
             Some((event, more)) => {
                 json!({ "link": event, "of": [link.call, link.peer.to_string(), link.number], "more": more })
             }
-            None if *event == LinkEvent::Failed(LinkFailure::Refused) => json!({ "none": "description refused" }),
             None => json!({ "none": "wrong fingerprint" }),
         },
         Input::Picture { .. } => json!({ "none": "picture taken" }),
@@ -266,7 +275,7 @@ fn action_of(action: &Action) -> Value {
         Action::SetMicrophone(on) => json!({ "press": "microphone", "on": on }),
         Action::SetCamera(on) => json!({ "press": "camera", "on": on }),
         Action::Unlock { .. } => json!({ "press": "unlock" }),
-        Action::Toggle => json!({ "none": "toggle" }),
+        Action::Toggle => unreachable!("input_of translates it"),
         Action::CallInTurn { .. } => json!({ "none": "call in turn" }),
         Action::DoNotDisturb { .. } => json!({ "none": "do not disturb" }),
     }
@@ -283,7 +292,8 @@ fn link_event(event: &LinkEvent) -> Option<(&'static str, Value)> {
         LinkEvent::FirstFrameSent => ("first_frame_sent", json!({})),
         LinkEvent::FirstFrameShown => ("first_frame_shown", json!({})),
         LinkEvent::Silent => ("disconnected", json!({})),
-        LinkEvent::Failed(LinkFailure::WrongFingerprint | LinkFailure::Refused) => return None,
+        LinkEvent::Failed(LinkFailure::WrongFingerprint) => return None,
+        LinkEvent::Failed(LinkFailure::Refused) => ("refused", json!({})),
         LinkEvent::Failed(_) => ("failed", json!({})),
     })
 }
