@@ -313,7 +313,7 @@ pub enum Message {
         /// Whether it is there.
         online: bool,
     },
-    /// A call that came and went while no device of this user was there.
+    /// A call that came and went while no device of this user was there. From the hub; over a broker from the caller itself.
     Missed {
         /// The call.
         call: CallId,
