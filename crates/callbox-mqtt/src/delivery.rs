@@ -10,6 +10,9 @@ const NOW: u32 = 5;
 /// No invite lives longer than ten minutes; the cancel that follows it must not be gone before it.
 const LONGEST_RING: u32 = 600;
 
+/// Who missed a call hears of it when it comes back: as long as a broker keeps the session of a device.
+const MISSED: u32 = 86_400;
+
 /// A message of a newer version.
 pub(crate) const FOREIGN: (QoS, u32) = (QoS::AtLeastOnce, SOON);
 
@@ -20,13 +23,19 @@ pub(crate) fn of(message: &Message) -> (QoS, u32) {
         // Nobody who comes later shall have it.
         Message::Invite { kind: Kind::Group, remaining_ms, .. } => (QoS::AtMostOnce, remaining_ms.div_ceil(1000)),
         Message::Cancel { .. } => (QoS::AtLeastOnce, LONGEST_RING),
+        Message::Missed { .. } => (QoS::AtLeastOnce, MISSED),
         Message::Command { .. } | Message::Challenge { .. } => (QoS::AtLeastOnce, NOW),
         _ => (QoS::AtLeastOnce, SOON),
     }
 }
 
-/// Takes off an invite what it waited for in the broker; false when it must not ring.
+/// Takes off an invite, and adds to the age of a missed call, what the message waited for in the broker. False when an invite must not
+/// ring.
 pub(crate) fn arrived(message: &mut Message, expiry: Option<u32>) -> bool {
+    if let (Message::Missed { ago_ms, .. }, Some(left)) = (&mut *message, expiry) {
+        let waited_ms = u64::from(MISSED.saturating_sub(left)) * 1000;
+        *ago_ms = ago_ms.saturating_add(waited_ms);
+    }
     let Message::Invite { kind, remaining_ms, .. } = message else { return true };
     match (expiry, *kind) {
         (Some(left), _) => *remaining_ms = (*remaining_ms).min(left.saturating_mul(1000)),
@@ -39,7 +48,7 @@ pub(crate) fn arrived(message: &mut Message, expiry: Option<u32>) -> bool {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Media};
+    use callbox_core::protocol::{Agent, EarlyMedia, EndReason, Envelope, Media};
 
     use super::*;
 
@@ -61,6 +70,23 @@ pub(crate) mod tests {
         assert_eq!(of(&invite(Kind::Group, 30_000)), (QoS::AtMostOnce, 30));
         let cancel = Message::Cancel { call: "c".parse().unwrap(), reason: EndReason::Cancelled, by: None };
         assert!(of(&cancel).1 >= of(&invite(Kind::Single, 600_000)).1);
+    }
+
+    #[test]
+    fn a_missed_call_is_as_old_as_it_was_when_it_was_sent_and_what_it_waited() {
+        let missed = |ago_ms: u32| {
+            let text = format!(
+                r#"{{"v":1,"id":"1","type":"missed","call":"c","caller":{{"user":"door","device":"panel"}},"media":"audio","ago_ms":{ago_ms}}}"#
+            );
+            Envelope::decode(text.as_bytes()).unwrap().message
+        };
+        let mut waited = missed(5_000);
+        let (quality, expiry) = of(&waited);
+        assert_eq!(quality, QoS::AtLeastOnce);
+        assert!(arrived(&mut waited, Some(expiry - 60)));
+        assert_eq!(waited, missed(65_000));
+        assert!(arrived(&mut waited, None), "a broker that does not say");
+        assert_eq!(waited, missed(65_000));
     }
 
     #[test]

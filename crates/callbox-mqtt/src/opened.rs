@@ -26,7 +26,7 @@ pub(crate) fn open(me: &Address, sender: &UserId, bytes: &[u8]) -> Option<Result
                 return None;
             }
             let (from, to) = from.zip(to)?;
-            if is_between_peers(&message) {
+            if is_between_peers(&from, &message) {
                 return Some(Ok(Opened { from, to, id, message }));
             }
             tracing::warn!(%from, message = message.type_name(), "no peer may say this: ignored");
@@ -81,9 +81,10 @@ fn is_for(me: &Address, sender: &UserId, from: Option<&Address>, to: Option<&Tar
 }
 
 /// What one device may say to another where no hub stands between them.
-fn is_between_peers(message: &Message) -> bool {
+fn is_between_peers(from: &Address, message: &Message) -> bool {
     match message {
-        Message::Missed { .. } => false,
+        // Of its own calls only: the broker vouches for the sender and for nobody else.
+        Message::Missed { caller, .. } => caller.user == from.user,
         Message::Result { .. } => true,
         message => message.call().is_some(),
     }
@@ -122,5 +123,17 @@ mod tests {
         let bye =
             HANGUP.replace(r#""type":"hangup","call":"c","reason":"hangup""#, r#""type":"bye","reason":"replaced""#);
         assert_eq!(open(&bye), None);
+    }
+
+    #[test]
+    fn a_caller_tells_of_its_own_missed_calls_and_of_nobody_elses() {
+        let missed = HANGUP.replace(
+            r#""type":"hangup","call":"c","reason":"hangup""#,
+            r#""type":"missed","call":"c","caller":{"user":"anna","device":"y"},"media":"audio","ago_ms":5000"#,
+        );
+        assert_eq!(open(&missed).unwrap().unwrap().message.type_name(), "missed");
+        let of_another = missed.replace(r#""caller":{"user":"anna""#, r#""caller":{"user":"bert""#);
+        assert!(matches!(Envelope::decode(of_another.as_bytes()).unwrap().message, Message::Missed { .. }));
+        assert_eq!(open(&of_another), None);
     }
 }
