@@ -140,6 +140,17 @@ test('a hub that answers is not left', (t) => {
   assert.equal(hub.sockets.length, 1);
 });
 
+test('a caller tells of its own missed calls and of nobody else\'s', (t) => {
+  const hub = new FakeHub(t);
+  hub.welcome();
+  const missed = (from, caller) => hub.say({ from: { user: from, device: 'panel' }, type: 'missed', call: `c-${from}`, ...caller, media: 'audio', ago_ms: 1 });
+  missed('door', { caller: { user: 'door', device: 'panel' } });
+  missed('mallory', { caller: { user: 'door', device: 'panel' } });
+  missed('nobody', {});
+  hub.say({ type: 'missed', call: 'c-hub', caller: { user: 'door', device: 'panel' }, media: 'audio', ago_ms: 1 });
+  assert.deepEqual(hub.told.slice(1).map(({ type, call }) => [type, call]), [['missed', 'c-door'], ['missed', 'c-hub']]);
+});
+
 test('a duplicate is heard once, the same id from another sender counts', (t) => {
   const hub = new FakeHub(t);
   hub.welcome();

@@ -141,6 +141,8 @@ async function unreached(times) {
 }
 
 function missed({ call, caller, media, ago_ms: age }) {
+  // What this page knows of the call itself counts.
+  if (store.recent(model.me).some((entry) => entry.call === call)) return;
   const record = { call, direction: 'incoming', media, caller, callees: [model.me], reason: 'no_answer', talked: 0, at: Date.now() - age, fresh: true };
   model.recent = store.remember(model.me, record);
   paint();

@@ -180,6 +180,7 @@ export class Signaling {
     const { v, id, from, to, ...message } = envelope;
     if (v !== 1) return this.#otherVersion(envelope);
     if (from && this.#isDuplicate(from, id)) return undefined;
+    if (from && message.type === 'missed') return this.#missedFrom(from, message);
     if (from) return this.#tell({ type: 'heard', from, message });
     switch (message.type) {
       case 'welcome': return this.#welcome(message);
@@ -190,6 +191,12 @@ export class Signaling {
       case 'pong': return undefined;
       default: return console.info('callbox: unknown type', message.type);
     }
+  }
+
+  /** Behind a gateway a caller tells of its own calls. The sender is vouched for: it may not name another one. */
+  #missedFrom(from, message) {
+    if (message.caller?.user === from.user) return this.#tell(message);
+    return console.info('callbox: a missed call of somebody else', from.user);
   }
 
   #otherVersion({ from, call, type }) {

@@ -249,6 +249,11 @@ fn a_peers_message_is_told_with_its_sender_and_an_unknown_one_word_for_word() {
     let Envelope { id, from, to, message } = Envelope::decode(text.as_bytes()).unwrap();
     anna.event(Event::Heard(Opened { from: from.unwrap(), to: to.unwrap(), id, message }));
     assert_eq!(anna.said(), [serde_json::from_str::<Value>(text).unwrap()]);
+    // A caller tells of its own missed calls: `callbox_mqtt` lets no others through.
+    let missed = r#"{"v":1,"id":"2","from":{"user":"door","device":"panel"},"to":{"user":"anna"},"type":"missed","call":"c","caller":{"user":"door","device":"panel"},"media":"audio","ago_ms":5}"#;
+    let Envelope { id, from, to, message } = Envelope::decode(missed.as_bytes()).unwrap();
+    anna.event(Event::Heard(Opened { from: from.unwrap(), to: to.unwrap(), id, message }));
+    assert_eq!(anna.said(), [serde_json::from_str::<Value>(missed).unwrap()]);
     let dance = text.replace("\"hangup\",\"call\"", "\"dance\",\"call\"");
     let error = Envelope::decode(dance.as_bytes()).unwrap_err();
     anna.event(Event::NotUnderstood { error, payload: dance.clone().into_bytes().into() });
