@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod fault;
 pub mod journald;
 pub mod media;
+pub mod missed;
 pub mod network;
 pub mod panel;
 pub mod record;

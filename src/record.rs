@@ -36,6 +36,11 @@ impl Settings {
     pub fn ringing(&self) -> Option<PathBuf> {
         self.path.as_ref().map(|path| path.with_extension("ringing"))
     }
+
+    /// Where the calls are kept that reached nobody, until their callees are told: beside the records.
+    pub fn missed(&self) -> Option<PathBuf> {
+        self.path.as_ref().map(|path| path.with_extension("missed"))
+    }
 }
 
 /// A call, with the time of day.

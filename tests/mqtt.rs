@@ -171,6 +171,30 @@ async fn nobody_sends_as_somebody_else() {
 }
 
 #[tokio::test]
+async fn nobody_tells_of_missed_calls_of_somebody_else() {
+    let Some((broker, _door, mut flat)) = street().await else { return };
+    let tell = |topic: &str, call: &str, from: &str, caller: &str| {
+        let message = format!(
+            r#"{{"v":1,"id":"{call}","from":{{"user":"{from}","device":"panel"}},"to":{{"user":"flat","device":"panel"}},"type":"missed","call":"{call}","caller":{{"user":"{caller}","device":"panel"}},"media":"audio","ago_ms":5000}}"#
+        );
+        let arguments = ["-t", topic, "-m", &message, "-q", "1", "-d"];
+        broker.client("mosquitto_pub", "mallory@7", &arguments).ended().1
+    };
+    let own = "callbox/1/7/to/flat@7/from/mallory@7";
+    let said = tell("callbox/1/7/to/flat@7/from/door@7", "on-another-topic", "door", "door");
+    assert!(said.contains("RC:135"), "{said}");
+    for (call, from, caller) in
+        [("forged", "mallory", "door"), ("twice-forged", "door", "door"), ("honest", "mallory", "mallory")]
+    {
+        let said = tell(own, call, from, caller);
+        assert!(said.contains("RC:0"), "{said}");
+    }
+    // In the order in which they were said: the forged ones would be there before the last.
+    until("the honest one is told", &mut [&mut flat], |p| p[0].missed.iter().any(|call| call == "honest")).await;
+    assert_eq!(flat.missed, ["honest"]);
+}
+
+#[tokio::test]
 async fn nobody_has_the_broker_speak_as_somebody_else() {
     let Some((broker, _door, _flat)) = street().await else { return };
     // The session at the broker keeps what arrives, in its order.

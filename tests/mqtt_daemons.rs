@@ -1,4 +1,4 @@
-//! Two whole daemons at one Mosquitto, no hub anywhere: they ring, talk with media, and one of them is killed.
+//! Two whole daemons at one Mosquitto, no hub anywhere: they ring, talk with media, one of them is killed, and hears later what it missed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +17,13 @@ struct Daemon {
 
 impl Daemon {
     fn new(broker: &Mosquitto, dir: &Path, user: &str) -> Self {
+        let mut daemon = Self::absent(broker, dir, user);
+        daemon.start();
+        daemon
+    }
+
+    /// One that does not run yet.
+    fn absent(broker: &Mosquitto, dir: &Path, user: &str) -> Self {
         let home = dir.join(user);
         std::fs::create_dir(&home).unwrap();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -27,9 +34,7 @@ impl Daemon {
             broker.url()
         );
         std::fs::write(home.join("c.toml"), config).unwrap();
-        let mut daemon = Self { home, process: None };
-        daemon.start();
-        daemon
+        Self { home, process: None }
     }
 
     fn start(&mut self) {
@@ -71,6 +76,39 @@ impl Daemon {
 
     fn until_phase(&self, phase: &str, seconds: u64) {
         self.until(phase, seconds, |status| status["view"]["phase"] == phase);
+    }
+
+    /// Rings the other one in vain. Returns the call.
+    fn ring_in_vain(&self, user: &str) -> String {
+        let before = self.records().len();
+        self.press(&["call", user, "--audio"]);
+        // Without any session of this user the broker says so at once, and the call is over by itself.
+        let is_over = |status: &serde_json::Value| status["view"]["phase"] == "idle";
+        self.until("it rings or is over", 10, |status| status["view"]["phase"] == "inviting" || is_over(status));
+        if self.records().len() == before {
+            self.ctl(&["hangup"]);
+        }
+        self.until("the record is written", 10, |_| self.records().len() > before);
+        let last: serde_json::Value = serde_json::from_str(self.records().last().expect("it was written")).unwrap();
+        last["call"].as_str().expect("a call has an id").to_owned()
+    }
+
+    fn records(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.home.join("calls")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// The notes of calls that reached nobody.
+    fn notes(&self) -> String {
+        std::fs::read_to_string(self.home.join("calls.missed")).unwrap_or_default()
+    }
+
+    fn until_missed(&self, calls: &[&str]) {
+        let missed = |status: &serde_json::Value| {
+            let missed = status["missed"].as_array().cloned().unwrap_or_default();
+            missed.iter().map(|missed| missed["call"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        self.until(&format!("missed: {calls:?}"), 15, |status| missed(status) == calls);
     }
 
     fn log(&self) -> String {
@@ -115,4 +153,43 @@ fn two_panels_talk_and_a_killed_one_is_missed_and_comes_back() {
     door.until_phase("idle", 10);
     let records = std::fs::read_to_string(door.home.join("calls")).unwrap();
     assert!(records.contains("\"rejected\""), "{records}");
+}
+
+#[test]
+fn who_was_away_is_told_once_by_the_panel_that_rang() {
+    if is_missing("who_was_away_is_told_once_by_the_panel_that_rang") {
+        return;
+    }
+    let (broker, dir) = (Mosquitto::start(&["door@7", "flat@7"]), tempfile::tempdir().unwrap());
+    let mut door = Daemon::new(&broker, dir.path(), "door");
+    let mut flat = Daemon::absent(&broker, dir.path(), "flat");
+    // Nobody of that name was ever there, and the panel is restarted before somebody is.
+    let first = door.ring_in_vain("flat");
+    door.until("it is noted", 10, |_| door.notes().contains(&first));
+    door.kill();
+    door.start();
+    flat.start();
+    flat.until_missed(&[&first]);
+    door.until("the note is gone", 10, |_| door.notes().is_empty());
+
+    // The broker keeps a session for it now, and the invite in it, which is over when it comes back.
+    flat.kill();
+    let second = door.ring_in_vain("flat");
+    flat.start();
+    flat.until_missed(&[&second]);
+    door.until("the note is gone", 10, |_| door.notes().is_empty());
+
+    // Neither is told again. What the panel had to tell would come before its ring.
+    door.kill();
+    flat.kill();
+    door.start();
+    flat.start();
+    door.press(&["call", "flat", "--audio"]);
+    flat.until_phase("ringing", 10);
+    flat.until_missed(&[]);
+    // A call that rings is not missed.
+    door.press(&["hangup"]);
+    flat.until_phase("idle", 10);
+    door.until("nothing is noted", 10, |_| door.notes().is_empty());
+    assert!(!door.log().contains("missed calls"), "{}", door.log());
 }

@@ -29,6 +29,8 @@ pub(crate) struct Panel {
     pub(crate) there: Vec<(String, bool)>,
     pub(crate) refused: Vec<String>,
     pub(crate) remaining_ms: u64,
+    /// The calls that it was told to have missed.
+    pub(crate) missed: Vec<String>,
 }
 
 pub(crate) fn brokers(urls: &[String]) -> Brokers {
@@ -56,8 +58,8 @@ impl Panel {
         getrandom::fill(&mut seed).unwrap();
         let station = Station::new(me.clone(), Agent::Panel, policy, seed);
         let signaling = Some(Signaling::start(settings, events));
-        let (ended, there, refused) = (Vec::new(), Vec::new(), Vec::new());
-        Self { me, station, signaling, inbox, rang: 0, ended, there, refused, remaining_ms: 0 }
+        let (ended, there, refused, missed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { me, station, signaling, inbox, rang: 0, ended, there, refused, remaining_ms: 0, missed }
     }
 
     pub(crate) fn edge(&self) -> &Signaling {
@@ -109,7 +111,7 @@ impl Panel {
                     self.handle(Input::Presence { peer, online });
                 }
                 Event::Fared { code, about, .. } => self.refused.push(format!("{code:?} {}", about.unwrap_or("?"))),
-                Event::Missed { .. } => panic!("a broker tells of no missed calls"),
+                Event::Missed { call, .. } => self.missed.push(call.to_string()),
             }
         }
         if self.station.deadline().is_some_and(|deadline| deadline <= Instant::now()) {

@@ -15,6 +15,7 @@ use crate::config;
 use crate::control::{Asked, Control};
 use crate::fault::{Report, Teller};
 use crate::media::{self, Media};
+use crate::missed::MissedFile;
 use crate::network::{self, Network};
 use crate::panel::{self, Panel};
 use crate::record::{self, Records};
@@ -31,6 +32,7 @@ pub(super) struct Edges {
     pub(super) signaling: Signaling,
     pub(super) records: Records,
     pub(super) rung: Rung,
+    missed: MissedFile,
     pub(super) album: Option<Album>,
     /// How the disk for snapshots is.
     pub(super) snapshots: Arc<Teller>,
@@ -79,6 +81,7 @@ impl Edges {
         let control = Control::start(&settings.control, asks, monitors.clone(), socket).await?;
         let told = |part| Teller::of(part, reports.clone());
         let (rung, rang) = Rung::start(settings.records.ringing(), told("ringing invite")).await;
+        let (missed, notes, saved) = MissedFile::start(settings.records.missed(), told("missed calls")).await;
         let records = Records::start(settings.records, told("records"));
         let snapshots = Arc::new(told("snapshots"));
         let (changes, network_inbox) = mpsc::channel(QUEUE);
@@ -91,6 +94,7 @@ impl Edges {
         if let Some((from, message)) = rang {
             signaling.rang(from, message);
         }
+        signaling.tell_missed(notes, saved);
         let inbox = Inbox {
             signaling: signaling_inbox,
             media: media_inbox,
@@ -107,6 +111,7 @@ impl Edges {
                 signaling,
                 records,
                 rung,
+                missed,
                 album,
                 snapshots,
                 monitors,
@@ -139,14 +144,14 @@ impl Edges {
         self.media.set_ice_servers(servers);
     }
 
-    /// Another place for records, from now on. What rings is kept where it was until the next start.
+    /// Another place for records, from now on. What rings, and missed calls, are kept where they were until the next start.
     pub(super) fn set_records(&mut self, settings: record::Settings) {
         self.records.configure(settings);
     }
 
     /// Ends them all, bounded in time.
     pub(super) async fn stop(self) {
-        let Self { media, signaling, records, rung, panel, .. } = self;
+        let Self { media, signaling, records, rung, missed, panel, .. } = self;
         // Before anything that may take its time: the door closes.
         panel.stop().await;
         let media_stop = async {
@@ -163,6 +168,13 @@ impl Edges {
                 tracing::warn!("the disk is too slow: the last call records may be lost");
             }
         };
-        tokio::join!(media_stop, signaling.stop(), records_stop);
+        let signaling_stop = async {
+            signaling.stop().await;
+            // Its last state is known only now.
+            if tokio::time::timeout(RECORDS_STOP, missed.stop()).await.is_err() {
+                tracing::warn!("the disk is too slow: missed calls may be told twice, or not at all");
+            }
+        };
+        tokio::join!(media_stop, signaling_stop, records_stop);
     }
 }

@@ -1,17 +1,18 @@
-//! What every transport shares above its frames: codec, outbox, duplicates, presence, and what a hub's answer means.
+//! What every transport shares above its frames: codec, outbox, duplicates, presence, missed calls, and what a hub's answer means.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use callbox_core::client::{Outbox, Presence, Seen};
+use callbox_core::client::{MissedBudget, Outbox, Presence, Seen};
 use callbox_core::ids::{Address, CallId, DeviceId, EnvelopeId, IdSource, Target, UserId};
 use callbox_core::protocol::{Agent, Bye, DecodeError, Envelope, IceServer, Message, ResultCode};
 use tokio::sync::{mpsc, oneshot};
 
-use super::network_change::NetworkChange;
+use super::missed::Missed;
+use super::network_change::{Change, NetworkChange};
 use super::status::Board;
-use super::{Event, Order, Rang, Settings};
+use super::{Event, Order, Rang, Server, Settings};
 
 /// How many sent messages are remembered, so that a `result` can be told by what it speaks of.
 const SENT: usize = 64;
@@ -46,6 +47,9 @@ pub(super) struct Exchange {
     presence: Presence,
     watched: Option<Vec<UserId>>,
     watch_due: bool,
+    /// The calls of ours that reached nobody; none where a hub keeps them.
+    missed: Option<Missed>,
+    missed_budget: MissedBudget,
     sent: VecDeque<(EnvelopeId, &'static str, Option<Target>)>,
     events: mpsc::Sender<Event>,
     beat_at: Instant,
@@ -70,6 +74,8 @@ impl Exchange {
             presence: Presence::default(),
             watched: None,
             watch_due: false,
+            missed: None,
+            missed_budget: MissedBudget::default(),
             sent: VecDeque::new(),
             events,
             beat_at: Instant::now(),
@@ -96,12 +102,26 @@ impl Exchange {
                 self.watch_due = true;
             }
             Order::Rang(rang) => self.rang = Some(rang),
-            Order::Changed(change) => self.changes.note(change),
+            Order::Changed(change) => {
+                if let (Change::Clock, Some(missed)) = (&change, &self.missed) {
+                    missed.save(now);
+                }
+                self.changes.note(change);
+            }
+            Order::TellMissed(missed) => {
+                let is_alone = matches!(self.settings.server, Server::Brokers(_)) && self.settings.standby.is_none();
+                self.missed = is_alone.then_some(*missed);
+                self.watch_due |= is_alone;
+            }
             Order::Stop(done) => self.stopping = Some(done),
         }
     }
 
     fn put(&mut self, now: Instant, envelope: Envelope) {
+        if let (Some(missed), Some(to)) = (&mut self.missed, &envelope.to) {
+            missed.notes.said(now, to, &envelope.message);
+            self.watch_due |= missed.settle(now);
+        }
         if let Some(lost) = self.outbox.push(now, envelope) {
             tracing::warn!(message = lost.message.type_name(), "outbox is full: message dropped");
         }
@@ -126,17 +146,42 @@ impl Exchange {
 
     /// Whom to watch from now on, when that has to be said (again).
     pub(super) fn next_watch(&mut self) -> Option<Vec<UserId>> {
-        if std::mem::take(&mut self.watch_due) { self.watched.clone() } else { None }
+        if !std::mem::take(&mut self.watch_due) {
+            return None;
+        }
+        let Some(missed) = &mut self.missed else { return self.watched.clone() };
+        let (users, again) = missed.watch(self.watched.as_deref().unwrap_or_default());
+        self.watch_due = again;
+        Some(users)
     }
 
     /// The next message for a peer.
     pub(super) fn next_envelope(&mut self, now: Instant) -> Option<Envelope> {
-        let envelope = self.outbox.next(now)?;
+        let envelope = self.outbox.next(now).or_else(|| self.next_missed(now))?;
         self.sent.push_back((envelope.id.clone(), envelope.message.type_name(), envelope.to.clone()));
         if self.sent.len() > SENT {
             self.sent.pop_front();
         }
         Some(envelope)
+    }
+
+    /// Tells a device of a call that its user missed, when nothing of a call that goes on waits.
+    fn next_missed(&mut self, now: Instant) -> Option<Envelope> {
+        let notes = &mut self.missed.as_mut()?.notes;
+        if !notes.has_next() {
+            return None;
+        }
+        let me = Address { user: self.settings.user.clone(), device: self.settings.device.clone() };
+        notes.next(now, &me, self.ids.envelope())
+    }
+
+    /// The broker has answered for an envelope. Returns whether that is all there is to say.
+    pub(super) fn acknowledged(&mut self, now: Instant, id: &EnvelopeId, taken: bool) -> bool {
+        self.outbox.arrived(id);
+        let Some(missed) = &mut self.missed else { return taken };
+        let is_missed = missed.notes.acknowledged(id, taken);
+        self.watch_due |= missed.settle(now);
+        is_missed || taken
     }
 
     /// An envelope of our own making, for nobody in particular.
@@ -154,7 +199,7 @@ impl Exchange {
             }
         };
         match (envelope.from, envelope.message) {
-            (Some(from), message) => self.heard(from, &envelope.id, message).await,
+            (Some(from), message) => self.heard(now, from, &envelope.id, message).await,
             (None, Message::Welcome { you, heartbeat_ms, ice_servers }) => {
                 self.logged_in(now, you, ice_servers).await;
                 Verdict::Welcome { heartbeat_ms }
@@ -165,20 +210,28 @@ impl Exchange {
     }
 
     /// Passes a peer's message on, unless it was heard before.
-    pub(super) async fn hear(&mut self, from: Address, id: &EnvelopeId, message: Message) {
-        self.heard(from, id, message).await;
+    pub(super) async fn hear(&mut self, now: Instant, from: Address, id: &EnvelopeId, message: Message) {
+        self.heard(now, from, id, message).await;
     }
 
     /// Logged in, for the first time or again.
     pub(super) async fn logged_in(&mut self, now: Instant, you: Address, ice_servers: Vec<IceServer>) {
         self.up = true;
-        self.watch_due = self.watched.is_some();
+        self.watch_due = self.watched.is_some() || self.missed.as_ref().is_some_and(Missed::waits);
         self.presence.login(now);
         self.tell(Event::Up { you, ice_servers }).await;
     }
 
     /// A device came or went, as far as it is watched.
-    pub(super) async fn present(&mut self, user: UserId, device: DeviceId, online: bool) {
+    pub(super) async fn present(&mut self, now: Instant, user: UserId, device: DeviceId, online: bool) {
+        if let Some(missed) = &mut self.missed {
+            let peer = Address { user: user.clone(), device: device.clone() };
+            if online {
+                missed.notes.came(now, &peer);
+            } else {
+                missed.notes.went(&peer);
+            }
+        }
         if self.watched.as_ref().is_some_and(|users| users.contains(&user)) {
             self.told(user, Some(device), online).await;
         }
@@ -194,6 +247,9 @@ impl Exchange {
     /// The connection is gone.
     pub(super) async fn went_down(&mut self, reason: &str) {
         self.outbox.went_down();
+        if let Some(missed) = &mut self.missed {
+            missed.went_down();
+        }
         self.board.failed(reason);
         if std::mem::take(&mut self.up) {
             self.tell(Event::Down { reason: reason.to_owned() }).await;
@@ -205,13 +261,18 @@ impl Exchange {
         // What could go already waits for room at the transport, which says by itself when there is some.
         let candidate = self.outbox.due().filter(|due| *due > Instant::now());
         let while_up = self.presence.deadline().into_iter().chain(candidate).filter(|_| self.up);
-        while_up.fold(self.beat_at, Instant::min)
+        let missed = self.missed.as_ref().and_then(|missed| missed.notes.deadline());
+        while_up.chain(missed).fold(self.beat_at, Instant::min)
     }
 
     /// Notices who is gone, and proves that this task moves.
     pub(super) async fn beat(&mut self, now: Instant) {
         self.beat_at = now + if self.up { BEAT } else { SEEKING_BEAT };
         self.board.moved(self.outbox.waiting());
+        if let Some(missed) = &mut self.missed {
+            missed.notes.expire(now);
+            self.watch_due |= missed.settle(now);
+        }
         if self.up {
             for (peer, online) in self.presence.settle(now) {
                 self.tell(Event::Presence { peer, online }).await;
@@ -225,7 +286,7 @@ impl Exchange {
         }
     }
 
-    async fn heard(&mut self, from: Address, id: &EnvelopeId, message: Message) -> Verdict {
+    async fn heard(&mut self, now: Instant, from: Address, id: &EnvelopeId, message: Message) -> Verdict {
         if !self.seen.lock().unwrap_or_else(PoisonError::into_inner).is_new(&from, id) {
             tracing::debug!(%from, %id, message = message.type_name(), "duplicate");
             return Verdict::Fine;
@@ -236,6 +297,18 @@ impl Exchange {
                 tracing::warn!(%from, ?code, ?call, text, "a peer did not understand us");
                 return Verdict::Fine;
             }
+        }
+        if let Message::Missed { call, caller, media, ago_ms } = message {
+            if caller.user != from.user || !self.missed_budget.take(now, &from.user) {
+                tracing::warn!(%from, %caller, "a missed call of somebody else, or too many at once: ignored");
+                return Verdict::Fine;
+            }
+            self.tell(Event::Missed { call, caller, media, ago_ms }).await;
+            return Verdict::Fine;
+        }
+        if let Some(missed) = &mut self.missed {
+            missed.notes.heard(now, &from.user, &message);
+            self.watch_due |= missed.settle(now);
         }
         self.tell(Event::Heard { from, message }).await;
         Verdict::Fine
@@ -284,97 +357,5 @@ impl Exchange {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-
-    use super::super::TicketSource;
-    use super::*;
-
-    fn exchange() -> (Exchange, mpsc::Receiver<Event>) {
-        let settings = Settings {
-            app: callbox_core::ids::AppId(1),
-            user: "door".parse().unwrap(),
-            device: "panel".parse().unwrap(),
-            ticket: TicketSource::File(PathBuf::from("none")),
-            server: super::super::Server::Hub("ws://127.0.0.1:1".parse().unwrap()),
-            standby: None,
-        };
-        let (events, inbox) = mpsc::channel(16);
-        (Exchange::new(&settings, events, Board::new("ws://127.0.0.1:1")), inbox)
-    }
-
-    async fn read(exchange: &mut Exchange, text: &str) -> Verdict {
-        exchange.read(Instant::now(), text.as_bytes()).await
-    }
-
-    const HANGUP: &str = r#"{"v":1,"id":"1","from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"hangup","call":"c","reason":"hangup"}"#;
-
-    #[tokio::test]
-    async fn a_duplicate_is_heard_once() {
-        let (mut exchange, mut inbox) = exchange();
-        read(&mut exchange, HANGUP).await;
-        read(&mut exchange, HANGUP).await;
-        assert!(matches!(inbox.try_recv(), Ok(Event::Heard { .. })));
-        assert!(inbox.try_recv().is_err());
-    }
-
-    #[tokio::test]
-    async fn an_invite_of_the_future_is_rejected_explicitly() {
-        let (mut exchange, mut inbox) = exchange();
-        let future = r#"{"v":2,"id":"1","from":{"user":"anna","device":"x"},"to":{"user":"door"},"type":"invite","call":"c","new":[]}"#;
-        assert_eq!(read(&mut exchange, future).await, Verdict::Fine);
-        let frame = exchange.next_frame(Instant::now()).unwrap();
-        assert!(frame.contains("reject") && frame.contains("unsupported_version") && frame.contains("anna"), "{frame}");
-        assert!(inbox.try_recv().is_err());
-    }
-
-    #[tokio::test]
-    async fn candidates_that_are_held_back_have_their_turn_soon() {
-        let (mut exchange, _inbox) = exchange();
-        let now = Instant::now();
-        exchange
-            .logged_in(now, Address { user: "door".parse().unwrap(), device: "panel".parse().unwrap() }, Vec::new())
-            .await;
-        exchange.beat(now).await;
-        for link in 0..100 {
-            let message = Message::Candidate { call: "c".parse().unwrap(), link, candidate: "x".into(), mline: 0 };
-            exchange.take(now, Order::Send { to: "anna".parse::<UserId>().unwrap().into(), message });
-        }
-        assert!(std::iter::from_fn(|| exchange.next_frame(now)).count() < 100);
-        assert!(exchange.beat_due() < now + Duration::from_secs(1), "nothing else wakes the connection");
-    }
-
-    #[tokio::test]
-    async fn garbage_is_ignored() {
-        let (mut exchange, mut inbox) = exchange();
-        for text in ["", "{}", "[1]", "{\"v\":1}", r#"{"v":1,"id":"1","type":"dance"}"#, &"x".repeat(100_000)] {
-            assert_eq!(read(&mut exchange, text).await, Verdict::Fine);
-        }
-        assert!(inbox.try_recv().is_err() && exchange.next_frame(Instant::now()).is_none());
-    }
-
-    #[tokio::test]
-    async fn the_watch_list_is_told_again_after_each_login() {
-        let (mut exchange, _inbox) = exchange();
-        exchange.take(Instant::now(), Order::Watch(vec!["anna".parse().unwrap()]));
-        assert!(exchange.next_frame(Instant::now()).unwrap().contains("watch"));
-        assert_eq!(exchange.next_frame(Instant::now()), None);
-        exchange.went_down("test").await;
-        let welcome = r#"{"v":1,"id":"1","type":"welcome","you":{"user":"door","device":"panel"},"heartbeat_ms":5000}"#;
-        assert_eq!(read(&mut exchange, welcome).await, Verdict::Welcome { heartbeat_ms: 5000 });
-        assert!(exchange.next_frame(Instant::now()).unwrap().contains("watch"));
-    }
-
-    #[tokio::test]
-    async fn a_result_names_what_it_speaks_of() {
-        let (mut exchange, mut inbox) = exchange();
-        let message = Message::Accept { call: "c".parse().unwrap(), agent: Agent::Panel };
-        let to: Target = "anna".parse::<UserId>().unwrap().into();
-        exchange.take(Instant::now(), Order::Send { to: to.clone(), message });
-        let sent = Envelope::decode(exchange.next_frame(Instant::now()).unwrap().as_bytes()).unwrap();
-        let answer = format!(r#"{{"v":1,"id":"9","type":"result","re":"{}","code":"offline","call":"c"}}"#, sent.id);
-        read(&mut exchange, &answer).await;
-        let Ok(Event::Fared { code, about, to: found, .. }) = inbox.try_recv() else { panic!("no result") };
-        assert_eq!((code, about, found), (ResultCode::Offline, Some("accept"), Some(to)));
-    }
-}
+#[path = "exchange_tests.rs"]
+mod tests;

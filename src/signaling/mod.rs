@@ -3,12 +3,13 @@
 //! ```text
 //! daemon ── Order ──▶ transport task (websocket.rs, or mqtt.rs) ── Event ──▶ daemon
 //!                      ├ reconnect.rs: connect for ever, stay away for the right time; the same for every transport
-//!                      └ exchange.rs: codec, outbox, duplicates, presence; the same for every transport
+//!                      └ exchange.rs: codec, outbox, duplicates, presence, missed calls; the same for every transport
 //! ```
 
 mod exchange;
 mod handshake;
 mod knock;
+mod missed;
 mod mqtt;
 mod network_change;
 mod orders;
@@ -22,9 +23,10 @@ mod websocket;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use callbox_core::client::MissedNotes;
 use callbox_core::ids::{Address, AppId, CallId, DeviceId, EnvelopeId, Target, UserId};
 use callbox_core::protocol::{Envelope, IceServer, Media, Message, ResultCode};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use callbox_mqtt::{Account, BadBroker, BrokerUrl, Brokers, Identity};
@@ -34,6 +36,7 @@ pub use ticket::{TicketError, TicketSource};
 pub use url::{BadUrl, HubUrl};
 
 use exchange::Exchange;
+use missed::Missed;
 use mqtt::Mqtt;
 use network_change::Change;
 use standby::Pair;
@@ -104,7 +107,7 @@ pub enum Event {
     Missed {
         /// The call.
         call: CallId,
-        /// Who rang.
+        /// Who rang: as the hub says, or as the caller says of itself.
         caller: Address,
         /// Voice or picture.
         media: Media,
@@ -140,6 +143,8 @@ enum Order {
     Watch(Vec<UserId>),
     /// This rang when the daemon before this one ended.
     Rang(Box<Rang>),
+    /// Tell callees of the calls that they missed.
+    TellMissed(Box<Missed>),
     /// Something about this machine's network, or clock.
     Changed(Change),
     Stop(oneshot::Sender<()>),
@@ -192,6 +197,12 @@ impl Signaling {
     /// This invite rang, undecided, when the daemon before this one ended: it is heard once more where no server gives it again.
     pub fn rang(&self, from: Address, message: Message) {
         self.order(Order::Rang(Box::new(Rang { from, message, since: Instant::now() })));
+    }
+
+    /// Callees are told of the calls that reached none of their devices, where no hub does that: of these, and of those from now on. The
+    /// text of each state goes to `saved`.
+    pub fn tell_missed(&self, notes: MissedNotes, saved: watch::Sender<String>) {
+        self.order(Order::TellMissed(Box::new(Missed::new(notes, saved))));
     }
 
     /// These addresses of this machine are gone: a connection from one of them is left at once.

@@ -149,13 +149,14 @@ impl Session<'_> {
                     self.ring_on(*rang);
                 }
             }
-            Event::Heard(opened) => exchange.hear(opened.from, &opened.id, opened.message).await,
+            Event::Heard(opened) => exchange.hear(Instant::now(), opened.from, &opened.id, opened.message).await,
             Event::NotUnderstood { error, .. } => exchange.not_understood(Instant::now(), error),
-            Event::Presence { user, device, online } => exchange.present(user, device, online).await,
+            Event::Presence { user, device, online } => exchange.present(Instant::now(), user, device, online).await,
             Event::Watching => {}
             Event::Acknowledged { id, call, outcome } => {
-                exchange.outbox.arrived(&id);
-                if let Some((code, text)) = outcome.result() {
+                let result = outcome.result();
+                let is_settled = exchange.acknowledged(Instant::now(), &id, result.is_none());
+                if let Some((code, text)) = result.filter(|_| !is_settled) {
                     exchange.fared(Some(id), code, call, text).await;
                 }
             }
@@ -191,7 +192,7 @@ impl Session<'_> {
 
     /// Hands out what waits, as far as there is room.
     fn flush(&mut self, exchange: &mut Exchange) {
-        if let Some(users) = exchange.next_watch() {
+        while let Some(users) = exchange.next_watch() {
             self.connection.watch(users);
         }
         while self.connection.has_room() {

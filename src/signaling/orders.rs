@@ -109,7 +109,9 @@ impl Coalesce for Entry {
         match (&self.order, &older.order) {
             (Order::Watch(_), Order::Watch(_)) => Meeting::Replace,
             (Order::Changed(change), Order::Changed(other)) if change == other => Meeting::Replace,
-            (Order::Rang(_), Order::Rang(_)) | (Order::Stop(_), Order::Stop(_)) => Meeting::Yield,
+            (Order::Rang(_), Order::Rang(_))
+            | (Order::TellMissed(_), Order::TellMissed(_))
+            | (Order::Stop(_), Order::Stop(_)) => Meeting::Yield,
             _ => Meeting::Stay,
         }
     }

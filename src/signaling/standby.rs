@@ -136,8 +136,8 @@ impl Pair {
                 }
             }
             Order::Changed(change) => self.ways.iter().for_each(|way| give(way, Order::Changed(change.clone()))),
-            // The hub gives it again by itself.
-            Order::Rang(_) | Order::Stop(_) => {}
+            // The hub gives it again, and tells of missed calls, by itself.
+            Order::Rang(_) | Order::TellMissed(_) | Order::Stop(_) => {}
         }
     }
 
