@@ -7,6 +7,7 @@ pub mod coalesce;
 pub mod ice;
 pub mod ids;
 pub mod protocol;
+pub mod roster;
 pub mod station;
 pub mod text;
 pub mod ticket;

@@ -4,5 +4,6 @@
 
 mod any_order;
 mod model;
+mod roster;
 mod stories;
 mod street;

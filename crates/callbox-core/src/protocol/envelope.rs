@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::roster::fault;
 use super::{EndReason, MAX_PICTURE, Message, ResultCode, numbers};
 use crate::ids::{Address, CallId, EnvelopeId, Target};
 
@@ -180,6 +181,10 @@ impl Envelope {
             Message::Picture { jpeg, .. } if jpeg.len() > MAX_PICTURE => {
                 format!("`jpeg` has {} characters: at most {MAX_PICTURE} are allowed", jpeg.len())
             }
+            Message::Roster { entries, .. } => match fault(entries) {
+                Some(text) => text,
+                None => return Ok(self),
+            },
             _ => return Ok(self),
         };
         Err(DecodeError::BadFields { id: self.id, kind, text })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DoorState, EndReason, ResultCode};
+use super::{DoorState, EndReason, ResultCode, RosterEntry};
 use crate::ids::{Address, AppId, CallId, CommandName, DeviceId, EnvelopeId, UserId};
 
 /// How many may talk.
@@ -141,6 +141,21 @@ pub enum Message {
         /// The call.
         call: CallId,
     },
+    /// Let me into the group call that runs: I missed or left it. From a device whose user is on the roster to a member, which
+    /// confirms it as it does an `accept`.
+    Join {
+        /// The call.
+        call: CallId,
+        /// What the device runs.
+        agent: Agent,
+    },
+    /// Who takes part in a group call, as the sender knows it. From member to member, and to a device that a member rings or lets in.
+    Roster {
+        /// The call.
+        call: CallId,
+        /// At most [`super::MAX_ROSTER`] entries, one a device. The sender's own counts; the others are hearsay.
+        entries: Vec<RosterEntry>,
+    },
     /// No. From a callee's device to the inviter.
     Reject {
         /// The call.
@@ -209,6 +224,9 @@ pub enum Message {
         audio: bool,
         /// The camera is sent.
         video: bool,
+        /// The sender takes part in group calls: a call between two may grow.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        group: bool,
     },
     /// Who rings, as the inviter's camera sees it. From the inviter to each device that rings; again when there is a newer one.
     Picture {

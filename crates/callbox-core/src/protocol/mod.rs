@@ -6,6 +6,7 @@ mod message;
 mod numbers;
 mod reason;
 mod result;
+mod roster;
 mod types;
 
 pub use door::{DoorState, UNLOCK};
@@ -13,6 +14,7 @@ pub use envelope::{DecodeError, Envelope, MAX_BYTES, MAX_CALLEES, VERSION};
 pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, ListedUser, Media, Message};
 pub use reason::EndReason;
 pub use result::ResultCode;
+pub use roster::{Invited, MAX_ENTRY_NUMBER, MAX_MEMBERS, MAX_ROSTER, RosterEntry};
 
 /// The most characters of a [`Message::Picture`].
 pub const MAX_PICTURE: usize = 32 * 1024;

@@ -32,11 +32,13 @@ pub enum EndReason {
     NetworkLost,
     /// The hub or its operator ended the call.
     EndedByServer,
+    /// The group call is full.
+    TooMany,
 }
 
 impl EndReason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Hangup,
         Self::Rejected,
         Self::NoAnswer,
@@ -49,6 +51,7 @@ impl EndReason {
         Self::MediaFailed,
         Self::NetworkLost,
         Self::EndedByServer,
+        Self::TooMany,
     ];
 
     /// The word used on the wire, in logs and in records.
@@ -66,6 +69,7 @@ impl EndReason {
             Self::MediaFailed => "media_failed",
             Self::NetworkLost => "network_lost",
             Self::EndedByServer => "ended_by_server",
+            Self::TooMany => "too_many",
         }
     }
 }

@@ -11,6 +11,8 @@ impl Message {
             | Self::Ringing { call, .. }
             | Self::Accept { call, .. }
             | Self::Confirm { call }
+            | Self::Join { call, .. }
+            | Self::Roster { call, .. }
             | Self::Reject { call, .. }
             | Self::Cancel { call, .. }
             | Self::Hangup { call, .. }
@@ -58,6 +60,8 @@ types! {
     Ringing => "ringing",
     Accept => "accept",
     Confirm => "confirm",
+    Join => "join",
+    Roster => "roster",
     Reject => "reject",
     Cancel => "cancel",
     Hangup => "hangup",

@@ -184,8 +184,12 @@ impl Talking {
     }
 
     fn tell_mute(&self, desk: &mut Desk) {
-        let message =
-            Message::Media { call: self.call.id.clone(), audio: self.call.microphone, video: self.call.camera };
+        let message = Message::Media {
+            call: self.call.id.clone(),
+            audio: self.call.microphone,
+            video: self.call.camera,
+            group: true,
+        };
         desk.out.send(self.path.peer().clone(), message);
     }
 

@@ -1,7 +1,9 @@
 //! Every input a station can get, from a small world in which things meet: three users, three calls, a few links.
 
 use callbox_core::ids::{Address, CallId, LinkId, UserId};
-use callbox_core::protocol::{Agent, Bye, DoorState, EarlyMedia, EndReason, Kind, Media, Message, ResultCode};
+use callbox_core::protocol::{
+    Agent, Bye, DoorState, EarlyMedia, EndReason, Invited, Kind, Media, Message, ResultCode, RosterEntry,
+};
 use callbox_core::station::{Action, DoorEvent, Input, LinkEvent, LinkFailure, LocalTime, Opener, Plan, Weekday};
 use proptest::prelude::*;
 
@@ -136,7 +138,7 @@ fn event() -> impl Strategy<Value = LinkEvent> {
 }
 
 fn message() -> impl Strategy<Value = Message> {
-    prop_oneof![4 => call_message(), 3 => link_message(), 2 => door_message(), 1 => hub_message()]
+    prop_oneof![4 => call_message(), 2 => group_message(), 3 => link_message(), 2 => door_message(), 1 => hub_message()]
 }
 
 fn call_message() -> impl Strategy<Value = Message> {
@@ -159,6 +161,26 @@ fn call_message() -> impl Strategy<Value = Message> {
     ]
 }
 
+fn group_message() -> impl Strategy<Value = Message> {
+    let device = || prop_oneof![4 => peer(), 1 => Just(address(ME))];
+    let user = || prop::sample::select(vec!["anna", "otto", "eve"]).prop_map(|user| user.parse().unwrap());
+    let invited = (user(), prop::option::of(reason()));
+    let invited = invited.prop_map(|(user, ended)| Invited { user, ring_s: 30, ended });
+    let entry = (device(), 1..5u32, agent(), 1..9u16, prop::option::of(reason()), prop::collection::vec(invited, 0..2));
+    let entry = entry.prop_map(|(device, number, agent, place, left, invited)| RosterEntry {
+        device,
+        number,
+        agent,
+        place,
+        left,
+        invited,
+    });
+    prop_oneof![
+        1 => (call(), agent()).prop_map(|(call, agent)| Message::Join { call, agent }),
+        4 => (call(), prop::collection::vec(entry, 1..4)).prop_map(|(call, entries)| Message::Roster { call, entries }),
+    ]
+}
+
 fn link_message() -> impl Strategy<Value = Message> {
     let number = || prop_oneof![0..4u32, Just(256), Just(257), Just(u32::MAX)];
     let sdp = || "sdp".to_owned();
@@ -168,7 +190,7 @@ fn link_message() -> impl Strategy<Value = Message> {
         1 => (call(), number(), any::<u16>()).prop_map(|(call, link, mline)| {
             Message::Candidate { call, link, candidate: String::new(), mline }
         }),
-        1 => (call(), any::<bool>(), any::<bool>()).prop_map(|(call, audio, video)| Message::Media { call, audio, video }),
+        1 => (call(), any::<bool>(), any::<bool>()).prop_map(|(call, audio, video)| Message::Media { call, audio, video, group: video }),
         1 => (call(), number()).prop_map(|(call, link)| Message::Relink { call, link }),
     ]
 }
@@ -289,6 +311,8 @@ pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input 
 fn set_call(message: &mut Message, to: &CallId) {
     match message {
         Message::Invite { call, .. }
+        | Message::Join { call, .. }
+        | Message::Roster { call, .. }
         | Message::Ringing { call, .. }
         | Message::Accept { call, .. }
         | Message::Confirm { call }

@@ -250,7 +250,7 @@ fn a_call_of_which_nobody_knows_any_more_ends_by_every_question_about_it() {
     street.restarts("anna/phone");
     for question in [
         Message::Relink { call: call.clone(), link: 1 },
-        Message::Media { call: call.clone(), audio: true, video: true },
+        Message::Media { call: call.clone(), audio: true, video: true, group: true },
         Message::Offer { call, link: 2, sdp: String::new() },
     ] {
         street.post("door/panel", "anna/phone", question);

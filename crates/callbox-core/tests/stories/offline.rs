@@ -180,7 +180,7 @@ fn a_word_about_an_unknown_talk_is_answered() {
     let mut street = the_door_talks_with_anna();
     let call = street.call_of("door/panel");
     street.restarts("door/panel");
-    street.post("anna/phone", "door/panel", Message::Media { call, audio: true, video: true });
+    street.post("anna/phone", "door/panel", Message::Media { call, audio: true, video: true, group: true });
     street.pass(secs(1));
     street.assert_ended("anna/phone", EndReason::NetworkLost);
 }

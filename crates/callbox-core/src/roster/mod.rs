@@ -1,0 +1,432 @@
+//! Who takes part in a group call, as one device knows it.
+//!
+//! Each device writes one entry, about itself and the users it invited, and numbers what it writes. What a device says of itself is a
+//! fact. What it says of another device is a rumour: a reason to ask that device. A rumour becomes a fact only when the device that it
+//! is about was asked and stayed silent. A device that is told something newer of itself writes a newer entry, so its own word wins.
+//!
+//! ```text
+//! hear(now, from, entries)   a `roster` came in
+//! tick(now), deadline()      ask again, repeat what a member has not shown to know
+//! entries_for(device)        what to send
+//! ```
+
+mod known;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::ids::{Address, UserId};
+use crate::protocol::{Agent, EndReason, Invited, MAX_CALLEES, MAX_ENTRY_NUMBER, MAX_MEMBERS, MAX_ROSTER, RosterEntry};
+
+use known::Known;
+
+/// The most users who may come in over a whole call.
+const MOST_USERS: usize = 64;
+/// An entry does not change more often than this in a call; a number further ahead is made up.
+const PLAUSIBLE: u32 = 1000;
+
+/// Who takes part in one group call.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Roster {
+    me: Address,
+    agent: Agent,
+    /// Our own entry; absent: we are invited, and not in.
+    mine: Option<RosterEntry>,
+    /// The greatest number that others know of an entry of ours.
+    claimed: u32,
+    others: BTreeMap<Address, Known>,
+    /// Users who may come in.
+    users: BTreeSet<UserId>,
+    /// Until when users ring whom others invited; nothing: not any more.
+    rings: BTreeMap<UserId, Option<Instant>>,
+}
+
+/// What became of a `roster` that came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Something is known now that was not.
+    pub changed: bool,
+    /// Devices to send our entries to.
+    pub tell: BTreeSet<Address>,
+}
+
+/// One user of the call, for a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The user.
+    pub user: UserId,
+    /// How the user takes part.
+    pub state: PartState,
+}
+
+/// How a user takes part in a group call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PartState {
+    /// A device is in.
+    Joined,
+    /// Invited; no answer yet.
+    Invited,
+    /// Was in.
+    Left(EndReason),
+    /// Will not come.
+    Ended(EndReason),
+}
+
+impl Roster {
+    /// The roster of a device that is in from the beginning, and of the users who may come in beside its own.
+    pub fn found(me: Address, agent: Agent, place: u16, users: impl IntoIterator<Item = UserId>) -> Self {
+        let mut roster = Self::guest(me, agent, users);
+        roster.join_at(place);
+        roster
+    }
+
+    /// The roster of a device that is invited and not in yet.
+    pub fn guest(me: Address, agent: Agent, users: impl IntoIterator<Item = UserId>) -> Self {
+        let users = users.into_iter().chain([me.user.clone()]).collect();
+        let (mine, others, rings) = (None, BTreeMap::new(), BTreeMap::new());
+        Self { me, agent, mine, claimed: 0, others, users, rings }
+    }
+
+    /// A member let this device in: it takes the place behind all that it knows of.
+    pub fn join(&mut self, now: Instant) -> BTreeSet<Address> {
+        let last = self.others.values().map(|known| known.newest().place).max().unwrap_or(0);
+        self.join_at(last.saturating_add(1));
+        self.wrote(now)
+    }
+
+    fn join_at(&mut self, place: u16) {
+        let number = self.claimed.saturating_add(1);
+        let (device, agent, left, invited) = (self.me.clone(), self.agent, None, Vec::new());
+        self.mine = Some(RosterEntry { device, number, agent, place, left, invited });
+    }
+
+    /// This member lets a device in: others learn of it even if the device cannot tell them before we leave.
+    pub fn let_in(&mut self, now: Instant, device: &Address, agent: Agent) {
+        let known = self.others.get(device).map(Known::newest);
+        let number = known.map_or(0, |entry| entry.number) + 1;
+        let last = self.others.values().map(|known| known.newest().place).max().unwrap_or(0);
+        let place = self.mine.as_ref().map_or(last, |mine| mine.place.max(last)).saturating_add(1);
+        let entry = RosterEntry { device: device.clone(), number, agent, place, left: None, invited: Vec::new() };
+        if !self.is_in(device) {
+            self.rumour(now, &entry, &mut BTreeSet::new());
+        }
+    }
+
+    /// This device leaves. Returns whom to tell.
+    pub fn leave(&mut self, reason: EndReason) -> BTreeSet<Address> {
+        let audience = self.audience();
+        if let Some(mine) = &mut self.mine {
+            mine.number = mine.number.saturating_add(1);
+            mine.left = Some(reason);
+        }
+        audience
+    }
+
+    /// How many more users this device may invite.
+    pub fn room(&self) -> usize {
+        let invited = self.mine.as_ref().map_or(0, |mine| mine.invited.iter().filter(|i| i.ended.is_none()).count());
+        MAX_CALLEES.saturating_sub(invited)
+    }
+
+    /// This device invites users. Returns whom to tell.
+    pub fn invite(&mut self, now: Instant, users: &[UserId], ring: Duration) -> BTreeSet<Address> {
+        self.users.extend(users.iter().cloned());
+        let Some(mine) = &mut self.mine else { return BTreeSet::new() };
+        let ring_s = u16::try_from(ring.as_secs()).unwrap_or(u16::MAX);
+        mine.invited.retain(|invited| !users.contains(&invited.user));
+        // The oldest that came to nothing make room.
+        while mine.invited.len() + users.len() > MAX_CALLEES {
+            let Some(at) = mine.invited.iter().position(|invited| invited.ended.is_some()) else { break };
+            mine.invited.remove(at);
+        }
+        let invited = users.iter().map(|user| Invited { user: user.clone(), ring_s, ended: None });
+        mine.invited.extend(invited);
+        mine.invited.truncate(MAX_CALLEES);
+        mine.number = mine.number.saturating_add(1);
+        self.wrote(now)
+    }
+
+    /// A user whom this device invited will not come. Returns whom to tell.
+    pub fn ended(&mut self, now: Instant, user: &UserId, reason: EndReason) -> BTreeSet<Address> {
+        let invited = self.mine.iter_mut().flat_map(|mine| &mut mine.invited).find(|invited| invited.user == *user);
+        match invited {
+            Some(invited) if invited.ended != Some(reason) => invited.ended = Some(reason),
+            _ => return BTreeSet::new(),
+        }
+        if let Some(mine) = &mut self.mine {
+            mine.number = mine.number.saturating_add(1);
+        }
+        self.wrote(now)
+    }
+
+    /// A user whom another member invited will not come: we need not wait.
+    pub fn refused(&mut self, user: &UserId) {
+        self.rings.insert(user.clone(), None);
+    }
+
+    /// A device says that it is out, in other words than a `roster`. Returns whom to tell.
+    pub fn out(&mut self, now: Instant, device: &Address, reason: EndReason) -> BTreeSet<Address> {
+        match self.others.get_mut(device).map(|known| known.out(reason)) {
+            Some(true) => self.wrote(now),
+            _ => BTreeSet::new(),
+        }
+    }
+
+    /// Nothing comes from a device any more: it is not in until it says so again.
+    pub fn lose(&mut self, device: &Address) {
+        if let Some(known) = self.others.get_mut(device) {
+            known.heard = false;
+        }
+    }
+
+    /// What to send to a device: the newest that is known of each, our own entry first. A device that was not heard finds nothing of
+    /// itself, and so will say it.
+    pub fn entries_for(&self, to: &Address) -> Vec<RosterEntry> {
+        let others = self.others.iter().filter(|(device, known)| known.heard || *device != to);
+        let others = others.map(|(_, known)| known.newest().clone());
+        self.mine.iter().cloned().chain(others).take(MAX_ROSTER).collect()
+    }
+
+    /// The newest that is known of each device, our own entry first.
+    pub fn entries(&self) -> impl Iterator<Item = &RosterEntry> {
+        self.mine.iter().chain(self.others.values().map(Known::newest))
+    }
+
+    /// A device says what it knows.
+    pub fn hear(&mut self, now: Instant, from: &Address, entries: &[RosterEntry]) -> Heard {
+        if *from == self.me || !self.users.contains(&from.user) {
+            return Heard::default();
+        }
+        let mut changed = false;
+        let mut tell = BTreeSet::new();
+        if let Some(entry) = entries.iter().find(|entry| entry.device == *from) {
+            changed |= self.fact(entry);
+        }
+        if self.is_in(from) {
+            self.admit(entries);
+            for entry in entries.iter().filter(|entry| entry.device != *from) {
+                changed |= if entry.device == self.me { self.claim(entry) } else { self.rumour(now, entry, &mut tell) };
+            }
+        } else if let Some(entry) = entries.iter().find(|entry| entry.device == self.me) {
+            changed |= self.claim(entry);
+        }
+        self.note_rings(now);
+        let lacks = self.entries().any(|ours| {
+            let theirs = entries.iter().find(|entry| entry.device == ours.device);
+            theirs.is_none_or(|theirs| theirs.number < ours.number)
+        });
+        if let Some(known) = self.others.get_mut(from) {
+            known.in_step(now, !lacks);
+        }
+        if changed {
+            tell.extend(self.wrote(now));
+        }
+        if lacks {
+            tell.insert(from.clone());
+        }
+        if self.mine.is_none() {
+            tell.clear();
+        }
+        Heard { changed, tell }
+    }
+
+    /// Time passed. Returns devices to send our entries to.
+    pub fn tick(&mut self, now: Instant) -> BTreeSet<Address> {
+        for until in self.rings.values_mut() {
+            until.take_if(|until| *until <= now);
+        }
+        if self.mine.is_none() {
+            return BTreeSet::new();
+        }
+        let mut adopted = false;
+        let mut tell = BTreeSet::new();
+        for (device, known) in &mut self.others {
+            adopted |= known.believe(now);
+            if known.due(now) {
+                tell.insert(device.clone());
+            }
+        }
+        if adopted {
+            tell.extend(self.wrote(now));
+        }
+        tell
+    }
+
+    /// When [`Roster::tick`] has something to do.
+    pub fn deadline(&self) -> Option<Instant> {
+        let of_others = self.mine.iter().flat_map(|_| self.others.values().filter_map(Known::deadline));
+        of_others.chain(self.alone_until()).min()
+    }
+
+    /// Everybody is told anew: what was said before may be lost.
+    pub fn say_again(&mut self, now: Instant) -> BTreeSet<Address> {
+        self.wrote(now)
+    }
+
+    /// Takes what a device says of itself. Says whether it is new.
+    fn fact(&mut self, entry: &RosterEntry) -> bool {
+        if let Some(known) = self.others.get_mut(&entry.device) {
+            return known.fact(entry);
+        }
+        if self.others.len() + 1 >= MAX_ROSTER && !self.make_room() {
+            return false;
+        }
+        self.others.insert(entry.device.clone(), Known::fact_of(entry.clone()));
+        true
+    }
+
+    /// Takes what somebody says of a third device. Says whether it is new.
+    fn rumour(&mut self, now: Instant, entry: &RosterEntry, tell: &mut BTreeSet<Address>) -> bool {
+        let full = self.others.len() + 1 >= MAX_ROSTER;
+        let new = match self.others.get_mut(&entry.device) {
+            Some(known) => known.rumour(now, entry),
+            None if full => false,
+            None => {
+                self.others.insert(entry.device.clone(), Known::rumour_of(now, entry.clone()));
+                true
+            }
+        };
+        if new && self.others.get(&entry.device).is_some_and(Known::is_asked) {
+            tell.insert(entry.device.clone());
+        }
+        new
+    }
+
+    /// Takes what somebody says of us: we write a newer entry, for ours is what counts. Says whether we did.
+    fn claim(&mut self, entry: &RosterEntry) -> bool {
+        let own = self.mine.as_ref().map_or(self.claimed, |mine| mine.number);
+        let plausible = entry.number < own.saturating_add(PLAUSIBLE) && entry.number < MAX_ENTRY_NUMBER;
+        match &mut self.mine {
+            Some(mine)
+                if plausible && (entry.number > mine.number || entry.number == mine.number && *entry != *mine) =>
+            {
+                mine.number = entry.number + 1;
+                true
+            }
+            None if entry.number < MAX_ENTRY_NUMBER => {
+                self.claimed = self.claimed.max(entry.number);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Whoever is named by a member may come in.
+    fn admit(&mut self, entries: &[RosterEntry]) {
+        let named = entries
+            .iter()
+            .flat_map(|entry| entry.invited.iter().map(|invited| &invited.user).chain([&entry.device.user]));
+        for user in named {
+            if self.users.len() < MOST_USERS {
+                self.users.insert(user.clone());
+            }
+        }
+    }
+
+    /// Forgets one who left and was never heard here.
+    fn make_room(&mut self) -> bool {
+        let gone = self.others.iter().find(|(_, known)| !known.heard).map(|(device, _)| device.clone());
+        gone.is_some_and(|gone| self.others.remove(&gone).is_some())
+    }
+
+    /// Something is new: every member is to hear it, and to show that it knows.
+    fn wrote(&mut self, now: Instant) -> BTreeSet<Address> {
+        if self.mine.is_none() {
+            return BTreeSet::new();
+        }
+        for known in self.others.values_mut().filter(|known| known.is_in()) {
+            known.repeat(now);
+        }
+        self.audience()
+    }
+
+    fn audience(&self) -> BTreeSet<Address> {
+        self.others.iter().filter(|(_, known)| known.is_in()).map(|(device, _)| device.clone()).collect()
+    }
+}
+
+// ---- what can be seen ----
+impl Roster {
+    /// Whether a device of this user may come in.
+    pub fn admits(&self, user: &UserId) -> bool {
+        self.users.contains(user)
+    }
+
+    /// Every user who may be in, or come in.
+    pub fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.users.iter()
+    }
+
+    /// The device said itself that it is in.
+    pub fn is_in(&self, device: &Address) -> bool {
+        self.others.get(device).is_some_and(Known::is_in)
+    }
+
+    /// The entries of the devices that said that they are in, without our own.
+    pub fn members(&self) -> impl Iterator<Item = &RosterEntry> {
+        self.others.values().filter(|known| known.is_in()).filter_map(|known| known.fact.as_ref())
+    }
+
+    /// Devices that are in as far as is known: whom to ask to be let in.
+    pub fn doors(&self) -> impl Iterator<Item = &Address> {
+        let there = |known: &&Known| known.newest().left.is_none();
+        self.others.values().filter(there).map(|known| &known.newest().device)
+    }
+
+    /// Why this device has to leave, if it has: more than [`MAX_MEMBERS`] are in, or another device of its user.
+    pub fn surplus(&self) -> Option<EndReason> {
+        let mine = self.mine.as_ref()?;
+        let rank = |entry: &RosterEntry| (entry.place, entry.device.clone());
+        let before = self.members().filter(|entry| rank(entry) < rank(mine));
+        let (same, all) =
+            before.fold((0, 0), |(same, all), entry| (same + usize::from(entry.device.user == self.me.user), all + 1));
+        match (same, all) {
+            (1.., _) => Some(EndReason::AnsweredElsewhere),
+            (_, MAX_MEMBERS..) => Some(EndReason::TooMany),
+            _ => None,
+        }
+    }
+
+    /// Until when somebody rings whose inviter has left, if anybody does.
+    pub fn alone_until(&self) -> Option<Instant> {
+        let in_already = |user: &UserId| self.members().any(|entry| entry.device.user == *user);
+        self.rings.iter().filter(|(user, _)| !in_already(user)).filter_map(|(_, until)| *until).max()
+    }
+
+    /// Every other user of the call, and how each takes part.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts: BTreeMap<UserId, PartState> = BTreeMap::new();
+        let mut see = |user: &UserId, state: PartState| {
+            let best = parts.entry(user.clone()).or_insert(state);
+            *best = state.min(*best);
+        };
+        for known in self.others.values() {
+            let entry = known.newest();
+            see(&entry.device.user, entry.left.map_or(PartState::Joined, PartState::Left));
+        }
+        let entries = self.others.values().map(Known::newest).chain(&self.mine);
+        for invited in entries.flat_map(|entry| &entry.invited) {
+            see(&invited.user, invited.ended.map_or(PartState::Invited, PartState::Ended));
+        }
+        parts.remove(&self.me.user);
+        parts.into_iter().map(|(user, state)| Part { user, state }).collect()
+    }
+
+    /// Users whose invites by others ring are waited for, from when they are first heard of.
+    fn note_rings(&mut self, now: Instant) {
+        let entries = self.others.values().map(Known::newest);
+        let invited: Vec<Invited> = entries.flat_map(|entry| entry.invited.clone()).collect();
+        for Invited { user, ring_s, ended } in invited {
+            match ended {
+                None if user != self.me.user && self.rings.len() < MOST_USERS => {
+                    let most = Duration::from_secs(u64::from(ring_s).min(600));
+                    self.rings.entry(user).or_insert(Some(now + most));
+                }
+                None => {}
+                Some(_) => {
+                    self.rings.remove(&user);
+                }
+            }
+        }
+    }
+}
