@@ -40,6 +40,16 @@ impl Agent {
     pub fn callee_offers(inviter: Agent, callee: Agent) -> bool {
         !(inviter == Agent::Panel && callee == Agent::Browser)
     }
+
+    /// Whether the first of two members of a group call makes the offer of each of their links: a panel offers to a browser,
+    /// otherwise the smaller address offers.
+    pub fn offers(agent: Agent, device: &Address, others: Agent, other: &Address) -> bool {
+        match (agent, others) {
+            (Agent::Panel, Agent::Browser) => true,
+            (Agent::Browser, Agent::Panel) => false,
+            _ => device < other,
+        }
+    }
 }
 
 /// How much of the media path is set up while it rings. Of two parties' wishes the smaller counts.

@@ -51,6 +51,12 @@ impl Known {
         known
     }
 
+    /// It has to say anew that it is in.
+    pub(super) fn forget(&mut self) {
+        self.heard = false;
+        self.repeat = None;
+    }
+
     /// The newest that is known, whoever said it.
     pub(super) fn newest(&self) -> &RosterEntry {
         let rumour = self.rumour.as_ref().map(|rumour| &rumour.entry);

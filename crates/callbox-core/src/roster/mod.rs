@@ -11,14 +11,16 @@
 //! ```
 
 mod known;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::ids::{Address, UserId};
-use crate::protocol::{Agent, EndReason, Invited, MAX_CALLEES, MAX_ENTRY_NUMBER, MAX_MEMBERS, MAX_ROSTER, RosterEntry};
+use crate::protocol::{Agent, EndReason, Invited, MAX_CALLEES, MAX_ENTRY_NUMBER, MAX_ROSTER, RosterEntry};
 
 use known::Known;
+pub use view::{Part, PartState};
 
 /// The most users who may come in over a whole call.
 const MOST_USERS: usize = 64;
@@ -50,28 +52,6 @@ pub struct Heard {
     pub tell: BTreeSet<Address>,
 }
 
-/// One user of the call, for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// The user.
-    pub user: UserId,
-    /// How the user takes part.
-    pub state: PartState,
-}
-
-/// How a user takes part in a group call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PartState {
-    /// A device is in.
-    Joined,
-    /// Invited; no answer yet.
-    Invited,
-    /// Was in.
-    Left(EndReason),
-    /// Will not come.
-    Ended(EndReason),
-}
-
 impl Roster {
     /// The roster of a device that is in from the beginning, and of the users who may come in beside its own.
     pub fn found(me: Address, agent: Agent, place: u16, users: impl IntoIterator<Item = UserId>) -> Self {
@@ -85,6 +65,13 @@ impl Roster {
         let users = users.into_iter().chain([me.user.clone()]).collect();
         let (mine, others, rings) = (None, BTreeMap::new(), BTreeMap::new());
         Self { me, agent, mine, claimed: 0, others, users, rings }
+    }
+
+    /// What stays of it when this device goes out: whom to ask, and which numbers to write beyond.
+    pub fn into_guest(mut self) -> Self {
+        self.claimed = self.mine.take().map_or(self.claimed, |mine| mine.number);
+        self.others.values_mut().for_each(Known::forget);
+        self
     }
 
     /// A member let this device in: it takes the place behind all that it knows of.
@@ -199,10 +186,12 @@ impl Roster {
         }
         let mut changed = false;
         let mut tell = BTreeSet::new();
+        // The last word of a member counts, and to a guest that of whoever rings it.
+        let was_in = self.is_in(from) || self.mine.is_none();
         if let Some(entry) = entries.iter().find(|entry| entry.device == *from) {
             changed |= self.fact(entry);
         }
-        if self.is_in(from) {
+        if was_in || self.is_in(from) {
             self.admit(entries);
             for entry in entries.iter().filter(|entry| entry.device != *from) {
                 changed |= if entry.device == self.me { self.claim(entry) } else { self.rumour(now, entry, &mut tell) };
@@ -215,11 +204,11 @@ impl Roster {
             let theirs = entries.iter().find(|entry| entry.device == ours.device);
             theirs.is_none_or(|theirs| theirs.number < ours.number)
         });
-        if let Some(known) = self.others.get_mut(from) {
-            known.in_step(now, !lacks);
-        }
         if changed {
             tell.extend(self.wrote(now));
+        }
+        if let Some(known) = self.others.get_mut(from) {
+            known.in_step(now, !lacks);
         }
         if lacks {
             tell.insert(from.clone());
@@ -342,74 +331,6 @@ impl Roster {
 
     fn audience(&self) -> BTreeSet<Address> {
         self.others.iter().filter(|(_, known)| known.is_in()).map(|(device, _)| device.clone()).collect()
-    }
-}
-
-// ---- what can be seen ----
-impl Roster {
-    /// Whether a device of this user may come in.
-    pub fn admits(&self, user: &UserId) -> bool {
-        self.users.contains(user)
-    }
-
-    /// Every user who may be in, or come in.
-    pub fn users(&self) -> impl Iterator<Item = &UserId> {
-        self.users.iter()
-    }
-
-    /// The device said itself that it is in.
-    pub fn is_in(&self, device: &Address) -> bool {
-        self.others.get(device).is_some_and(Known::is_in)
-    }
-
-    /// The entries of the devices that said that they are in, without our own.
-    pub fn members(&self) -> impl Iterator<Item = &RosterEntry> {
-        self.others.values().filter(|known| known.is_in()).filter_map(|known| known.fact.as_ref())
-    }
-
-    /// Devices that are in as far as is known: whom to ask to be let in.
-    pub fn doors(&self) -> impl Iterator<Item = &Address> {
-        let there = |known: &&Known| known.newest().left.is_none();
-        self.others.values().filter(there).map(|known| &known.newest().device)
-    }
-
-    /// Why this device has to leave, if it has: more than [`MAX_MEMBERS`] are in, or another device of its user.
-    pub fn surplus(&self) -> Option<EndReason> {
-        let mine = self.mine.as_ref()?;
-        let rank = |entry: &RosterEntry| (entry.place, entry.device.clone());
-        let before = self.members().filter(|entry| rank(entry) < rank(mine));
-        let (same, all) =
-            before.fold((0, 0), |(same, all), entry| (same + usize::from(entry.device.user == self.me.user), all + 1));
-        match (same, all) {
-            (1.., _) => Some(EndReason::AnsweredElsewhere),
-            (_, MAX_MEMBERS..) => Some(EndReason::TooMany),
-            _ => None,
-        }
-    }
-
-    /// Until when somebody rings whose inviter has left, if anybody does.
-    pub fn alone_until(&self) -> Option<Instant> {
-        let in_already = |user: &UserId| self.members().any(|entry| entry.device.user == *user);
-        self.rings.iter().filter(|(user, _)| !in_already(user)).filter_map(|(_, until)| *until).max()
-    }
-
-    /// Every other user of the call, and how each takes part.
-    pub fn parts(&self) -> Vec<Part> {
-        let mut parts: BTreeMap<UserId, PartState> = BTreeMap::new();
-        let mut see = |user: &UserId, state: PartState| {
-            let best = parts.entry(user.clone()).or_insert(state);
-            *best = state.min(*best);
-        };
-        for known in self.others.values() {
-            let entry = known.newest();
-            see(&entry.device.user, entry.left.map_or(PartState::Joined, PartState::Left));
-        }
-        let entries = self.others.values().map(Known::newest).chain(&self.mine);
-        for invited in entries.flat_map(|entry| &entry.invited) {
-            see(&invited.user, invited.ended.map_or(PartState::Invited, PartState::Ended));
-        }
-        parts.remove(&self.me.user);
-        parts.into_iter().map(|(user, state)| Part { user, state }).collect()
     }
 
     /// Users whose invites by others ring are waited for, from when they are first heard of.

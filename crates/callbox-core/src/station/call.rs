@@ -6,13 +6,15 @@ use super::effect::{Direction, Timing};
 use super::input::{Action, Input};
 use super::view::CallView;
 use crate::ids::{Address, CallId, UserId};
-use crate::protocol::Media;
+use crate::protocol::{Agent, Kind, Media};
 
-/// A single call, from invite to record.
+/// A call, from invite to record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) direction: Direction,
+    /// A single call becomes a group call when somebody is added.
+    pub(super) kind: Kind,
     pub(super) media: Media,
     pub(super) caller: Address,
     pub(super) callees: Vec<UserId>,
@@ -49,6 +51,15 @@ impl Call {
         before != (self.microphone, self.camera)
     }
 
+    /// Whether we make the offer of each link to a device of the call, so that offers never cross.
+    pub(super) fn we_offer(&self, me: &Address, agent: Agent, peer: &Address, peers: Agent) -> bool {
+        match (self.kind, self.direction) {
+            (Kind::Group, _) => Agent::offers(agent, me, peers, peer),
+            (Kind::Single, Direction::Outgoing) => !Agent::callee_offers(agent, peers),
+            (Kind::Single, Direction::Incoming) => Agent::callee_offers(peers, agent),
+        }
+    }
+
     /// Milliseconds since the call started.
     pub(super) fn at(&self, now: Instant) -> u32 {
         u32::try_from(now.saturating_duration_since(self.started).as_millis()).unwrap_or(u32::MAX)
@@ -73,10 +84,13 @@ impl Call {
         CallView {
             call: self.id.clone(),
             direction: self.direction,
+            kind: self.kind,
             media: self.media,
             caller: self.caller.clone(),
             callees: self.callees.clone(),
             peer: None,
+            peers: Vec::new(),
+            roster: Vec::new(),
             ringing_devices: 0,
             remaining_ms: Some(u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX)),
             talk_ms: None,

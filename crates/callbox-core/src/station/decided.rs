@@ -94,10 +94,11 @@ impl Decided {
         let reason = known.map_or(EndReason::NetworkLost, |ended| ended.reason);
         let by = known.and_then(|ended| ended.by.clone());
         match message {
-            Message::Ringing { call, .. } | Message::Accept { call, .. } => {
+            Message::Ringing { call, .. } | Message::Accept { call, .. } | Message::Join { call, .. } => {
                 Some(Message::Cancel { call: call.clone(), reason, by })
             }
             Message::Confirm { call }
+            | Message::Roster { call, .. }
             | Message::Offer { call, .. }
             | Message::Media { call, .. }
             | Message::Relink { call, .. } => Some(Message::Hangup { call: call.clone(), reason }),

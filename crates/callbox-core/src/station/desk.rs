@@ -8,12 +8,13 @@ use super::budgets::Budgets;
 use super::call::Call;
 use super::decided::Decided;
 use super::door::{Door, FarDoors};
-use super::effect::{CallRecord, Direction, Effect, MediaOrder, Timing, Tone};
+use super::effect::{CallRecord, Direction, Effect, MediaOrder, PartyRecord, Timing, Tone};
 use super::idle::Idle;
+use super::joinable::Joinables;
 use super::policy::{LocalTime, Policy, Quiet};
 use super::view::Ended;
 use crate::ids::{Address, CallId, IdSource, Target};
-use crate::protocol::{Agent, EndReason, Kind, Message};
+use crate::protocol::{Agent, EndReason, Message};
 
 /// Each user may ring us this often at once without being answered, and once more in each …: a ring costs links, messages and a place.
 const RINGS: (u32, Duration) = (10, Duration::from_secs(3));
@@ -64,6 +65,7 @@ pub(super) struct Desk {
     pub(super) far: FarDoors,
     /// A call has something to be carried by.
     pub(super) media_ready: bool,
+    pub(super) joinable: Joinables,
     pub(super) last: Option<Ended>,
     pub(super) out: Outbox,
 }
@@ -75,11 +77,13 @@ pub(super) struct End {
     pub(super) by: Option<Address>,
     /// Whom we talked with, and for how long.
     pub(super) talk: Option<(Address, Duration)>,
+    /// Everybody who was in a group call.
+    pub(super) parties: Vec<PartyRecord>,
 }
 
 impl From<EndReason> for End {
     fn from(reason: EndReason) -> Self {
-        Self { reason, by: None, talk: None }
+        Self { reason, by: None, talk: None, parties: Vec::new() }
     }
 }
 
@@ -99,6 +103,7 @@ impl Desk {
             door: Door::default(),
             far: FarDoors::default(),
             media_ready: true,
+            joinable: Joinables::default(),
             last: None,
             out: Outbox::default(),
         }
@@ -114,7 +119,7 @@ impl Desk {
 
     /// The call is over: silence, record, memory. Links must have been closed and peers told.
     pub(super) fn end(&mut self, now: Instant, call: Call, end: impl Into<End>) -> State {
-        let End { reason, by, talk } = end.into();
+        let End { reason, by, talk, parties } = end.into();
         self.leave_doors(now);
         self.out.tone(closing_tone(call.direction, reason));
         self.out.media(MediaOrder::Release);
@@ -124,7 +129,7 @@ impl Desk {
         self.out.push(Effect::Record(CallRecord {
             call: call.id,
             direction: call.direction,
-            kind: Kind::Single,
+            kind: call.kind,
             media: call.media,
             caller: call.caller,
             callees: call.callees,
@@ -134,6 +139,7 @@ impl Desk {
             lasted: now.saturating_duration_since(call.started),
             talked,
             timing: call.timing,
+            parties,
             door: self.door.end_call(call.started),
         }));
         self.out.push(Effect::Show);
@@ -212,6 +218,7 @@ impl Desk {
             lasted: Duration::ZERO,
             talked: Duration::ZERO,
             timing: Timing::default(),
+            parties: Vec::new(),
             door: Vec::new(),
         }));
     }
@@ -252,7 +259,10 @@ impl Desk {
 
     /// Answers a message of a call that is not the current one. A cancel that overtook its invite is remembered.
     pub(super) fn answer(&mut self, now: Instant, from: &Address, message: &Message) {
-        if let Message::Cancel { call, .. } = message {
+        if let Message::Cancel { call, reason, .. } = message {
+            if *reason == EndReason::Cancelled {
+                self.joinable.over(call, from);
+            }
             self.decided.take_back(call, from);
         }
         if let Some(answer) = self.decided.answer(message).filter(|_| self.answers.take(now, &from.user)) {

@@ -191,9 +191,28 @@ pub struct CallRecord {
     pub talked: Duration,
     /// How long each step of setting it up took.
     pub timing: Timing,
+    /// Every device that was in a group call, beside this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parties: Vec<PartyRecord>,
     /// Who wanted a door opened and what became of it, and what the door did meanwhile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub door: Vec<DoorEntry>,
+}
+
+/// One device that was in a group call. A device that came back has an entry for each time.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct PartyRecord {
+    /// The device.
+    pub device: Address,
+    /// When it came in, from the invite on.
+    #[serde(serialize_with = "as_ms", rename = "joined_ms")]
+    pub joined: Duration,
+    /// When it went out, from the invite on.
+    #[serde(serialize_with = "as_ms_or_none", rename = "left_ms", skip_serializing_if = "Option::is_none")]
+    pub left: Option<Duration>,
+    /// Why it went, if it went before us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<EndReason>,
 }
 
 /// When each step of a call's set-up was reached, in milliseconds since the invite was sent or received.
@@ -228,6 +247,10 @@ pub struct Timing {
 
 fn as_ms<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_u128(duration.as_millis())
+}
+
+fn as_ms_or_none<S: serde::Serializer>(duration: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| duration.as_millis()).serialize(to)
 }
 
 fn as_seconds<S: serde::Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {

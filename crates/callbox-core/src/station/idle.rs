@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::State;
+use super::accepting::Accepting;
 use super::call::Call;
 use super::desk::Desk;
 use super::effect::{Direction, Timing};
@@ -10,7 +11,7 @@ use super::input::{Action, Input};
 use super::inviting::Inviting;
 use super::plan::Plan;
 use super::ringing::Ringing;
-use crate::ids::{Address, UserId};
+use crate::ids::{Address, CallId, UserId};
 use crate::protocol::{EndReason, Kind, MAX_CALLEES, Media, Message};
 
 /// No call.
@@ -20,8 +21,12 @@ pub(super) struct Idle;
 impl Idle {
     pub(super) fn on(self, now: Instant, input: Input, desk: &mut Desk) -> State {
         match input {
-            Input::Pressed(Action::Call { users, media }) => ring(now, Plan::once(users), media, desk),
-            Input::Pressed(Action::CallInTurn { plan, media }) => ring(now, plan, media, desk),
+            Input::Pressed(Action::Call { users, media }) => ring(now, Plan::once(users), Kind::Single, media, desk),
+            Input::Pressed(Action::CallInTurn { plan, media }) => ring(now, plan, Kind::Single, media, desk),
+            Input::Pressed(Action::CallGroup { users, media }) => {
+                ring(now, Plan::once(users), Kind::Group, media, desk)
+            }
+            Input::Pressed(Action::Join { call }) => self.join(now, call.as_ref(), desk),
             Input::Heard { from, message } => self.heard(now, from, message, desk),
             Input::Pressed(action) => {
                 desk.ignore(match action {
@@ -31,6 +36,20 @@ impl Idle {
                 State::Idle(self)
             }
             _ => State::Idle(self),
+        }
+    }
+
+    fn join(self, now: Instant, call: Option<&CallId>, desk: &mut Desk) -> State {
+        if !desk.media_ready {
+            desk.ignore("media does not work");
+            return State::Idle(self);
+        }
+        match desk.joinable.take(now, call) {
+            Some(joinable) => State::Accepting(Accepting::join(now, joinable, desk)),
+            None => {
+                desk.ignore("no group call runs that this device missed or left");
+                State::Idle(self)
+            }
         }
     }
 
@@ -47,7 +66,7 @@ impl Idle {
 }
 
 /// Rings the first of a plan who are somebody else than we, each of them once; idle when the plan names nobody, and without media.
-pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> State {
+pub(super) fn ring(now: Instant, plan: Plan, kind: Kind, media: Media, desk: &mut Desk) -> State {
     if !desk.media_ready {
         desk.ignore("media does not work");
         return State::Idle(Idle);
@@ -61,7 +80,7 @@ pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> S
     }
     if callees.is_empty() {
         return match then {
-            Some(then) => ring(now, then, media, desk),
+            Some(then) => ring(now, then, kind, media, desk),
             None => {
                 desk.ignore("nobody to call: name a user other than this one");
                 State::Idle(Idle)
@@ -71,6 +90,7 @@ pub(super) fn ring(now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> S
     let call = Call {
         id: desk.ids.call(),
         direction: Direction::Outgoing,
+        kind,
         media,
         caller: desk.me.clone(),
         callees,
@@ -101,10 +121,6 @@ pub(super) fn incoming(
     if !wanted && desk.turns_away(now, from, message) {
         return None;
     }
-    if *kind == Kind::Group {
-        desk.decline(now, from, message, EndReason::UnsupportedVersion);
-        return None;
-    }
     if !wanted && !desk.rings.take(now, &from.user) {
         desk.too_often(now, from, call);
         return None;
@@ -116,6 +132,7 @@ pub(super) fn incoming(
     let call = Call {
         id: call.clone(),
         direction: Direction::Incoming,
+        kind: *kind,
         media: *media,
         caller: from.clone(),
         callees: callees.clone(),

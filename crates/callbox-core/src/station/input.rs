@@ -82,6 +82,23 @@ pub enum Action {
         /// Voice or picture.
         media: Media,
     },
+    /// Ring these users at once; everybody who accepts is in.
+    CallGroup {
+        /// 1 to [`crate::protocol::MAX_CALLEES`] users.
+        users: Vec<UserId>,
+        /// Voice or picture.
+        media: Media,
+    },
+    /// Ring these users too; the call becomes a group call.
+    Add {
+        /// 1 to [`crate::protocol::MAX_CALLEES`] users.
+        users: Vec<UserId>,
+    },
+    /// Join a group call that this device missed or left.
+    Join {
+        /// Which; absent: the newest.
+        call: Option<CallId>,
+    },
     /// Pick up.
     Accept,
     /// Decline.

@@ -15,10 +15,14 @@ mod decided;
 mod desk;
 mod door;
 mod effect;
+mod group;
 mod idle;
 mod input;
+mod invitations;
 mod inviting;
+mod joinable;
 mod media_recovery;
+mod peer;
 mod peer_links;
 mod plan;
 mod policy;
@@ -41,14 +45,14 @@ use ringing::Ringing;
 use talking::Talking;
 
 pub use door::{DoorEntry, DoorEvent, DoorNews, DoorView, Opener};
-pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, PictureSize, Timing, Tone};
+pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, PartyRecord, PictureSize, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
 pub use plan::{BadPlan, Plan};
 pub use policy::{
     AutoAnswer, Callers, DoorPolicy, LocalTime, MayOpen, Policy, QuietPolicy, QuietTime, SHORTEST_WARNING, Users,
     Weekday,
 };
-pub use view::{CallView, Ended, Phase, View};
+pub use view::{CallView, Ended, JoinableView, PartState, PartView, PeerState, PeerView, Phase, View};
 
 /// Everything one device knows about calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,8 +126,9 @@ impl Station {
             State::Talking(state) => Some(state.view(now)),
         };
         let call = call.map(|call| CallView { door: self.desk.far.among(&self.state.parties()).is_some(), ..call });
+        let joinable = self.desk.joinable.view(now);
         let quiet = self.desk.quiet.reason().map(str::to_owned);
-        View { phase: self.phase(), call, last: self.desk.last.clone(), door: door::view(&self.desk), quiet }
+        View { phase: self.phase(), call, last: self.desk.last.clone(), joinable, door: door::view(&self.desk), quiet }
     }
 }
 

@@ -12,7 +12,8 @@ use super::peer_links::{News, PeerLinks};
 use super::plan::Plan;
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
-use crate::protocol::{Agent, EarlyMedia, EndReason, Media, Message};
+use crate::protocol::{Agent, EarlyMedia, EndReason, Kind, Media, Message};
+use crate::roster::Roster;
 
 /// Someone rings us.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +25,8 @@ pub(super) struct Ringing {
     answer: Option<Instant>,
     early: EarlyMedia,
     pub(super) links: PeerLinks,
+    /// Who takes part, as far as members told us; absent: a single call.
+    pub(super) roster: Option<Roster>,
     /// A later invite of the same device: it rings as soon as its inviter says that this call is over.
     next: Option<Next>,
 }
@@ -48,11 +51,14 @@ impl Ringing {
         desk.begin(&call);
         let auto = desk.policy.auto_answer.as_ref().and_then(|auto| auto.delay_for(&call.caller.user));
         desk.out.tone(if auto.is_some() { Tone::Warning } else { Tone::Ring });
-        let mut links = PeerLinks::new(&call, call.caller.clone(), Agent::callee_offers(inviter, desk.agent));
+        let we_offer = call.we_offer(&desk.me, desk.agent, &call.caller, inviter);
+        let mut links = PeerLinks::new(&call, call.caller.clone(), we_offer);
         let preview = early == EarlyMedia::Preview && call.has_video();
         links.gate(Flow { play_video: preview, ..Flow::default() }, &mut desk.out);
         let answer = auto.map(|delay| now + delay);
-        let mut ringing = Self { call, until, answer, early, links, next: None };
+        let is_group = call.kind == Kind::Group;
+        let roster = is_group.then(|| Roster::guest(desk.me.clone(), desk.agent, [call.caller.user.clone()]));
+        let mut ringing = Self { call, until, answer, early, links, roster, next: None };
         ringing.tell(desk);
         if early != EarlyMedia::Off {
             ringing.links.offer_next(&mut desk.out);
@@ -74,8 +80,13 @@ impl Ringing {
                 }
                 State::Ringing(self)
             }
-            Input::Pressed(Action::Call { users, media }) => self.outrun(now, Plan::once(users), media, desk),
-            Input::Pressed(Action::CallInTurn { plan, media }) => self.outrun(now, plan, media, desk),
+            Input::Pressed(Action::Call { users, media }) => {
+                self.outrun(now, Plan::once(users), Kind::Single, media, desk)
+            }
+            Input::Pressed(Action::CallInTurn { plan, media }) => self.outrun(now, plan, Kind::Single, media, desk),
+            Input::Pressed(Action::CallGroup { users, media }) => {
+                self.outrun(now, Plan::once(users), Kind::Group, media, desk)
+            }
             Input::Link { link, event } if link.call == self.call.id => self.linked(now, &link, event, desk),
             Input::SignalingUp => {
                 self.tell(desk);
@@ -129,11 +140,27 @@ impl Ringing {
     }
 
     fn heard(mut self, now: Instant, from: &Address, message: Message, desk: &mut Desk) -> State {
+        if let (Some(roster), Message::Roster { entries, .. }) = (&mut self.roster, &message) {
+            roster.hear(now, from, entries);
+            return self.somebody_is_in(now, desk);
+        }
+        if let (Some(roster), Message::Cancel { reason, .. } | Message::Hangup { reason, .. }) =
+            (&mut self.roster, &message)
+        {
+            roster.out(now, from, *reason);
+            if *from != self.call.caller {
+                return self.somebody_is_in(now, desk);
+            }
+            // The inviter left, and others are in: whoever picks up is let in by them.
+            if matches!(message, Message::Hangup { .. }) && self.doors().next().is_some() {
+                return State::Ringing(self);
+            }
+        }
         if *from != self.call.caller {
             return State::Ringing(self);
         }
         match message {
-            Message::Cancel { reason, by, .. } => self.fall_silent(now, End { reason, by, talk: None }, desk),
+            Message::Cancel { reason, by, .. } => self.fall_silent(now, End { by, ..reason.into() }, desk),
             Message::Hangup { reason, .. } => self.fall_silent(now, reason.into(), desk),
             // The time that is left can only be less: what said more was on its way for long.
             Message::Invite { remaining_ms, .. } => {
@@ -170,7 +197,7 @@ impl Ringing {
     }
 
     /// Somebody here rings others: that wins over what merely rings. Who rings those who ring us picks up.
-    fn outrun(mut self, now: Instant, plan: Plan, media: Media, desk: &mut Desk) -> State {
+    fn outrun(mut self, now: Instant, plan: Plan, kind: Kind, media: Media, desk: &mut Desk) -> State {
         if !plan.users().any(|user| *user != desk.me.user) {
             desk.ignore("nobody to call: name a user other than this one");
             return State::Ringing(self);
@@ -180,18 +207,40 @@ impl Ringing {
         }
         self.next = None;
         drop(self.refuse(now, EndReason::Busy, desk));
-        super::idle::ring(now, plan, media, desk)
+        super::idle::ring(now, plan, kind, media, desk)
     }
 
     fn refuse(self, now: Instant, reason: EndReason, desk: &mut Desk) -> State {
         let message = Message::Reject { call: self.call.id.clone(), reason };
-        desk.out.send(self.call.caller.clone(), message);
+        desk.out.send(self.call.caller.clone(), message.clone());
+        for member in self.doors() {
+            desk.out.send(member.clone(), message.clone());
+        }
         self.fall_silent(now, reason.into(), desk)
+    }
+
+    /// Members of a group, beside the inviter, as far as is known.
+    fn doors(&self) -> impl Iterator<Item = &Address> {
+        let members = self.roster.iter().flat_map(Roster::doors);
+        members.filter(|member| **member != self.call.caller)
+    }
+
+    /// It rings as long as somebody is in who could be talked with.
+    fn somebody_is_in(self, now: Instant, desk: &mut Desk) -> State {
+        let knows = self.roster.iter().flat_map(Roster::entries).next().is_some();
+        let nobody = self.roster.iter().flat_map(Roster::doors).next().is_none();
+        if knows && nobody {
+            return self.fall_silent(now, EndReason::Cancelled.into(), desk);
+        }
+        State::Ringing(self)
     }
 
     fn fall_silent(mut self, now: Instant, end: End, desk: &mut Desk) -> State {
         self.call.timing = self.links.timing(self.call.timing);
         self.links.close(&mut desk.out);
+        if let Some(roster) = self.roster.take().filter(|_| end.reason != EndReason::Cancelled) {
+            desk.joinable.keep(now, &self.call, roster);
+        }
         let (caller, next) = (self.call.caller.clone(), self.next.take());
         let idle = desk.end(now, self.call, end);
         match next.and_then(|next| next.ring(now, &caller, desk)) {

@@ -79,10 +79,15 @@ pub(super) fn early() -> impl Strategy<Value = EarlyMedia> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let users = prop::collection::vec(prop::sample::select(vec!["anna", "door", "otto", "ida"]), 0..4);
-    let users = users.prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect());
+    let users = || {
+        let names = prop::collection::vec(prop::sample::select(vec!["anna", "door", "otto", "ida"]), 0..4);
+        names.prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect())
+    };
     prop_oneof![
-        2 => (users, media()).prop_map(|(users, media)| Action::Call { users, media }),
+        1 => (users(), media()).prop_map(|(users, media)| Action::CallGroup { users, media }),
+        1 => users().prop_map(|users| Action::Add { users }),
+        1 => prop::option::of(call()).prop_map(|call| Action::Join { call }),
+        2 => (users(), media()).prop_map(|(users, media)| Action::Call { users, media }),
         3 => Just(Action::Accept),
         1 => Just(Action::Reject),
         1 => Just(Action::Hangup),
@@ -239,6 +244,9 @@ fn name(input: &Input) -> String {
         Input::Heard { message, .. } => message.type_name().to_owned(),
         Input::Pressed(action) => match action {
             Action::Call { .. } => "call",
+            Action::CallGroup { .. } => "call a group",
+            Action::Add { .. } => "add",
+            Action::Join { .. } => "join a group",
             Action::Accept => "pick up",
             Action::Reject => "decline",
             Action::Hangup => "hang up",
@@ -288,7 +296,7 @@ fn name(input: &Input) -> String {
 }
 
 /// Every name above, and every message that travels between devices or that a careless edge could pass on.
-const NAMES: usize = 60;
+const NAMES: usize = 65;
 
 /// Puts the station's own call and peer into an input in place of the drawn ones, so that most inputs hit something.
 pub(super) fn aim(input: Input, call: &CallId, peer: Option<&Address>) -> Input {

@@ -42,10 +42,15 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let users = prop::collection::vec(prop::sample::select(vec!["anna", "door", "otto", "gate"]), 1..3);
-    let users = users.prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect());
+    let users = || {
+        let names = prop::collection::vec(prop::sample::select(vec!["anna", "door", "otto", "gate"]), 1..3);
+        names.prop_map(|names| names.into_iter().map(|name| name.parse().unwrap()).collect())
+    };
     prop_oneof![
-        4 => users.prop_map(|users| Action::Call { users, media: Media::Video }),
+        4 => users().prop_map(|users| Action::Call { users, media: Media::Video }),
+        3 => users().prop_map(|users| Action::CallGroup { users, media: Media::Video }),
+        2 => users().prop_map(|users| Action::Add { users }),
+        1 => Just(Action::Join { call: None }),
         4 => Just(Action::Accept),
         1 => Just(Action::Reject),
         1 => Just(Action::Hangup),

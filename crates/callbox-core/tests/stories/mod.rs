@@ -2,6 +2,7 @@
 
 mod bell;
 mod door;
+mod group;
 mod hostile_links;
 mod media;
 mod network;

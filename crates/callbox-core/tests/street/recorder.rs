@@ -269,6 +269,11 @@ fn input_of(input: &Input, state: Option<&str>) -> Value {
 fn action_of(action: &Action) -> Value {
     match action {
         Action::Call { users, media } => json!({ "press": "call", "users": users, "media": media }),
+        Action::CallGroup { users, media } => {
+            json!({ "press": "call", "users": users, "media": media, "kind": "group" })
+        }
+        Action::Add { users } => json!({ "press": "add", "users": users }),
+        Action::Join { call } => json!({ "press": "join", "call": call }),
         Action::Accept => json!({ "press": "accept" }),
         Action::Reject => json!({ "press": "reject" }),
         Action::Hangup => json!({ "press": "hangup" }),

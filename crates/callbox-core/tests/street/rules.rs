@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use callbox_core::ids::Address;
-use callbox_core::protocol::DoorState;
+use callbox_core::protocol::{DoorState, Kind};
 use callbox_core::station::{Direction, Phase, Tone};
 
 use super::house::{House, Relay};
@@ -13,13 +13,13 @@ impl House {
     pub(super) fn check_rules(&self, who: &Address, now: Instant) {
         let view = self.station.view(now);
         let phase = self.station.phase();
-        let peer = view.call.as_ref().and_then(|call| call.peer.clone());
         for (link, end) in &self.links {
             let flow = end.flow();
-            let talks_there = phase == Phase::Talking && peer.as_ref() == Some(&link.peer);
+            let talks_there =
+                phase == Phase::Talking && view.call.as_ref().is_some_and(|call| call.talks_with(&link.peer));
             assert!(!flow.send_audio || talks_there, "{who} sends its microphone on {link} while {phase:?}");
             assert!(!flow.play_audio || talks_there, "{who} plays {link} while {phase:?}");
-            let preview = phase == Phase::Inviting;
+            let preview = phase == Phase::Inviting || view.call.as_ref().is_some_and(|call| call.kind == Kind::Group);
             assert!(!flow.send_video || talks_there || preview, "{who} sends its camera on {link} while {phase:?}");
             assert_eq!(Some(&link.call), view.call.as_ref().map(|call| &call.call), "{who} has {link} of another call");
         }

@@ -1,8 +1,8 @@
 //! What can be seen from the street.
 
 use callbox_core::ids::{Address, CallId};
-use callbox_core::protocol::{EndReason, Message};
-use callbox_core::station::{CallRecord, Flow, MediaOrder, Phase, Station, Tone, View};
+use callbox_core::protocol::{EndReason, Kind, Message};
+use callbox_core::station::{CallRecord, Flow, MediaOrder, PartState, Phase, Station, Tone, View};
 
 use super::{Street, address};
 
@@ -112,13 +112,48 @@ impl Street {
         (house.station.phase() == Phase::Talking).then(|| house.station.view(self.now).call?.peer)?
     }
 
+    /// Everybody with whom a device talks.
+    pub(crate) fn peers(&self, who: &Address) -> Vec<Address> {
+        let house = &self.houses[who];
+        let view = house.station.view(self.now).call.filter(|_| house.station.phase() == Phase::Talking);
+        let Some(view) = view else { return Vec::new() };
+        match view.kind {
+            Kind::Single => view.peer.into_iter().collect(),
+            Kind::Group => view.peers.into_iter().map(|peer| peer.device).collect(),
+        }
+    }
+
+    /// Everybody of these talks with all the others, and hears them; nobody else is in.
+    #[track_caller]
+    pub(crate) fn assert_group(&self, names: &[&str]) {
+        for name in names {
+            let mut others: Vec<Address> =
+                names.iter().filter(|other| *other != name).map(|other| address(other)).collect();
+            others.sort();
+            assert_eq!(self.peers(&address(name)), others, "the peers of {name}");
+            for other in others {
+                assert!(self.houses[&address(name)].hears(&other), "{name} hears {other}");
+                assert_eq!(self.call_of(name), self.call_of(&other.to_string()));
+            }
+        }
+    }
+
+    /// How a user takes part, as a device sees it.
+    pub(crate) fn part(&self, name: &str, user: &str) -> (PartState, Option<EndReason>) {
+        let roster = self.view(name).call.expect("a call").roster;
+        let part =
+            roster.iter().find(|part| part.user.as_str() == user).unwrap_or_else(|| panic!("{user} in {roster:?}"));
+        (part.state, part.reason)
+    }
+
     /// Whoever talks talks with somebody who talks with him, in the same call.
     pub(crate) fn check_agreement(&self) {
         for who in self.names() {
-            let Some(peer) = self.peer(&who) else { continue };
             let call = |who: &Address| self.houses[who].station.view(self.now).call.map(|view| view.call);
-            assert_eq!(self.peer(&peer).as_ref(), Some(&who), "{who} talks with {peer}, who does not");
-            assert_eq!(call(&who), call(&peer), "{who} and {peer} talk in two calls");
+            for peer in self.peers(&who) {
+                assert!(self.peers(&peer).contains(&who), "{who} talks with {peer}, who does not");
+                assert_eq!(call(&who), call(&peer), "{who} and {peer} talk in two calls");
+            }
         }
     }
 }

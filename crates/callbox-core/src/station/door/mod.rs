@@ -147,10 +147,10 @@ impl State {
     pub(super) fn parties(&self) -> Vec<Address> {
         match self {
             State::Idle(_) => Vec::new(),
-            State::Inviting(state) => state.devices.keys().cloned().collect(),
+            State::Inviting(state) => state.invitations.devices().cloned().collect(),
             State::Ringing(state) => vec![state.call.caller.clone()],
             State::Accepting(state) => vec![state.call.caller.clone()],
-            State::Talking(state) => vec![state.path.peer().clone()],
+            State::Talking(state) => state.parties().cloned().collect(),
         }
     }
 }

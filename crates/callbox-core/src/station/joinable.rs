@@ -1,0 +1,60 @@
+//! Group calls that run without this device: it left or missed them, and may join.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::call::Call;
+use super::view::JoinableView;
+use crate::ids::{Address, CallId};
+use crate::roster::Roster;
+
+/// How long a call is offered after this device was in it, or was rung.
+const OFFERED_FOR: Duration = Duration::from_secs(2 * 3600);
+/// The oldest makes room.
+const MOST: usize = 4;
+
+/// Group calls to join, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Joinables(VecDeque<Joinable>);
+
+/// A group call to join.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Joinable {
+    pub(super) call: Call,
+    pub(super) roster: Roster,
+    until: Instant,
+}
+
+impl Joinables {
+    /// Keeps a call that goes on without us.
+    pub(super) fn keep(&mut self, now: Instant, call: &Call, roster: Roster) {
+        self.0.retain(|known| known.call.id != call.id && known.until > now);
+        if self.0.len() == MOST {
+            self.0.pop_front();
+        }
+        self.0.push_back(Joinable { call: call.clone(), roster: roster.into_guest(), until: now + OFFERED_FOR });
+    }
+
+    /// A member says that the call is over.
+    pub(super) fn over(&mut self, call: &CallId, from: &Address) {
+        self.0.retain(|known| known.call.id != *call || !known.roster.admits(&from.user));
+    }
+
+    /// Takes the newest call, or the named one.
+    pub(super) fn take(&mut self, now: Instant, call: Option<&CallId>) -> Option<Joinable> {
+        let fits = |known: &Joinable| known.until > now && call.is_none_or(|call| known.call.id == *call);
+        let at = self.0.iter().rposition(fits)?;
+        self.0.remove(at)
+    }
+
+    /// The newest, for a person.
+    pub(super) fn view(&self, now: Instant) -> Option<JoinableView> {
+        let known = self.0.iter().rev().find(|known| known.until > now)?;
+        let mut users: Vec<_> = known.roster.doors().map(|device| device.user.clone()).collect();
+        users.dedup();
+        if users.is_empty() {
+            users.push(known.call.caller.user.clone());
+        }
+        Some(JoinableView { call: known.call.id.clone(), media: known.call.media, users })
+    }
+}
