@@ -52,6 +52,23 @@ impl Agent {
     }
 }
 
+/// The size in which a picture goes out on a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureSize {
+    /// The configured picture.
+    #[default]
+    Full,
+    /// Half of each side and at most 15 frames a second, for a peer that shows several.
+    Small,
+}
+
+impl PictureSize {
+    fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
 /// How much of the media path is set up while it rings. Of two parties' wishes the smaller counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -237,6 +254,9 @@ pub enum Message {
         /// The sender takes part in group calls: a call between two may grow.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         group: bool,
+        /// The size in which the sender wants the receiver's picture.
+        #[serde(default, skip_serializing_if = "PictureSize::is_full")]
+        want: PictureSize,
     },
     /// Who rings, as the inviter's camera sees it. From the inviter to each device that rings; again when there is a newer one.
     Picture {

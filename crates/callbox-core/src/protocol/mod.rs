@@ -11,7 +11,7 @@ mod types;
 
 pub use door::{DoorState, UNLOCK};
 pub use envelope::{DecodeError, Envelope, MAX_BYTES, MAX_CALLEES, VERSION};
-pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, ListedUser, Media, Message};
+pub use message::{Agent, Bye, EarlyMedia, IceServer, Kind, ListedUser, Media, Message, PictureSize};
 pub use reason::EndReason;
 pub use result::ResultCode;
 pub use roster::{Invited, MAX_ENTRY_NUMBER, MAX_MEMBERS, MAX_ROSTER, RosterEntry};

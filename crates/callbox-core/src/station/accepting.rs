@@ -14,7 +14,7 @@ use super::ringing::Ringing;
 use super::talking::Talking;
 use super::view::CallView;
 use crate::ids::{Address, LinkId};
-use crate::protocol::{EndReason, Message};
+use crate::protocol::{EndReason, Message, PictureSize};
 use crate::roster::Roster;
 
 /// The accept is repeated this often until the inviter decides.
@@ -52,6 +52,7 @@ impl Accepting {
             timing: Timing { accept_ms: Some(0), ..Timing::default() },
             microphone: true,
             camera: call.has_video(),
+            want: PictureSize::Full,
             moved: false,
             interrupted: false,
             ..call

@@ -6,7 +6,7 @@ use super::effect::{Direction, Timing};
 use super::input::{Action, Input};
 use super::view::CallView;
 use crate::ids::{Address, CallId, UserId};
-use crate::protocol::{Agent, Kind, Media};
+use crate::protocol::{Agent, Kind, Media, PictureSize};
 
 /// A call, from invite to record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub(super) struct Call {
     /// What the person here wants to be sent in the talk: may be chosen before it begins.
     pub(super) microphone: bool,
     pub(super) camera: bool,
+    /// The size in which pictures of others are wanted: small when several are shown.
+    pub(super) want: PictureSize,
     /// Our addresses changed while it rang: a link that was set up early may stand on one that is gone.
     pub(super) moved: bool,
     /// Signalling was away while it rang: what was said of a link that was set up early may be lost.

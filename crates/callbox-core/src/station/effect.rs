@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::door::{DoorEntry, DoorNews};
 use crate::ids::{Address, CallId, LinkId, Target, UserId};
-use crate::protocol::{EndReason, Kind, Media, Message};
+use crate::protocol::{EndReason, Kind, Media, Message, PictureSize};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -123,16 +123,6 @@ pub struct Flow {
     pub play_audio: bool,
     /// The peer is seen.
     pub play_video: bool,
-}
-
-/// The size in which our picture goes out on a link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum PictureSize {
-    /// The configured picture.
-    #[default]
-    Full,
-    /// Half of each side and at most 15 frames a second, for a peer that shows us among others.
-    Small,
 }
 
 /// A tone in the speaker.

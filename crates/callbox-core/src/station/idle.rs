@@ -12,7 +12,7 @@ use super::inviting::Inviting;
 use super::plan::Plan;
 use super::ringing::Ringing;
 use crate::ids::{Address, CallId, UserId};
-use crate::protocol::{EndReason, Kind, MAX_CALLEES, Media, Message};
+use crate::protocol::{EndReason, Kind, MAX_CALLEES, Media, Message, PictureSize};
 
 /// No call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,6 +98,7 @@ pub(super) fn ring(now: Instant, plan: Plan, kind: Kind, media: Media, desk: &mu
         timing: Timing::default(),
         microphone: true,
         camera: media == Media::Video,
+        want: PictureSize::Full,
         moved: false,
         interrupted: false,
     };
@@ -140,6 +141,7 @@ pub(super) fn incoming(
         timing: Timing { ringing_ms: Some(0), ..Timing::default() },
         microphone: true,
         camera: *media == Media::Video,
+        want: PictureSize::Full,
         moved: false,
         interrupted: false,
     };

@@ -12,7 +12,7 @@ use super::effect::{Flow, Timing};
 use super::input::LinkEvent;
 use super::peer_links::{News, PeerLinks};
 use crate::ids::Address;
-use crate::protocol::{Agent, EndReason, Message};
+use crate::protocol::{Agent, EndReason, Message, PictureSize};
 
 /// Media must flow this long after accept.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
@@ -138,6 +138,11 @@ impl MediaRecovery {
     /// What may pass from now on.
     pub(super) fn gate(&mut self, flow: Flow, out: &mut Outbox) {
         self.links.gate(flow, out);
+    }
+
+    /// The size of our picture that the peer wants.
+    pub(super) fn picture(&mut self, size: PictureSize, out: &mut Outbox) {
+        self.links.picture(size, out);
     }
 
     pub(super) fn close(&mut self, out: &mut Outbox) {

@@ -44,8 +44,9 @@ use inviting::Inviting;
 use ringing::Ringing;
 use talking::Talking;
 
+pub use crate::protocol::PictureSize;
 pub use door::{DoorEntry, DoorEvent, DoorNews, DoorView, Opener};
-pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, PartyRecord, PictureSize, Timing, Tone};
+pub use effect::{CallRecord, Direction, Effect, Flow, MediaOrder, PartyRecord, Timing, Tone};
 pub use input::{Action, Input, LinkEvent, LinkFailure};
 pub use plan::{BadPlan, Plan};
 pub use policy::{

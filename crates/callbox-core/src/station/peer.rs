@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::call::Call;
 use super::desk::{Desk, Outbox};
-use super::effect::Flow;
+use super::effect::{Effect, Flow, MediaOrder};
 use super::media_recovery::MediaRecovery;
 use super::peer_links::PeerLinks;
 use super::view::{PeerState, PeerView};
@@ -30,7 +30,7 @@ impl Peer {
         let path = MediaRecovery::new(now, links, desk.agent);
         let mut peer = Self { path, place: None, groups: false, audio: true, video: call.has_video() };
         peer.open_gates(call, &mut desk.out);
-        desk.out.push(super::Effect::Show);
+        desk.out.push(Effect::Show);
         if call.moved || call.interrupted && peer.path.is_connecting() {
             peer.path.network_changed(now, &mut desk.out);
         }
@@ -51,16 +51,22 @@ impl Peer {
         self.path.gate(flow, out);
     }
 
-    /// Tells the device what is sent.
+    /// Tells the device what is sent, and in which size its picture is wanted.
     pub(super) fn tell_mute(&self, call: &Call, out: &mut Outbox) {
-        let message = Message::Media { call: call.id.clone(), audio: call.microphone, video: call.camera, group: true };
+        let (audio, video, want) = (call.microphone, call.camera, call.want);
+        let message = Message::Media { call: call.id.clone(), audio, video, group: true, want };
         out.send(self.path.peer().clone(), message);
     }
 
     /// The device said something about media.
     pub(super) fn heard(&mut self, now: Instant, message: Message, out: &mut Outbox) {
-        if let Message::Media { audio, video, group, .. } = message {
+        if let Message::Media { audio, video, group, want, .. } = message {
+            if (audio, video) != (self.audio, self.video) {
+                out.media(MediaOrder::PeerSends { peer: self.path.peer().clone(), audio, video });
+                out.push(Effect::Show);
+            }
             (self.audio, self.video, self.groups) = (audio, video, group);
+            self.path.picture(want, out);
         }
         self.path.heard(now, message, out);
     }

@@ -8,7 +8,7 @@ use super::desk::Outbox;
 use super::effect::{Flow, MediaOrder, Timing};
 use super::input::LinkEvent;
 use crate::ids::{Address, CallId, LinkId};
-use crate::protocol::{Media, Message};
+use crate::protocol::{Media, Message, PictureSize};
 
 /// The most links to one device in a call; a peer that wants more is broken or hostile.
 const MOST_LINKS: u32 = 256;
@@ -29,6 +29,8 @@ pub(super) struct PeerLinks {
     current: Option<Link>,
     next: Option<Link>,
     flow: Flow,
+    /// The size of our picture that the peer wants.
+    size: PictureSize,
     /// Bounds the links that the peer causes: each costs a pipeline, sockets and threads.
     caused_by_peer: Bucket,
     /// How the talk was set up, while no link stands.
@@ -85,6 +87,7 @@ impl PeerLinks {
             current: None,
             next: None,
             flow: Flow::default(),
+            size: PictureSize::Full,
             caused_by_peer: Bucket::new(CAUSED_BY_PEER, CAUSED_BY_PEER_EVERY),
             carried: None,
         }
@@ -159,6 +162,16 @@ impl PeerLinks {
         self.flow = flow;
         for link in self.links() {
             out.media(MediaOrder::Gate { link: self.id(link.number), flow });
+        }
+    }
+
+    /// The size of our picture that the peer wants, on this link and on those that replace it.
+    pub(super) fn picture(&mut self, size: PictureSize, out: &mut Outbox) {
+        if self.size != size {
+            self.size = size;
+            for link in self.links() {
+                out.media(MediaOrder::Picture { link: self.id(link.number), size });
+            }
         }
     }
 
@@ -247,7 +260,10 @@ impl PeerLinks {
             self.next = Some(link);
         }
         out.media(MediaOrder::Open { link: id.clone(), media: self.media, offerer: self.we_offer });
-        out.media(MediaOrder::Gate { link: id, flow: self.flow });
+        out.media(MediaOrder::Gate { link: id.clone(), flow: self.flow });
+        if self.size != PictureSize::Full {
+            out.media(MediaOrder::Picture { link: id, size: self.size });
+        }
     }
 
     fn broke(&mut self, number: u32, event: &LinkEvent, out: &mut Outbox) -> News {

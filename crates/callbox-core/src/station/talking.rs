@@ -16,10 +16,13 @@ use super::peer::Peer;
 use super::peer_links::PeerLinks;
 use super::view::CallView;
 use crate::ids::Address;
-use crate::protocol::{EndReason, Message};
+use crate::protocol::{EndReason, Message, PictureSize};
 
 /// The one button that accepted does not hang up sooner than this.
 const DEBOUNCE: Duration = Duration::from_secs(1);
+
+/// Up to this many peers are shown in full size.
+const SHOWN_FULL: usize = 2;
 
 /// We talk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -231,6 +234,16 @@ impl Talking {
         self.first.get_or_insert_with(|| device.clone());
         let peer = Peer::begin(now, &self.call, links, desk);
         self.peers.insert(device, peer);
+        self.want_pictures(desk);
+    }
+
+    /// Several pictures are shown small, and asked for in that size.
+    pub(super) fn want_pictures(&mut self, desk: &mut Desk) {
+        let want = if self.peers.len() > SHOWN_FULL { PictureSize::Small } else { PictureSize::Full };
+        if want != self.call.want {
+            self.call.want = want;
+            self.peers.values().for_each(|peer| peer.tell_mute(&self.call, &mut desk.out));
+        }
     }
 
     fn apply_mute(&mut self, desk: &mut Desk) {

@@ -2,7 +2,7 @@
 
 use callbox_core::ids::{Address, CallId, LinkId, UserId};
 use callbox_core::protocol::{
-    Agent, Bye, DoorState, EarlyMedia, EndReason, Invited, Kind, Media, Message, ResultCode, RosterEntry,
+    Agent, Bye, DoorState, EarlyMedia, EndReason, Invited, Kind, Media, Message, PictureSize, ResultCode, RosterEntry,
 };
 use callbox_core::station::{Action, DoorEvent, Input, LinkEvent, LinkFailure, LocalTime, Opener, Plan, Weekday};
 use proptest::prelude::*;
@@ -195,7 +195,7 @@ fn link_message() -> impl Strategy<Value = Message> {
         1 => (call(), number(), any::<u16>()).prop_map(|(call, link, mline)| {
             Message::Candidate { call, link, candidate: String::new(), mline }
         }),
-        1 => (call(), any::<bool>(), any::<bool>()).prop_map(|(call, audio, video)| Message::Media { call, audio, video, group: video }),
+        1 => (call(), any::<bool>(), any::<bool>()).prop_map(|(call, audio, video)| Message::Media { call, audio, video, group: video, want: if audio { PictureSize::Full } else { PictureSize::Small } }),
         1 => (call(), number()).prop_map(|(call, link)| Message::Relink { call, link }),
     ]
 }

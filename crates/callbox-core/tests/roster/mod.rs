@@ -90,10 +90,10 @@ impl Lab {
                 let Some(member) = members.iter().find(|member| self.rosters[*member].admits(&who.user)) else {
                     return;
                 };
-                self.rosters.get_mut(&member).unwrap().let_in(now, &who, Agent::Browser);
-                let entries = self.rosters[&member].entries_for(&who);
+                self.rosters.get_mut(member).unwrap().let_in(now, &who, Agent::Browser);
+                let entries = self.rosters[member].entries_for(&who);
                 let roster = self.rosters.get_mut(&who).unwrap();
-                let mut tell = roster.hear(now, &member, &entries).tell;
+                let mut tell = roster.hear(now, member, &entries).tell;
                 tell.extend(roster.join(now));
                 tell.extend(roster.doors().cloned());
                 self.send(&who, tell);

@@ -1,6 +1,6 @@
 //! Several talk: everybody who accepts is in.
 
-use callbox_core::protocol::{EndReason, Kind, Media, Message};
+use callbox_core::protocol::{EndReason, Kind, Media, Message, PictureSize};
 use callbox_core::station::{Action, MediaOrder, PartState, Phase, Tone};
 
 use crate::street::{Street, address, ms, secs};
@@ -344,7 +344,7 @@ fn a_peer_that_does_not_take_part_in_group_calls_keeps_its_call() {
     street.accepts(ANNA);
     street.pass(secs(1));
     let call = street.call_of(DOOR);
-    street.post(ANNA, DOOR, Message::Media { call, audio: true, video: true, group: false });
+    street.post(ANNA, DOOR, Message::Media { call, audio: true, video: true, group: false, want: PictureSize::Full });
     street.pass(secs(1));
     add(&mut street, DOOR, &["bert"]);
     assert_eq!(street.ignored(DOOR), ["the other end does not take part in group calls"]);

@@ -1,6 +1,6 @@
 //! The network, or a whole party, goes in a talk: who waits for whom, for how long, and how it goes on.
 
-use callbox_core::protocol::{EndReason, Message};
+use callbox_core::protocol::{EndReason, Message, PictureSize};
 use callbox_core::station::{Action, Input, LinkEvent, MediaOrder, Phase};
 
 use super::{the_door_rings_anna, the_door_talks_with_anna};
@@ -250,7 +250,7 @@ fn a_call_of_which_nobody_knows_any_more_ends_by_every_question_about_it() {
     street.restarts("anna/phone");
     for question in [
         Message::Relink { call: call.clone(), link: 1 },
-        Message::Media { call: call.clone(), audio: true, video: true, group: true },
+        Message::Media { call: call.clone(), audio: true, video: true, group: true, want: PictureSize::Full },
         Message::Offer { call, link: 2, sdp: String::new() },
     ] {
         street.post("door/panel", "anna/phone", question);

@@ -1,6 +1,6 @@
 //! Devices that are not there, that come, and that go.
 
-use callbox_core::protocol::{EndReason, Message};
+use callbox_core::protocol::{EndReason, Message, PictureSize};
 use callbox_core::station::Phase;
 
 use super::{the_door_rings_anna, the_door_talks_with_anna};
@@ -180,7 +180,11 @@ fn a_word_about_an_unknown_talk_is_answered() {
     let mut street = the_door_talks_with_anna();
     let call = street.call_of("door/panel");
     street.restarts("door/panel");
-    street.post("anna/phone", "door/panel", Message::Media { call, audio: true, video: true, group: true });
+    street.post(
+        "anna/phone",
+        "door/panel",
+        Message::Media { call, audio: true, video: true, group: true, want: PictureSize::Full },
+    );
     street.pass(secs(1));
     street.assert_ended("anna/phone", EndReason::NetworkLost);
 }

@@ -191,6 +191,7 @@ impl Talking {
     fn close_peer(&mut self, device: &Address, desk: &mut Desk) {
         if let Some(mut peer) = self.peers.remove(device) {
             peer.path.close(&mut desk.out);
+            self.want_pictures(desk);
         }
     }
 
