@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use base64::Engine;
-use callbox_core::ids::UserId;
+use callbox_core::ids::{CallId, UserId};
 use callbox_core::protocol::Media;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
@@ -38,6 +38,20 @@ enum Command {
         /// Voice only
         #[arg(long)]
         audio: bool,
+        /// Everybody who accepts is in, up to six devices
+        #[arg(long)]
+        group: bool,
+    },
+    /// Ring more users while you talk: everybody who accepts is in
+    Add {
+        /// The users
+        #[arg(required = true, num_args = 1..=callbox_core::protocol::MAX_CALLEES)]
+        users: Vec<UserId>,
+    },
+    /// Join a group call that this device missed or left
+    Join {
+        /// Which call; without it, the newest
+        call: Option<CallId>,
     },
     /// Pick up
     Accept,
@@ -145,9 +159,12 @@ async fn converse(args: &CtlArgs) -> Result<u8, ClientError> {
 fn request(command: &Command) -> Request {
     match command {
         Command::Status => Request::Status {},
-        Command::Call { users, audio } => {
-            Request::Call { users: users.clone(), media: if *audio { Media::Audio } else { Media::Video } }
+        Command::Call { users, audio, group } => {
+            let (users, media) = (users.clone(), if *audio { Media::Audio } else { Media::Video });
+            if *group { Request::CallGroup { users, media } } else { Request::Call { users, media } }
         }
+        Command::Add { users } => Request::Add { users: users.clone() },
+        Command::Join { call } => Request::Join { call: call.clone() },
         Command::Accept => Request::Accept {},
         Command::Reject => Request::Reject {},
         Command::Hangup => Request::Hangup {},

@@ -14,7 +14,7 @@ use crate::panel::{
     Patterns, Settings, Timing,
 };
 
-const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, volume+, volume-, dnd, or call:USER[,USER…] with at most 16 users, and perhaps ` then USER[,USER…]`, at most 8 steps";
+const ACTION: &str = "accept, reject, hangup, toggle, mute, camera, unlock, volume+, volume-, dnd, join, call:USER[,USER…] with at most 16 users, and perhaps ` then USER[,USER…]`, at most 8 steps, group:USER[,USER…], or add:USER[,USER…]";
 const KEY: &str = "a key's name as `evtest` shows it, such as KEY_ENTER";
 const DEVICE: &str =
     "a path such as /dev/input/by-path/platform-gpio-keys-event, or the device's name such as gpio-keys";

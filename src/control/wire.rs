@@ -1,6 +1,6 @@
 //! Requests and answers, as they are written on the socket.
 
-use callbox_core::ids::UserId;
+use callbox_core::ids::{CallId, UserId};
 use callbox_core::protocol::Media;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -39,6 +39,24 @@ pub enum Request {
         users: Vec<UserId>,
         /// Voice or picture.
         media: Media,
+    },
+    /// Ring these users; everybody who accepts is in.
+    CallGroup {
+        /// One or several.
+        users: Vec<UserId>,
+        /// Voice or picture.
+        media: Media,
+    },
+    /// Ring these users too: the call becomes a group call.
+    Add {
+        /// One or several.
+        users: Vec<UserId>,
+    },
+    /// Join a group call that this device missed or left.
+    Join {
+        /// Which; absent: the newest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        call: Option<CallId>,
     },
     /// Pick up.
     Accept {},

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `ok` | `true` |
 //! | `version`, `app`, `me{user,device}`, `uptime_ms`, `calls` | this daemon; `calls` that ended since its start |
-//! | `view{phase,call?,last?,door?,quiet?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `media`, `caller{user,device}`, `callees`, `peer?`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `lost_ms?` (the connection is lost for so long, and tried again), `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper`; `quiet` says why nobody may ring, when that is so |
+//! | `view{phase,call?,last?,joinable?,door?,quiet?}` | the station: `phase` is `idle`, `inviting`, `ringing`, `accepting` or `talking`; `call` has `call`, `direction`, `kind`, `media`, `caller{user,device}`, `callees`, `peer?`, in a group `peers[]{device,state,audio,video}` and `roster[]{user,state,reason?}`, `ringing_devices`, `remaining_ms?`, `talk_ms?`, `lost_ms?` (the connection is lost for so long, and tried again), `microphone`, `camera`, `door` (the other end has one that may be opened from here), `timing{…_ms}`; `last` has `call`, `reason`, `by?`; `joinable{call,media,users}` is a group call that runs without this device; `door` is ours: `state?` (`closed`, `open`, `open_too_long`), `tamper`; `quiet` says why nobody may ring, when that is so |
 //! | `record?` | the last call that ended: its record with `timing`, `reason`, `talk_seconds`, `started_at_ms`, `ended_at_ms` |
 //! | `missed[]` | `call`, `caller`, `media`, `at_ms` |
 //! | `signaling{state,url,for_ms,connects,last_error?,queued}` | `state` is `connecting`, `up` or `waiting` |
@@ -48,6 +48,11 @@ pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
         panel::Action::Hangup => Wish::Do(Action::Hangup),
         panel::Action::Toggle => Wish::Do(Action::Toggle),
         panel::Action::Call(plan) => Wish::Do(Action::CallInTurn { plan, media: callbox_core::protocol::Media::Video }),
+        panel::Action::CallGroup(users) => {
+            Wish::Do(Action::CallGroup { users, media: callbox_core::protocol::Media::Video })
+        }
+        panel::Action::Add(users) => Wish::Do(Action::Add { users }),
+        panel::Action::Join => Wish::Do(Action::Join { call: None }),
         panel::Action::Mute => switch(|call| Action::SetMicrophone(!call.microphone)),
         panel::Action::Camera => switch(|call| Action::SetCamera(!call.camera)),
         panel::Action::Unlock => Wish::Do(Action::Unlock { by: Opener::Button }),
@@ -61,6 +66,9 @@ pub(super) fn pressed(action: panel::Action, view: &View) -> Wish {
 pub(super) fn wished(asked: &Request, request: u64) -> Option<Action> {
     match asked {
         Request::Call { users, media } => Some(Action::Call { users: users.clone(), media: *media }),
+        Request::CallGroup { users, media } => Some(Action::CallGroup { users: users.clone(), media: *media }),
+        Request::Add { users } => Some(Action::Add { users: users.clone() }),
+        Request::Join { call } => Some(Action::Join { call: call.clone() }),
         Request::Accept {} => Some(Action::Accept),
         Request::Reject {} => Some(Action::Reject),
         Request::Hangup {} => Some(Action::Hangup),
@@ -89,11 +97,20 @@ pub(super) fn outcome(action: &Action, changed: bool, view: &View, no_media: Opt
 fn refusal(action: &Action, view: &View, no_media: Option<&str>) -> String {
     let phase = view.phase.as_str();
     match action {
-        Action::Call { .. } | Action::CallInTurn { .. } if view.call.is_none() => {
+        Action::Call { .. } | Action::CallGroup { .. } | Action::CallInTurn { .. } if view.call.is_none() => {
             no_media.unwrap_or("nobody to call: name a user other than this one").to_owned()
         }
         Action::SetCamera(_) if view.call.is_some() => "this call has no picture".to_owned(),
-        Action::Call { .. } | Action::CallInTurn { .. } => format!("there is a call already ({phase})"),
+        Action::Call { .. } | Action::CallGroup { .. } | Action::CallInTurn { .. } => {
+            format!("there is a call already ({phase})")
+        }
+        Action::Add { .. } if view.phase == Phase::Talking => "nobody was added: the users are in the call already, \
+            the call is full (six devices), or the other end does not take part in group calls"
+            .to_owned(),
+        Action::Add { .. } => format!("somebody can be added while you talk ({phase})"),
+        Action::Join { .. } if view.call.is_none() => {
+            no_media.unwrap_or("no group call runs that this device missed or left").to_owned()
+        }
         Action::Accept | Action::Reject => format!("nobody rings ({phase})"),
         Action::Toggle if view.phase == Phase::Talking => {
             "the call was accepted less than a second ago: a second press that soon does not hang up".to_owned()

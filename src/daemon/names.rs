@@ -31,6 +31,10 @@ fn action_of(action: &Action) -> String {
     let names = |users: &[UserId]| users.iter().map(UserId::as_str).collect::<Vec<_>>().join(",");
     match action {
         Action::Call { users, .. } => format!("call {}", names(users)),
+        Action::CallGroup { users, .. } => format!("call group {}", names(users)),
+        Action::Add { users } => format!("add {}", names(users)),
+        Action::Join { call: Some(call) } => format!("join {call}"),
+        Action::Join { call: None } => "join".to_owned(),
         Action::CallInTurn { plan, .. } => format!("call {plan}"),
         Action::DoNotDisturb { on } => match on {
             Some(on) => format!("do not disturb {}", if *on { "on" } else { "off" }),

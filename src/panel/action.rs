@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use callbox_core::ids::UserId;
+use callbox_core::protocol::MAX_CALLEES;
 use callbox_core::station::Plan;
 
 use super::Event;
@@ -20,6 +22,12 @@ pub enum Action {
     Toggle,
     /// Ring these users, and perhaps others when they do not answer.
     Call(Plan),
+    /// Ring these users; everybody who accepts is in.
+    CallGroup(Vec<UserId>),
+    /// Ring these users too, while there is a talk.
+    Add(Vec<UserId>),
+    /// Join a group call that this panel missed or left.
+    Join,
     /// Send the microphone, or stop sending it.
     Mute,
     /// Send the camera, or stop sending it.
@@ -47,6 +55,7 @@ const WORDS: &[(&str, Action)] = &[
     ("reject", Action::Reject),
     ("hangup", Action::Hangup),
     ("toggle", Action::Toggle),
+    ("join", Action::Join),
     ("mute", Action::Mute),
     ("camera", Action::Camera),
     ("unlock", Action::Unlock),
@@ -61,9 +70,20 @@ impl FromStr for Action {
         if let Some((_, action)) = WORDS.iter().find(|(word, _)| *word == text) {
             return Ok(action.clone());
         }
-        let plan = text.strip_prefix("call:").and_then(|plan| plan.parse().ok());
-        plan.map(Self::Call).ok_or_else(|| BadAction { found: text.chars().take(80).collect() })
+        let action = match text.split_once(':') {
+            Some(("call", plan)) => plan.parse().ok().map(Self::Call),
+            Some(("group", list)) => users(list).map(Self::CallGroup),
+            Some(("add", list)) => users(list).map(Self::Add),
+            _ => None,
+        };
+        action.ok_or_else(|| BadAction { found: text.chars().take(80).collect() })
     }
+}
+
+/// Reads `USER[,USER…]`.
+fn users(list: &str) -> Option<Vec<UserId>> {
+    let users: Vec<UserId> = list.split(',').map(|user| user.trim().parse()).collect::<Result<_, _>>().ok()?;
+    (users.len() <= MAX_CALLEES).then_some(users)
 }
 
 /// What a button is for.
@@ -103,6 +123,16 @@ impl Meaning {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_button_names_its_users() {
+        let two = vec!["flat-1".parse().unwrap(), "flat-2".parse().unwrap()];
+        assert_eq!("group:flat-1, flat-2".parse(), Ok(Action::CallGroup(two.clone())));
+        assert_eq!("add:flat-1,flat-2".parse(), Ok(Action::Add(two)));
+        for bad in ["group:", "add:", "add:a b", "group:a then b", &format!("add:{}", ["a"; 17].join(","))] {
+            assert!(bad.parse::<Action>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn a_call_button_names_its_users() {
