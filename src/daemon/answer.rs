@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_refusal_says_why() {
-        let idle = View { phase: Phase::Idle, call: None, last: None, door: None, quiet: None };
+        let idle = View { phase: Phase::Idle, call: None, last: None, joinable: None, door: None, quiet: None };
         let answer = outcome(&Action::Accept, false, &idle, None);
         assert_eq!(answer.error.as_deref(), Some("nobody rings (idle)"));
         assert!(outcome(&Action::Accept, true, &idle, None).ok);
@@ -191,6 +191,9 @@ mod tests {
         let caller = Address { user: "anna".parse().unwrap(), device: "phone".parse().unwrap() };
         let call = CallView {
             call: "c1".parse().unwrap(),
+            kind: callbox_core::protocol::Kind::Single,
+            peers: Vec::new(),
+            roster: Vec::new(),
             direction: Direction::Incoming,
             media: Media::Video,
             callees: vec!["door".parse().unwrap()],
@@ -206,7 +209,7 @@ mod tests {
             timing: Timing::default(),
         };
         let reason = |phase| {
-            let view = View { phase, call: Some(call.clone()), last: None, door: None, quiet: None };
+            let view = View { phase, call: Some(call.clone()), last: None, joinable: None, door: None, quiet: None };
             outcome(&Action::Toggle, false, &view, None).error.unwrap()
         };
         assert!(reason(Phase::Talking).contains("less than a second ago"), "{}", reason(Phase::Talking));
