@@ -88,6 +88,9 @@ pub fn overtakes((to, newer): Addressed<'_>, (older_to, older): Addressed<'_>) -
         (Message::Invite { .. }, Message::Invite { .. }) => true,
         (Message::Media { .. }, Message::Media { .. }) => true,
         (Message::Accept { .. }, Message::Accept { .. }) => true,
+        (Message::Join { .. }, Message::Join { .. }) => true,
+        // The newer one says all that the older one said.
+        (Message::Roster { .. }, Message::Roster { .. }) => true,
         (Message::Confirm { .. }, Message::Confirm { .. }) => true,
         _ => false,
     }
