@@ -4,6 +4,7 @@
 //! lost, come twice or cross a deadline is bounded; that they overtake each other is not. Everybody presses each button once, at any
 //! moment or never.
 
+mod group;
 mod town;
 
 use std::time::Duration;

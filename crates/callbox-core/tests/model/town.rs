@@ -14,7 +14,9 @@ use crate::street::{address, secs, some_instant};
 pub(super) const CALLER: usize = 0;
 pub(super) const PHONE: usize = 1;
 pub(super) const DESK: usize = 2;
-const NAMES: [&str; 3] = ["door/panel", "anna/phone", "anna/desk"];
+/// The caller and two devices of one callee, or of two.
+const ONE_CALLEE: [&str; 3] = ["door/panel", "anna/phone", "anna/desk"];
+const TWO_CALLEES: [&str; 3] = ["door/panel", "anna/phone", "bert/phone"];
 
 /// A button of a station.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +60,7 @@ pub(super) enum Act {
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Town {
+    names: [&'static str; 3],
     now: Instant,
     stations: [Station; 3],
     /// A set in a fixed order: the same letter twice is the same as once.
@@ -93,12 +96,28 @@ fn start() -> Instant {
 impl Town {
     /// The caller has just pressed the bell.
     pub(super) fn new(chance: Chance, media: bool) -> Self {
+        let users = vec!["anna".parse().unwrap()];
+        Self::with(ONE_CALLEE, chance, media, Action::Call { users, media: Media::Audio })
+    }
+
+    /// The caller rings both callees as a group, and they know it.
+    pub(super) fn group(chance: Chance) -> Self {
+        let users = vec!["anna".parse().unwrap(), "bert".parse().unwrap()];
+        let mut town = Self::with(TWO_CALLEES, chance, false, Action::CallGroup { users, media: Media::Audio });
+        while let Some(letter) = town.wire.first().cloned() {
+            town.take(Act::Deliver(letter));
+        }
+        town
+    }
+
+    fn with(names: [&'static str; 3], chance: Chance, media: bool, press: Action) -> Self {
         let policy = Policy { ring: secs(3), early: EarlyMedia::Off, ..Policy::default() };
         let station = |who: usize| {
             let agent = if who == CALLER { Agent::Panel } else { Agent::Browser };
-            Station::new(address(NAMES[who]), agent, policy.clone(), [1; 32])
+            Station::new(address(names[who]), agent, policy.clone(), [1; 32])
         };
         let mut town = Self {
+            names,
             now: start(),
             stations: [station(CALLER), station(PHONE), station(DESK)],
             wire: Vec::new(),
@@ -108,8 +127,7 @@ impl Town {
             ticked_in_vain: false,
             media: media.then(MediaEdge::default),
         };
-        let users = vec!["anna".parse().unwrap()];
-        town.give(CALLER, Input::Pressed(Action::Call { users, media: Media::Audio }), 0);
+        town.give(CALLER, Input::Pressed(press), 0);
         town
     }
 
@@ -147,7 +165,7 @@ impl Town {
     }
 
     fn deliver(&mut self, letter: Letter) {
-        let from = address(NAMES[letter.from]);
+        let from = address(self.names[letter.from]);
         self.give(letter.to, Input::Heard { from, message: letter.message }, letter.hops + 1);
     }
 
@@ -200,7 +218,7 @@ impl Town {
             return;
         }
         for to in [CALLER, PHONE, DESK] {
-            let there = address(NAMES[to]);
+            let there = address(self.names[to]);
             if there.user == *user && device.is_none_or(|device| *device == there.device) {
                 let letter = Letter { from, to, hops, message: message.clone() };
                 if !self.wire.contains(&letter) {
@@ -281,8 +299,8 @@ impl Town {
         let edge = self.media.iter();
         edge.flat_map(|edge| {
             edge.secured.iter().filter(|(who, link)| {
-                let far = LinkId { peer: address(NAMES[*who]), ..link.clone() };
-                !edge.open.contains(&(place(&link.peer), far)) && !edge.silent.contains(&(*who, link.clone()))
+                let far = LinkId { peer: address(self.names[*who]), ..link.clone() };
+                !edge.open.contains(&(self.place(&link.peer), far)) && !edge.silent.contains(&(*who, link.clone()))
             })
         })
         .cloned()
@@ -304,7 +322,29 @@ impl Town {
 
     fn peer(&self, who: usize) -> Option<usize> {
         let view = self.stations[who].view(self.now).call?;
-        view.peer.filter(|_| self.phase(who) == Phase::Talking).map(|peer| place(&peer))
+        view.peer.filter(|_| self.phase(who) == Phase::Talking).map(|peer| self.place(&peer))
+    }
+
+    /// Everybody with whom a device talks.
+    pub(super) fn peers(&self, who: usize) -> BTreeSet<usize> {
+        let view = self.stations[who].view(self.now).call.filter(|_| self.phase(who) == Phase::Talking);
+        view.iter().flat_map(|view| &view.peers).map(|peer| self.place(&peer.device)).collect()
+    }
+
+    /// Whoever talks with somebody is talked with by that one, and nobody waits alone.
+    pub(super) fn group_agrees(&self) -> bool {
+        [CALLER, PHONE, DESK].into_iter().all(|who| match self.phase(who) {
+            Phase::Idle => true,
+            Phase::Talking => {
+                let peers = self.peers(who);
+                !peers.is_empty() && peers.iter().all(|peer| self.peers(*peer).contains(&who))
+            }
+            Phase::Inviting | Phase::Ringing | Phase::Accepting => false,
+        })
+    }
+
+    fn place(&self, device: &Address) -> usize {
+        self.names.iter().position(|name| address(name) == *device).expect("one of the three")
     }
 }
 
@@ -312,8 +352,4 @@ fn fingerprint(letter: &Letter) -> u64 {
     let mut hasher = std::hash::DefaultHasher::new();
     letter.hash(&mut hasher);
     hasher.finish()
-}
-
-fn place(device: &Address) -> usize {
-    NAMES.iter().position(|name| address(name) == *device).expect("one of the three")
 }
