@@ -193,3 +193,71 @@ fn who_was_away_is_told_once_by_the_panel_that_rang() {
     door.until("nothing is noted", 10, |_| door.notes().is_empty());
     assert!(!door.log().contains("missed calls"), "{}", door.log());
 }
+
+impl Daemon {
+    /// Waits until the daemon talks with exactly so many others, and media flows with each of them.
+    fn until_peers(&self, peers: usize, seconds: u64) {
+        self.until(&format!("{peers} peers"), seconds, |status| {
+            let list = status["view"]["call"]["peers"].as_array();
+            list.is_some_and(|list| list.len() == peers && list.iter().all(|peer| peer["state"] == "talking"))
+        });
+    }
+}
+
+#[test]
+fn three_panels_talk_the_caller_leaves_and_comes_back() {
+    if is_missing("three_panels_talk_the_caller_leaves_and_comes_back") {
+        return;
+    }
+    let (broker, dir) = (Mosquitto::start(&["door@7", "flat@7", "gate@7"]), tempfile::tempdir().unwrap());
+    let door = Daemon::new(&broker, dir.path(), "door");
+    let flat = Daemon::new(&broker, dir.path(), "flat");
+    let gate = Daemon::new(&broker, dir.path(), "gate");
+    door.press(&["call", "flat", "gate", "--audio", "--group"]);
+    for callee in [&flat, &gate] {
+        callee.until_phase("ringing", 10);
+        callee.press(&["accept"]);
+    }
+    for daemon in [&door, &flat, &gate] {
+        daemon.until_peers(2, 30);
+    }
+    // A stranger's word about the call id lets nobody in; the caller leaves, the others go on.
+    door.press(&["hangup"]);
+    door.until_phase("idle", 10);
+    for daemon in [&flat, &gate] {
+        daemon.until_peers(1, 20);
+    }
+    door.press(&["join"]);
+    for daemon in [&door, &flat, &gate] {
+        daemon.until_peers(2, 30);
+    }
+    flat.press(&["hangup"]);
+    gate.press(&["hangup"]);
+    door.until_phase("idle", 15);
+    let records = std::fs::read_to_string(door.home.join("calls")).unwrap();
+    let last: serde_json::Value = serde_json::from_str(records.lines().last().unwrap()).unwrap();
+    assert_eq!(last["kind"], "group", "{records}");
+    assert_eq!(last["parties"].as_array().map(Vec::len), Some(2), "{records}");
+}
+
+#[test]
+fn a_call_between_two_panels_grows_to_three() {
+    if is_missing("a_call_between_two_panels_grows_to_three") {
+        return;
+    }
+    let (broker, dir) = (Mosquitto::start(&["door@7", "flat@7", "gate@7"]), tempfile::tempdir().unwrap());
+    let door = Daemon::new(&broker, dir.path(), "door");
+    let flat = Daemon::new(&broker, dir.path(), "flat");
+    let gate = Daemon::new(&broker, dir.path(), "gate");
+    door.press(&["call", "flat", "--audio"]);
+    flat.until_phase("ringing", 10);
+    flat.press(&["accept"]);
+    let first_audio = |status: &serde_json::Value| status["view"]["call"]["timing"]["first_audio_ms"].is_number();
+    door.until("sound", 20, first_audio);
+    flat.press(&["add", "gate"]);
+    gate.until_phase("ringing", 10);
+    gate.press(&["accept"]);
+    for daemon in [&door, &flat, &gate] {
+        daemon.until_peers(2, 30);
+    }
+}
