@@ -247,7 +247,7 @@ impl Accepting {
         }
         let runs_on = matches!(end.reason, EndReason::TooMany | EndReason::NetworkLost | EndReason::Hangup);
         if let Some(roster) = self.roster.take().filter(|_| runs_on) {
-            desk.joinable.keep(now, &self.call, roster);
+            desk.joinable.keep(now, &self.call, roster, now);
         }
         desk.end(now, self.call, end)
     }

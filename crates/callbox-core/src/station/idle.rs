@@ -115,7 +115,9 @@ pub(super) fn incoming(
 ) -> Option<Ringing> {
     let Message::Invite { call, kind, media, callees, remaining_ms, agent, early } = message else { return None };
     let ours = callees.contains(&desk.me.user) && from.user != desk.me.user;
-    let over = desk.decided.find(call).is_some() || desk.decided.was_taken_back(call, from);
+    let asked = Duration::from_millis(u64::from(*remaining_ms));
+    let anew = *kind == Kind::Group && desk.joinable.is_invited_anew(call, now + asked);
+    let over = desk.decided.find(call).is_some() && !anew || desk.decided.was_taken_back(call, from);
     if !ours || *remaining_ms == 0 || over || desk.decided.is_ignored(call) {
         return None;
     }
@@ -145,7 +147,6 @@ pub(super) fn incoming(
         moved: false,
         interrupted: false,
     };
-    let asked = Duration::from_millis(u64::from(*remaining_ms));
     let until = now + desk.policy.callers.longest_ring.map_or(asked, |longest| longest.min(asked));
     let early = desk.policy.early_with(&from.user).min(*early);
     Some(Ringing::begin(now, call, until, *agent, early, desk))

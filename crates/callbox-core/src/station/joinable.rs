@@ -10,6 +10,8 @@ use crate::roster::Roster;
 
 /// How long a call is offered after this device was in it, or was rung.
 const OFFERED_FOR: Duration = Duration::from_secs(2 * 3600);
+/// An invite that was said again rings as long as before, give or take this.
+const SAME_INVITE: Duration = Duration::from_secs(2);
 /// The oldest makes room.
 const MOST: usize = 4;
 
@@ -22,17 +24,25 @@ pub(super) struct Joinables(VecDeque<Joinable>);
 pub(super) struct Joinable {
     pub(super) call: Call,
     pub(super) roster: Roster,
+    /// When the ring that this device heard was to end: an invite that rings longer is another one.
+    rung_until: Instant,
     until: Instant,
 }
 
 impl Joinables {
-    /// Keeps a call that goes on without us.
-    pub(super) fn keep(&mut self, now: Instant, call: &Call, roster: Roster) {
+    /// Keeps a call that goes on without us, and until when its invite was to ring.
+    pub(super) fn keep(&mut self, now: Instant, call: &Call, roster: Roster, rung_until: Instant) {
         self.0.retain(|known| known.call.id != call.id && known.until > now);
         if self.0.len() == MOST {
             self.0.pop_front();
         }
-        self.0.push_back(Joinable { call: call.clone(), roster: roster.into_guest(), until: now + OFFERED_FOR });
+        let (call, roster, until) = (call.clone(), roster.into_guest(), now + OFFERED_FOR);
+        self.0.push_back(Joinable { call, roster, rung_until, until });
+    }
+
+    /// A member invites us to such a call once more: what it said before was to ring for less long.
+    pub(super) fn is_invited_anew(&self, call: &CallId, rings_until: Instant) -> bool {
+        self.0.iter().any(|known| known.call.id == *call && rings_until > known.rung_until + SAME_INVITE)
     }
 
     /// A member says that the call is over.

@@ -239,7 +239,7 @@ impl Ringing {
         self.call.timing = self.links.timing(self.call.timing);
         self.links.close(&mut desk.out);
         if let Some(roster) = self.roster.take().filter(|_| end.reason != EndReason::Cancelled) {
-            desk.joinable.keep(now, &self.call, roster);
+            desk.joinable.keep(now, &self.call, roster, self.until);
         }
         let (caller, next) = (self.call.caller.clone(), self.next.take());
         let idle = desk.end(now, self.call, end);

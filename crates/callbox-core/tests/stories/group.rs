@@ -234,6 +234,36 @@ fn who_declined_joins_later() {
 }
 
 #[test]
+fn who_declined_is_rung_again_when_somebody_adds_them() {
+    let mut street = houses(&[DOOR, ANNA, BERT]);
+    call_group(&mut street, DOOR, &["anna", "bert"]);
+    street.accepts(ANNA);
+    street.rejects(BERT);
+    street.pass(secs(5));
+    add(&mut street, ANNA, &["bert"]);
+    assert_eq!((street.phase(BERT), street.part(DOOR, "bert").0), (Phase::Ringing, PartState::Invited));
+    street.accepts(BERT);
+    street.pass(secs(2));
+    street.assert_group(&[DOOR, ANNA, BERT]);
+}
+
+#[test]
+fn who_declined_is_not_rung_again_by_an_invite_that_is_said_again() {
+    let mut street = houses(&[DOOR, ANNA, BERT]);
+    call_group(&mut street, DOOR, &["anna", "bert"]);
+    street.accepts(ANNA);
+    street.lose("reject", BERT, DOOR);
+    street.rejects(BERT);
+    street.pass(secs(5));
+    street.lose_nothing();
+    street.goes_offline(DOOR);
+    street.comes_online(DOOR);
+    street.pass(secs(2));
+    assert_eq!(street.phase(BERT), Phase::Idle);
+    assert_eq!(street.part(ANNA, "bert"), (PartState::Ended, Some(EndReason::Rejected)));
+}
+
+#[test]
 fn a_call_that_is_over_cannot_be_joined() {
     let mut street = three_talk();
     street.hangs_up(BERT);

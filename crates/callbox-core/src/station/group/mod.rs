@@ -201,7 +201,7 @@ impl Talking {
         } else {
             tell.extend(group.ringing().cloned());
             group.invitations.iter_mut().for_each(|batch| batch.close(desk));
-            desk.joinable.keep(now, &self.call, group.roster.clone());
+            desk.joinable.keep(now, &self.call, group.roster.clone(), now);
         }
         group.tell(tell, &self.call, desk);
     }
