@@ -23,7 +23,8 @@ impl Tenant {
             let text = format!("nobody here is called {}", to.user);
             return out.result(session, ResultCode::UnknownUser, Some(&id), Some(&call), text);
         }
-        if self.is_settled(session, &envelope, &to.user, &call, out) {
+        // Any member of a group call may invite to it, and once more: its devices know who is a member.
+        if *kind == Kind::Single && self.is_settled(session, &envelope, &to.user, &call, out) {
             return;
         }
         if !self.budgets.may_ring(now, &envelope, &to.user) {
@@ -37,6 +38,9 @@ impl Tenant {
             (true, true) => (ResultCode::Queued, format!("{} is not connected, the invite waits", name(to))),
             (true, false) => (ResultCode::Offline, format!("{} is not connected, the invite is not kept", name(to))),
         };
+        if code == ResultCode::Offline && to.device.is_none() {
+            self.note_missed_at_once(now, &to.user, &envelope, out);
+        }
         for receiver in receivers {
             out.pass(receiver, envelope.clone());
         }
@@ -195,21 +199,11 @@ impl Tenant {
         if self.kept.find(user, call).is_some() {
             return true;
         }
-        let (Message::Invite { remaining_ms, .. }, Some(inviter)) = (&envelope.message, &envelope.from) else {
-            return false;
-        };
-        let Some(victims) = self.kept.make_room(user, &inviter.user) else { return false };
+        let Some(kept) = Kept::undecided(now, envelope) else { return false };
+        let Some(victims) = self.kept.make_room(user, &kept.inviter.user) else { return false };
         for (user, call) in victims {
             out.store(Change::Forget { app: self.app, user, call });
         }
-        let kept = Kept {
-            envelope: envelope.clone(),
-            inviter: inviter.clone(),
-            deadline: now.steady + std::time::Duration::from_millis(u64::from(*remaining_ms)),
-            sent_unix_ms: now.unix_ms,
-            reached: false,
-            decided: None,
-        };
         self.kept.put(user.clone(), call.clone(), kept);
         out.store(Change::Keep(KeptInvite {
             app: self.app,
@@ -228,6 +222,13 @@ impl Tenant {
             rung == user || self.kept.find(rung, call).is_some_and(|kept| of_kind(&kept.envelope, Kind::Single))
         });
         rung
+    }
+
+    /// Nobody keeps this invite for a user who is not there: it is missed as it is sent.
+    fn note_missed_at_once(&mut self, now: Now, user: &UserId, envelope: &Envelope, out: &mut Outbox) {
+        if let Some(kept) = Kept::undecided(now, envelope) {
+            self.note_missed(now, user, &kept, out);
+        }
     }
 
     /// Nothing is noted for a name that nobody has ever logged in with: such names are invented without end.

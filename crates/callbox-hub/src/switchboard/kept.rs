@@ -44,6 +44,21 @@ pub(super) enum Decision {
 }
 
 impl Kept {
+    /// An invite as it comes in.
+    pub(super) fn undecided(now: Now, envelope: &Envelope) -> Option<Self> {
+        let (Message::Invite { remaining_ms, .. }, Some(inviter)) = (&envelope.message, &envelope.from) else {
+            return None;
+        };
+        Some(Self {
+            envelope: envelope.clone(),
+            inviter: inviter.clone(),
+            deadline: now.steady + Duration::from_millis(u64::from(*remaining_ms)),
+            sent_unix_ms: now.unix_ms,
+            reached: false,
+            decided: None,
+        })
+    }
+
     /// The invite as it is delivered now: the wait subtracted. None once the deadline has passed.
     pub(super) fn delivery(&self, now: Now) -> Option<Envelope> {
         let left = remaining(self.deadline, now)?;

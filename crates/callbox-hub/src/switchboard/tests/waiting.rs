@@ -257,6 +257,28 @@ fn a_group_invite_waits_only_where_the_operator_wants_it() {
 }
 
 #[test]
+fn a_group_invite_that_reaches_nobody_is_missed_and_any_member_may_say_it() {
+    let mut desk = Desk::new();
+    desk.was_there("anna/phone");
+    let (door, gate) = (desk.log_in("door/panel"), desk.log_in("gate/panel"));
+    desk.heard(door);
+    desk.heard(gate);
+    desk.say(door, "anna", invite("c1", &["anna"], 30_000));
+    desk.say(door, "anna", cancel("c1", EndReason::Cancelled));
+    for member in [door, gate] {
+        let Message::Invite { call, media, callees, remaining_ms, agent, early, .. } = invite("c1", &["anna"], 30_000)
+        else {
+            unreachable!("it is an invite")
+        };
+        let kind = Kind::Group;
+        desk.say(member, "anna", Message::Invite { call, kind, media, callees, remaining_ms, agent, early });
+    }
+    assert_eq!(desk.words(gate), ["result:offline"]);
+    let anna = desk.log_in("anna/phone");
+    assert_eq!(desk.words(anna), ["welcome", "missed:c1"]);
+}
+
+#[test]
 fn an_invite_to_one_device_does_not_wait() {
     let mut desk = Desk::new();
     let door = desk.log_in("door/panel");
