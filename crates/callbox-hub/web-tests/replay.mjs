@@ -17,13 +17,25 @@ export const NOT_IN_A_PAGE = {
 
 /** Every story: `{name, me, settings, steps: [[milliseconds, input, changes]]}`. */
 export function stories(file = new URL('./stories/station.jsonl', import.meta.url)) {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line));
+  return readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => readStory(JSON.parse(line)));
+}
+
+/** Puts the values of the story's table where `{"#": index}` names them (`shorthand.rs`). */
+function readStory({ table, ...story }) {
+  const known = [];
+  const written = (value) => {
+    if (value === null || typeof value !== 'object') return value;
+    if (Array.isArray(value)) return value.map(written);
+    return '#' in value ? known[value['#']] : Object.fromEntries(Object.entries(value).map(([name, field]) => [name, written(field)]));
+  };
+  for (const value of table) known.push(written(value));
+  return { ...story, steps: written(story.steps) };
 }
 
 /** Replays one with these stations. Returns `{steps, cut, difference}`: how many steps were replayed, which input cut it short, and the first difference. */
 export function replay({ me, settings, steps }, parts = { Station, Door }) {
   const page = new Page(addressOf(me), settings, parts);
-  const expected = {};
+  const expected = { peers: [], roster: [], joinable: null };
   for (const [at, [now, input, changes]] of steps.entries()) {
     if (input.none) {
       if (!NOT_IN_A_PAGE[input.none]) throw new Error(`${input.none}: no reason is known why a page does not have it`);
@@ -58,11 +70,14 @@ class Page {
     effects.push(...this.#door.handle(now, input, this.#station.view()));
     const out = { says: [], media: [], records: [] };
     for (const effect of effects) this.#carryOut(effect, out);
-    const { state, call, peer, mic, camera } = this.#station.view();
+    const { state, call, peer, mic, camera, peers = [], roster, joinable } = this.#station.view();
     const due = Math.min(this.#station.deadline() ?? Infinity, this.#door.wishUntil ?? Infinity);
     return {
       state, call, peer: peer && nameOf(peer), wants: state === 'idle' ? null : [mic, camera], due: due === Infinity ? null : due,
-      tone: this.#tone, flows: this.#flows, ...out,
+      tone: this.#tone, flows: this.#flows, peers: peers.map(({ device, state: path, audio, video }) => [nameOf(device), path, audio, video]),
+      // Before it talks a page shows more of the roster than a panel does.
+      roster: state === 'talking' ? roster.map(({ user, state: part, reason }) => [user, part, reason]) : [],
+      joinable: joinable && [joinable.call, joinable.media, joinable.users], ...out,
     };
   }
 
@@ -84,6 +99,7 @@ class Page {
         break;
       case 'offer': case 'answer': out.media.push([effect.do, link, effect.sdp]); break;
       case 'candidate': out.media.push([effect.do, link, effect.candidate, effect.mline]); break;
+      case 'picture': out.media.push(['picture', link, effect.size]); break;
       case 'gate': this.#flows[link] = lettersOf(effect.flow); break;
       case 'tone': this.#tone = effect.tone; break;
       case 'record': out.records.push(recordOf(effect.record)); break;
@@ -106,9 +122,10 @@ function inputOf(given) {
   throw new Error(`${JSON.stringify(given)}: an input that the replay does not know`);
 }
 
-function recordOf({ call, direction, media, caller, callees, peer, answeredBy, reason, lasted, talked, timing }) {
+function recordOf({ call, direction, kind, media, caller, callees, peer, answeredBy, reason, lasted, talked, timing, parties }) {
   const name = (address) => (address ? nameOf(address) : null);
-  return plain({ call, direction, media, caller: nameOf(caller), callees, peer: name(peer), answeredBy: name(answeredBy), reason, lasted, talked, timing });
+  const times = parties.map(({ device, joined, left, reason: why }) => [nameOf(device), joined, left, why]);
+  return plain({ call, direction, kind, media, caller: nameOf(caller), callees, peer: name(peer), answeredBy: name(answeredBy), reason, lasted, talked, timing, parties: times });
 }
 
 function addressOf(name) {

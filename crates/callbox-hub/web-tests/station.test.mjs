@@ -227,9 +227,9 @@ test('messages of a decided call change nothing, and their sender is told', () =
   assert.equal(s.states()['anna/phone'], 'idle');
 });
 
-test('a group call is declined in words', () => {
+test('a call of a kind that nobody here knows is declined in words', () => {
   const s = street('anna/phone');
-  door(s, invite('c1', { kind: 'group' }));
+  door(s, invite('c1', { kind: 'crowd' }));
   assert.equal(sent(s, 'anna/phone', 'reject')[0].reason, 'unsupported_version');
 });
 

@@ -1,5 +1,7 @@
 // What every state of a call knows of it, and what is written down at its end. A pure part of the station.
 
+import { byAddress } from './devices.js';
+
 const EARLY = ['off', 'connect', 'preview'];
 
 /** The smaller of two wishes for early media. */
@@ -13,10 +15,20 @@ export const keyOf = ({ user, device }) => `${user}/${device}`;
 /** What a callee is told when the call ends for this reason. */
 export const reasonForCallee = (reason) => ({ rejected: 'rejected_elsewhere', offline: 'no_answer' })[reason] ?? reason;
 
-/** A call that starts now. */
-export function callOf(now, direction, call, media, caller, callees) {
-  const facts = { call, direction, media, caller, callees, startedAt: now, timing: {} };
-  return { facts, mic: true, camera: media === 'video', captured: null, moved: false, interrupted: false };
+/** A call that starts now. `of`: {call, kind, media, caller, callees}. A single call becomes a group call when somebody is added. */
+export function callOf(now, direction, { call, kind, media, caller, callees }) {
+  return wished({ call, kind, direction, media, caller, callees: [...callees], startedAt: now, timing: {} });
+}
+
+/** A call with these facts, and what a person wants of it who has not chosen yet. `want`: the size in which pictures of others are wanted. */
+export function wished(facts) {
+  return { facts, mic: true, camera: facts.media === 'video', want: 'full', captured: null, moved: false, interrupted: false };
+}
+
+/** Whether we make the offer of each link to a device of the call, so that offers never cross. */
+export function weOffer({ kind, direction }, me, peer, agent) {
+  if (kind === 'group') return agent !== 'panel' && byAddress(me, peer) < 0;
+  return direction === 'incoming' && agent === 'browser';
 }
 
 /** Milliseconds since the call started. */

@@ -30,9 +30,9 @@ export class Callees {
   /** Why this user will not answer, or null. */
   refusal(user) { return this.#users.get(user)?.refused ?? null; }
 
-  /** Those whom the invite waits for: they are not connected. */
+  /** Those whom the invite waits for: they are not connected. `devices` ring. */
   waiting(devices) {
-    const rings = (user) => [...devices.values()].some(({ links }) => links.peer.user === user);
+    const rings = (user) => devices.some((device) => device.user === user);
     return this.open.filter((user) => this.#users.get(user).queued && !rings(user));
   }
 
@@ -44,7 +44,7 @@ export class Callees {
   /** A device refused. True when it spoke for its user, whose other devices are to be silenced. */
   declined(now, user, reason, othersRing) {
     const callee = this.#users.get(user);
-    if (callee.refused !== null) return false;
+    if (!callee || callee.refused !== null) return false;
     if (reason === 'rejected') {
       callee.refused = reason;
       return true;

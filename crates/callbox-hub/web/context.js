@@ -5,6 +5,7 @@ import { Budgets } from './budgets.js';
 import { recordOf, target } from './call.js';
 import { Decided } from './decided.js';
 import { closingTone, linksOf, timingOf } from './derived.js';
+import { Joinables } from './joinable.js';
 
 /** So many commands of strangers are answered at once, and one more in each … */
 const REFUSALS = [10, 6_000];
@@ -24,6 +25,7 @@ export class Context {
   #tone = 'silence';
   decided = new Decided();
   rings = new Budgets(...RINGS);
+  joinable = new Joinables();
   now = 0;
   out = [];
 
@@ -41,14 +43,15 @@ export class Context {
     this.out.push({ do: 'tone', tone });
   }
 
-  /** The call is over: silence, record, memory. The peers have been told. */
-  end(s, reason, by = null) {
+  /** The call is over: silence, record, memory. The peers have been told. `peer`: the first whom we talked with, if anybody; `parties`:
+   *  everybody who was in a group call. */
+  end(s, reason, by = null, { peer = null, parties = [] } = {}) {
     const facts = { ...s.facts, timing: timingOf(s) };
     for (const links of linksOf(s)) links.close(this.out);
     this.decided.insert(facts.call, reason, by);
     this.out.push({ do: 'release' });
-    const talked = s.since == null ? 0 : this.now - s.since;
-    this.out.push(recordOf(this.now, facts, { reason, answeredBy: by, peer: s.peer ?? null, talked }));
+    const talked = peer ? this.now - s.since : 0;
+    this.out.push(recordOf(this.now, facts, { reason, answeredBy: by, peer, talked, parties }));
     this.play(closingTone(facts, reason));
     return { name: 'idle' };
   }
@@ -67,8 +70,8 @@ export class Context {
   /** The record of a call that never rang here. Nobody makes so many that they push those of others out. */
   #writeDown(from, m, reason) {
     if (!this.#refusedRecords.take(this.now, from.user)) return;
-    const facts = { call: m.call, direction: 'incoming', media: m.media, caller: target(from), callees: m.callees, startedAt: this.now, timing: {} };
-    this.out.push(recordOf(this.now, facts, { reason, answeredBy: null, peer: null }));
+    const facts = { call: m.call, kind: m.kind, direction: 'incoming', media: m.media, caller: target(from), callees: m.callees, startedAt: this.now, timing: {} };
+    this.out.push(recordOf(this.now, facts, { reason, answeredBy: null, peer: null, parties: [] }));
   }
 
   /** Declines an invite of somebody who rings too often. No record: there would be one for each. */
@@ -92,6 +95,7 @@ export class Context {
 
   /** Answers a message of a call that is not the current one. A cancel that overtook its invite is remembered. */
   answer(from, m) {
+    if (m.type === 'cancel' && m.reason === 'cancelled') this.joinable.over(m.call, from);
     if (m.type === 'cancel') this.decided.cancelEarly(m.call, target(from));
     const answer = this.decided.answer(m);
     if (answer && this.#answers.take(this.now, from.user)) this.send(from, answer);

@@ -49,8 +49,8 @@ export class Decided {
     const known = this.find(call);
     // A call that nobody here remembers: we, or our predecessor, lost it.
     const { reason, by } = known ?? { reason: 'network_lost', by: null };
-    if (type === 'ringing' || type === 'accept') return { type: 'cancel', call, reason, ...(by && { by }) };
-    if (['confirm', 'offer', 'media', 'relink'].includes(type)) return { type: 'hangup', call, reason };
+    if (['ringing', 'accept', 'join'].includes(type)) return { type: 'cancel', call, reason, ...(by && { by }) };
+    if (['confirm', 'roster', 'offer', 'media', 'relink'].includes(type)) return { type: 'hangup', call, reason };
     return type === 'invite' && known && SAID_NO.includes(reason) ? { type: 'reject', call, reason } : null;
   }
 }

@@ -1,5 +1,8 @@
 // What follows from a state alone: its view, the tone, and what may pass on a link. A pure part of the station.
 
+import { same } from './call.js';
+import { mayAdd } from './group_call.js';
+
 /** The most characters of a picture. */
 const MOST_OF_A_PICTURE = 32 * 1024;
 
@@ -12,39 +15,61 @@ export function stillOf({ jpeg }) {
   return isOne ? `data:image/jpeg;base64,${jpeg}` : null;
 }
 
+/** The invites of this device: of one that rings others, and of a group. */
+const invitesOf = ({ invitations, group }) => (invitations ? [invitations] : group?.invitations ?? []);
+
 /** The links to every device of the call. */
-export function linksOf({ links, devices, recovery }) {
-  return recovery ? [recovery.links] : links ? [links] : [...(devices?.values() ?? [])].map((device) => device.links);
+export function linksOf(s) {
+  const own = s.peers?.values.map(({ path }) => path.links) ?? [s.links].filter(Boolean);
+  return [...own, ...invitesOf(s).flatMap((batch) => batch.links)];
 }
 
 /** The devices that ring or talk in it, beside this one. */
-export function partiesOf({ name, facts, devices, peer }) {
-  if (name === 'idle') return [];
-  return devices ? [...devices.values()].map(({ links }) => links.peer) : [peer ?? facts.caller];
+export function partiesOf(s) {
+  if (s.name === 'ringing' || s.name === 'accepting') return [s.facts.caller];
+  return [...(s.peers?.keys ?? []), ...invitesOf(s).flatMap(({ devices }) => devices)];
 }
 
-/** The set-up times of the call and of the link that carries it. */
-export function timingOf({ links, recovery, facts }) {
-  return (recovery?.links ?? links)?.timing(facts.timing) ?? facts.timing;
+/** The set-up times of the call and of the link that carries it: that of the first peer that is still there. */
+export function timingOf({ links, peers, first, facts }) {
+  const peer = peers && ((first && peers.get(first)) ?? peers.values[0]);
+  return (peer?.path.links ?? links)?.timing(facts.timing) ?? facts.timing;
+}
+
+/** The link whose picture and sound are shown, or null: in a group, each peer has its own. */
+export function usedOf({ name, links, peers, group }) {
+  const shown = name === 'talking' ? !group && peers.values[0]?.path.links : name === 'ringing' || name === 'accepting' ? links : null;
+  return shown ? shown.best : null;
 }
 
 /** What a person, or a test, may see of it. */
-export function viewOf(s) {
-  const { name, facts, until, early, peer, mic, camera, remote, recovery, since, callees, devices, still, invite } = s;
-  if (name === 'idle') return { state: 'idle', call: null, links: [], parties: [], timing: {} };
-  const timing = { ...timingOf(s) };
+export function viewOf(s, { joinable, now }) {
+  const { name, facts, until, early, peers, mic, camera, since, still, invite } = s;
+  const runs = joinable.view(now);
+  if (name === 'idle') return { state: 'idle', call: null, links: [], parties: [], timing: {}, joinable: runs };
+  const invites = invitesOf(s);
+  const [first] = peers?.values ?? [];
   return {
-    state: name, ...facts, timing, until, early, mic, camera, remote, since, lost: recovery?.broken ?? false, peer: peer ?? null,
-    links: linksOf(s).flatMap((links) => links.view), parties: partiesOf(s), waiting: callees?.waiting(devices) ?? [], rings: devices ? devices.size > 0 : true,
-    still: still ?? null, invite: invite ?? null,
+    state: name, ...facts, timing: { ...timingOf(s) }, until: until ?? invites[0]?.until, early, mic, camera, remote: first?.remote, since,
+    lost: peers?.size > 0 && peers.values.every(({ path }) => path.broken), peer: first?.device ?? null, links: linksOf(s).flatMap((links) => links.view),
+    parties: partiesOf(s), waiting: invites.flatMap(({ waiting }) => waiting), rings: name !== 'inviting' || invites[0].devices.length > 0,
+    still: still ?? null, invite: invite ?? null, joinable: runs, ...groupOf(s),
   };
 }
 
+/** What is to be seen of a group: `peers`, in order of their addresses; `roster`, as `Group.view` returns it; `may_add`. */
+function groupOf({ facts, peers, group, roster, invitations }) {
+  if (facts.kind !== 'group') return { peers: [], roster: [], may_add: peers ? mayAdd({ group, peers }) : false };
+  const asked = (user, reason = null) => ({ user, state: reason ? 'ended' : invitations.devices.some((device) => device.user === user) ? 'ringing' : 'invited', reason });
+  const rung = invitations && [...invitations.open.map((user) => asked(user)), ...invitations.refusals.map(({ user, reason }) => asked(user, reason))];
+  return { peers: peers?.values.map((peer) => peer.view) ?? [], roster: group?.view ?? rung ?? roster?.parts ?? [], may_add: group ? mayAdd({ group, peers }) : false };
+}
+
 /** The tone of a state, or null when it leaves the tone as it is. */
-export function toneOf({ name, devices }) {
+export function toneOf({ name, invitations }) {
   if (name === 'idle') return null;
   if (name === 'ringing') return 'ring';
-  return name === 'inviting' && devices.size > 0 ? 'ring_back' : 'silence';
+  return name === 'inviting' && invitations.devices.length > 0 ? 'ring_back' : 'silence';
 }
 
 /** The tone with which a call ends: who rang hears that it failed, who was rung hears silence. */
@@ -52,13 +77,14 @@ export function closingTone({ direction }, reason) {
   return direction === 'outgoing' && !['hangup', 'cancelled', 'answered_elsewhere'].includes(reason) ? 'busy' : 'silence';
 }
 
-/** Before accept nothing passes but the inviter's picture, and that only as a preview. */
-export function flowOf({ name, facts, mic, camera, devices, early }, peer) {
+/** What may pass on the links to this device. Before accept that is the inviter's picture alone, and only as a preview. */
+export function flowOf(s, device) {
+  const { name, facts, mic, camera, early, peers } = s;
   const video = facts.media === 'video';
-  if (name === 'talking') return { sendAudio: mic, sendVideo: camera, playAudio: true, playVideo: video };
-  const inviter = name === 'inviting';
-  const preview = video && (inviter ? devices.get(peer)?.early : early) === 'preview';
-  return { sendAudio: false, sendVideo: inviter && preview && camera, playAudio: false, playVideo: !inviter && preview };
+  if (peers?.has(device)) return { sendAudio: mic, sendVideo: camera, playAudio: true, playVideo: video };
+  const isCallee = name === 'ringing' || name === 'accepting';
+  const shows = invitesOf(s).some((batch) => batch.links.some(({ peer }) => same(peer, device)) && batch.previews(device));
+  return { sendAudio: false, sendVideo: shows && camera, playAudio: false, playVideo: isCallee && video && early === 'preview' };
 }
 
 /** What is let out: what the person wants, as far as there is a device for it. */

@@ -60,6 +60,9 @@ export class MediaRecovery {
   /** Whether media is gone. */
   get broken() { return this.#state.name === 'broken'; }
 
+  /** Since when media is gone, or null. */
+  get brokenSince() { return this.broken ? this.#state.since : null; }
+
   /** When the next tick is due, or null. */
   get deadline() {
     return earliest(this.#deadlineOfState, this.#postponed, this.#swap, this.#spent);

@@ -18,6 +18,8 @@ const carried = ({ timing }) => timing.first_frame_shown_ms != null || timing.fi
 export class PeerLinks {
   #call; #media;
   #current = null; #next = null;
+  /** The size of our picture that the peer wants. */
+  #size = 'full';
   #causedByPeer = new Bucket(...CAUSED_BY_PEER);
   /** How the talk was set up, while there is no link. */
   #carried = null;
@@ -131,7 +133,7 @@ export class PeerLinks {
   timing(ofCall) {
     const ofLink = this.#current?.timing ?? this.#carried ?? {};
     const times = OF_LINK.filter((step) => ofLink[step] != null).map((step) => [step, ofLink[step]]);
-    return { ...ofCall, ...Object.fromEntries(times) };
+    return { ...Object.fromEntries(Object.entries(ofCall).filter(([step]) => !OF_LINK.includes(step))), ...Object.fromEntries(times) };
   }
 
   /** Opens and closes the gates. */
@@ -143,6 +145,13 @@ export class PeerLinks {
     }
   }
 
+  /** The size of our picture that the peer wants, on this link and on those that replace it. */
+  picture(size, out) {
+    if (this.#size === size) return;
+    this.#size = size;
+    for (const { number } of this.#links) out.push({ do: 'picture', link: this.#id(number), size });
+  }
+
   #open(number, out) {
     this.newest = number;
     const link = { number, path: 'coming', timing: this.#carried ?? {}, flow: null };
@@ -150,6 +159,7 @@ export class PeerLinks {
     if (this.#current) this.#next = link;
     else this.#current = link;
     out.push({ do: 'open', link: this.#id(number), media: this.#media, offerer: this.weOffer });
+    if (this.#size !== 'full') out.push({ do: 'picture', link: this.#id(number), size: this.#size });
   }
 
   #broke(link, event, out) {

@@ -4,19 +4,23 @@
 // Inputs:  {type:'heard', from, message} {type:'pressed', action, …} {type:'link', link, event, …} {type:'capture', audio, video}
 //          {type:'presence', user, device, online} {type:'signaling', up} {type:'network'}
 //          {type:'result', call, user, code}, how the invite to this user fared; {type:'tick'}
-// Effects: {do:'send', to, message} {do:'open'|'offer'|'answer'|'candidate'|'gate'|'close'|'use', link, …}
+// Effects: {do:'send', to, message} {do:'open'|'offer'|'answer'|'candidate'|'gate'|'picture'|'close'|'use', link, …}
 //          {do:'prepare', media} {do:'release'} {do:'tone', tone} {do:'record', record} {do:'show'}
 
 import { accepting } from './accepting.js';
-import { keyOf, same } from './call.js';
+import { same } from './call.js';
 import { Context } from './context.js';
-import { earliest, flowOf, linksOf, partiesOf, toneOf, viewOf } from './derived.js';
+import { flowOf, linksOf, partiesOf, toneOf, usedOf, viewOf } from './derived.js';
 import { idle } from './idle.js';
 import { inviting } from './inviting.js';
 import { ringing } from './ringing.js';
+import { readEntries } from './roster_entry.js';
 import { talking } from './talking.js';
 
 const STATES = { idle, inviting, ringing, accepting, talking };
+
+/** Whether nobody talks yet. */
+const rings = ({ name }) => name !== 'idle' && name !== 'talking';
 
 /** The pure state machine of this browser: everything it knows about calls. */
 export class Station {
@@ -39,43 +43,37 @@ export class Station {
 
   /** When to hand in `{type:'tick'}`, or null. */
   deadline() {
-    const s = this.#state;
-    switch (s.name) {
-      case 'inviting': return inviting.deadline(s);
-      case 'ringing': return s.until;
-      case 'accepting': return earliest(s.until, s.repeat);
-      case 'talking': return s.recovery.deadline;
-      default: return null;
-    }
+    return STATES[this.#state.name].deadline?.(this.#state) ?? null;
   }
 
   /** What a person, or a test, may see of it. */
-  view() { return viewOf(this.#state); }
+  view() { return viewOf(this.#state, this.#context); }
 
   #next(s, input) {
     const state = STATES[s.name];
     switch (input.type) {
       case 'heard': return this.#heard(s, input.from, input.message);
-      case 'link': return input.link.call === s.facts?.call && this.#isLinked(s, input.link) ? state.linked(s, input, this.#context) : s;
+      case 'link': return input.link.call === s.facts?.call ? state.linked(s, input, this.#context) : s;
       // Devices come and go in every call.
-      case 'capture': if (s.name !== 'idle' && s.name !== 'talking') return { ...s, captured: { audio: input.audio, video: input.video } }; break;
+      case 'capture': if (rings(s)) return { ...s, captured: { audio: input.audio, video: input.video } }; break;
       // A link that was set up while it rang may stand on an address that is gone …
-      case 'network': if (s.name !== 'idle') s = { ...s, moved: true }; break;
+      case 'network': if (rings(s)) s = { ...s, moved: true }; break;
       // … and what was said of it while signalling was away may be lost.
-      case 'signaling': if (s.name !== 'idle' && input.up) s = { ...s, interrupted: true }; break;
+      case 'signaling': if (rings(s) && input.up) s = { ...s, interrupted: true }; break;
     }
     return state.on(s, input, this.#context);
   }
 
   #heard(s, from, m) {
     if (m.type === 'command') this.#context.refuseCommand(from, m, this.#standing(s, from, m));
+    if (m.type === 'roster') {
+      const entries = readEntries(m.entries);
+      if (!entries) return s;
+      m = { ...m, entries };
+    }
     if (!m.call || ['command', 'door', 'challenge', 'result'].includes(m.type)) return s;
     const state = STATES[s.name];
     return s.facts?.call === m.call ? state.heard(s, from, m, this.#context) : state.foreign(s, from, m, this.#context);
-  }
-
-  #isLinked({ peer, facts, name }, link) {
-    return name === 'inviting' || same(link.peer, peer ?? facts.caller);
   }
 
   /** What the sender of a command has to do with the call. */
@@ -87,8 +85,8 @@ export class Station {
   /** What follows from the state alone: gates, the picture, the tone. */
   #follow(s) {
     const { out } = this.#context;
-    for (const links of linksOf(s)) links.gate(out, flowOf(s, keyOf(links.peer)));
-    const used = s.name === 'idle' || s.name === 'inviting' ? null : linksOf(s)[0].best;
+    for (const links of linksOf(s)) links.gate(out, flowOf(s, links.peer));
+    const used = usedOf(s);
     if (JSON.stringify(used) !== JSON.stringify(this.#used)) out.push({ do: 'use', link: used });
     this.#used = used;
     this.#context.play(toneOf(s));

@@ -7,6 +7,7 @@ mod house;
 mod media;
 mod recorder;
 mod rules;
+mod shorthand;
 mod sight;
 mod wire;
 

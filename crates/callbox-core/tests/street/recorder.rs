@@ -1,7 +1,7 @@
 //! Writes down what went into a station and what came out of it, so that the page's station can be held to it.
 //!
 //! One story is one line of JSON in `crates/callbox-hub/web-tests/stories/`: the device, its settings, and a list of steps
-//! `[milliseconds, input, changes]`. An input that a page does not have is written as `{"none": NAME}`; the reader knows the reasons.
+//! `[milliseconds, input, changes]`. What is long and comes up again is written once, in the story's `table` (`shorthand.rs`). An input that a page does not have is written as `{"none": NAME}`; the reader knows the reasons.
 //! A story that is not in the file fails its test; `make stories` writes the file anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -14,9 +14,12 @@ use std::time::Instant;
 use callbox_core::ids::{Address, LinkId};
 use callbox_core::protocol::{Agent, Message};
 use callbox_core::station::{
-    Action, CallRecord, Effect, Flow, Input, LinkEvent, LinkFailure, MediaOrder, Phase, Policy, Station, Tone,
+    Action, CallRecord, CallView, Effect, Flow, Input, LinkEvent, LinkFailure, MediaOrder, PartyRecord, Phase, Policy,
+    Station, Tone,
 };
 use serde_json::{Map, Value, json};
+
+use super::shorthand::shorthand;
 
 /// Set by `make stories`: the file that stories are appended to in place of being looked up.
 const WRITE_TO: &str = "CALLBOX_WRITE_STORIES";
@@ -62,7 +65,9 @@ impl Recorder {
         }
         let before = self.seen.get("state").cloned();
         let mut changes = Map::new();
-        let view = station.view(now).call;
+        let seen = station.view(now);
+        let joinable = seen.joinable.map(|known| json!([known.call, known.media, known.users]));
+        let view = seen.call;
         let call = view.as_ref().map(|view| view.call.as_str().to_owned());
         let peer = view.as_ref().and_then(|view| view.peer.as_ref()).map(Address::to_string);
         let sends = view.as_ref().map(|view| json!([view.microphone, view.camera]));
@@ -76,8 +81,11 @@ impl Recorder {
             ("due", json!(due)),
             ("tone", json!(tone_of(self.tone, station.phase()))),
             ("flows", Value::Object(flows)),
+            ("peers", json!(view.as_ref().map_or(Vec::new(), peers_of))),
+            ("roster", json!(view.as_ref().map_or(Vec::new(), roster_of))),
+            ("joinable", json!(joinable)),
         ] {
-            if self.seen.get(name) != Some(&value) {
+            if self.seen.get(name).unwrap_or(&unsaid(name)) != &value {
                 self.seen.insert(name.to_owned(), value.clone());
                 changes.insert(name.to_owned(), value);
             }
@@ -113,7 +121,8 @@ impl Recorder {
         }
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("main");
-        let story = format!(r#""me":"{}","settings":{},"steps":{}}}"#, self.me, self.settings, json!(self.steps));
+        let (table, steps) = shorthand(Value::Array(self.steps));
+        let story = format!(r#""me":"{}","settings":{},"table":{table},"steps":{steps}}}"#, self.me, self.settings);
         if let Some(file) = std::env::var_os(WRITE_TO) {
             return write(Path::new(&file), &format!("{{\"name\":\"{name}\",{story}\n"));
         }
@@ -166,8 +175,9 @@ impl Recorder {
             MediaOrder::Tone(tone) => self.tone = *tone,
             // A page asks for camera and microphone when a person picks up, not while it rings.
             MediaOrder::Prepare { .. } | MediaOrder::Release => {}
-            // A page has no orders for these: it draws its tiles and sizes its encodings by itself.
-            MediaOrder::Picture { .. } | MediaOrder::PeerSends { .. } => {}
+            MediaOrder::Picture { link, size } => out.media.push(json!(["picture", name_of(link), size])),
+            // A page paints its tiles after every input.
+            MediaOrder::PeerSends { .. } => {}
         }
     }
 }
@@ -218,6 +228,7 @@ fn record_of(record: &CallRecord) -> Value {
     json!({
         "call": record.call.as_str(),
         "direction": record.direction,
+        "kind": record.kind,
         "media": record.media,
         "caller": record.caller.to_string(),
         "callees": record.callees,
@@ -227,7 +238,29 @@ fn record_of(record: &CallRecord) -> Value {
         "lasted": record.lasted.as_millis() as u64,
         "talked": record.talked.as_millis() as u64,
         "timing": record.timing,
+        "parties": record.parties.iter().map(party_of).collect::<Vec<_>>(),
     })
+}
+
+fn party_of(PartyRecord { device, joined, left, reason }: &PartyRecord) -> Value {
+    json!([device.to_string(), joined.as_millis() as u64, left.map(|left| left.as_millis() as u64), reason])
+}
+
+/// What holds until the first change is written.
+fn unsaid(name: &str) -> Value {
+    match name {
+        "peers" | "roster" => json!([]),
+        "joinable" => Value::Null,
+        _ => json!("unsaid"),
+    }
+}
+
+fn peers_of(view: &CallView) -> Vec<Value> {
+    view.peers.iter().map(|peer| json!([peer.device.to_string(), peer.state, peer.audio, peer.video])).collect()
+}
+
+fn roster_of(view: &CallView) -> Vec<Value> {
+    view.roster.iter().map(|part| json!([part.user, part.state, part.reason])).collect()
 }
 
 /// Words for people are nobody's business here.
