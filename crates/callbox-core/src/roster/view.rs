@@ -71,10 +71,11 @@ impl Roster {
         }
     }
 
-    /// Until when somebody rings whose inviter has left, if anybody does.
+    /// Until when somebody rings whose inviter has left, if anybody does. Whoever came in does not ring any more, even after leaving.
     pub fn alone_until(&self) -> Option<Instant> {
-        let in_already = |user: &UserId| self.members().any(|entry| entry.device.user == *user);
-        self.rings.iter().filter(|(user, _)| !in_already(user)).filter_map(|(_, until)| *until).max()
+        let facts = || self.others.values().filter_map(|known| known.fact.as_ref());
+        let came = |user: &UserId| facts().any(|entry| entry.device.user == *user);
+        self.rings.iter().filter(|(user, _)| !came(user)).filter_map(|(_, until)| *until).max()
     }
 
     /// Every other user of the call, and how each takes part.

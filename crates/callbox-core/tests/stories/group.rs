@@ -108,6 +108,16 @@ fn the_caller_leaves_and_the_others_go_on() {
 }
 
 #[test]
+fn the_caller_leaves_and_the_last_one_does_not_wait_for_who_was_in() {
+    let mut street = three_talk();
+    street.hangs_up(DOOR);
+    street.pass(secs(1));
+    street.hangs_up(BERT);
+    street.pass(secs(1));
+    street.assert_ended(ANNA, EndReason::Hangup);
+}
+
+#[test]
 fn who_rings_while_the_caller_leaves_is_let_in_by_those_who_stay() {
     let mut street = houses(&[DOOR, ANNA, BERT]);
     call_group(&mut street, DOOR, &["anna", "bert"]);
