@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 
 from link import Link
+from roster import Address
 
 AGENT = "browser"
 EARLY = ["off", "connect", "preview"]
@@ -17,13 +18,6 @@ MOST_LINKS = 64
 KINDNESS = ["rejected", "busy", "no_answer"]
 # What a callee is told where it is not the reason itself.
 TOLD = {"rejected": "rejected_elsewhere", "offline": "no_answer"}
-
-
-class Address(NamedTuple):
-    """One login of a user."""
-
-    user: str
-    device: str
 
 
 class Outcome(NamedTuple):
@@ -108,10 +102,10 @@ class Call:
             link.open()
         await self.say("media", self.peer, audio=True, video=self.media == "video")
 
-    async def make_offer(self):
-        """Offers the next link to the peer."""
-        link = self._new_link(self.peer, self._newest(self.peer) + 1)
-        await self.say("offer", self.peer, link=link.number, sdp=await link.offer())
+    async def make_offer(self, device):
+        """Offers the next link to a device."""
+        link = self._new_link(device, self._newest(device) + 1)
+        await self.say("offer", device, link=link.number, sdp=await link.offer())
         if self.phase == "talking":
             link.open()
 
@@ -178,7 +172,7 @@ class Incoming(Call):
         """Tells the inviter that it rings here."""
         await self.say("ringing", self.peer, agent=AGENT, early=self.early, link=self._newest(self.peer))
         if self.offers and self.early != "off" and not self.link:
-            await self.make_offer()
+            await self.make_offer(self.peer)
 
     async def repeat(self):
         """The invite came again."""
@@ -226,7 +220,7 @@ class Incoming(Call):
             return
         await self.start_talking()
         if self.offers and not self.link:
-            await self.make_offer()
+            await self.make_offer(self.peer)
 
     async def _on_cancel(self, sender, message):
         if sender != self.peer:

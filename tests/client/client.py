@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 import websockets
 
-from call import AGENT, Address, Incoming, Outgoing, Outcome
+from call import AGENT, Incoming, Outgoing, Outcome
+from group import Group
+from roster import Address
 
 VERSION = 1
 LOGIN_S = 10
@@ -36,9 +38,9 @@ class Refused(Exception):
 class Client:
     """One login, in at most one call."""
 
-    def __init__(self, address, app, you, ticket, gear=Gear("client", 1000), early="connect"):
+    def __init__(self, address, app, you, ticket, gear=Gear("client", 1000), early="connect", makes_links=True):
         self.address, self.app, self.you, self.ticket = address, app, you, ticket
-        self.gear, self.early = gear, early
+        self.gear, self.early, self.makes_links = gear, early, makes_links
         self.ice_servers = []
         self.results = deque(maxlen=REMEMBERED)
         self.call = None
@@ -83,6 +85,16 @@ class Client:
         """Calls somebody: the first to accept wins."""
         async with self.turn:
             return await self.begin(Outgoing(self, list(users), **wishes))
+
+    async def ring_group(self, *users, media="audio", seconds=30):
+        """Calls somebody: everybody who accepts is in."""
+        async with self.turn:
+            return await Group.started(self, users, media, seconds)
+
+    async def join(self, name, *members, media="audio"):
+        """Asks members of a group call to let us in."""
+        async with self.turn:
+            return await Group.joining(self, name, media, members)
 
     async def begin(self, call):
         """The same for who has the turn already."""
@@ -134,7 +146,7 @@ class Client:
             raise Refused(message)
         elif message["type"] == "result":
             self.results.append(message)
-            if isinstance(self.call, Outgoing):
+            if isinstance(self.call, (Outgoing, Group)):
                 await self.call.hear_result(message)
 
     def _on_welcome(self, message):
@@ -157,15 +169,17 @@ class Client:
         if sender.user == self.you.user or self.you.user not in message["callees"]:
             return
         if self.call and self.call.name == name:
-            if isinstance(self.call, Incoming) and sender == self.call.peer:
+            if isinstance(self.call, Group):
+                await self.call.repeat(sender)
+            elif isinstance(self.call, Incoming) and sender == self.call.peer:
                 await self.call.repeat()
         elif outcome := self._over.get(name):
             if outcome.declined:
                 await self._reply(sender, "reject", name, outcome.reason)
-        elif message["kind"] != "single":
-            await self._decline(sender, name, "unsupported_version")
         elif self.call:
             await self._on_second_invite(sender, message)
+        elif message["kind"] == "group":
+            await Group.rung(self, sender, message)
         else:
             self.call = Incoming(self, sender, message)
             await self.call.ring()
@@ -196,10 +210,10 @@ class Client:
             self.remember(name, Outcome(message["reason"]))
             return
         reason = outcome.reason if outcome else "network_lost"
-        if kind in ("ringing", "accept"):
+        if kind in ("ringing", "accept", "join"):
             by = {"by": outcome.by._asdict()} if outcome and outcome.by else {}
             await self._reply(sender, "cancel", name, reason, **by)
-        elif kind in ("confirm", "offer", "media"):
+        elif kind in ("confirm", "offer", "media", "roster"):
             await self._reply(sender, "hangup", name, reason)
 
     async def _refuse_version(self, sender, message):

@@ -79,6 +79,12 @@ class Link:
             source = Picture(self.gear.name) if transceiver.kind == "video" else Tone(self.gear.hz)
             transceiver.sender.replaceTrack(source)
 
+    def mute(self, is_mute):
+        """Stops sending sound, or sends it again."""
+        for transceiver in self.peer.getTransceivers():
+            if transceiver.kind == "audio":
+                transceiver.sender.replaceTrack(None if is_mute else Tone(self.gear.hz))
+
     async def close(self):
         """Ends it, and everything that watches it."""
         await self.peer.close()

@@ -9,6 +9,7 @@ import time
 import traceback
 
 import borders
+import groups
 import stories
 from street import Hub, Panel
 
@@ -36,7 +37,7 @@ async def try_one(story, hub, panel):
 
 async def main(bin_dir, names):
     """Runs all, or those that are named, and returns the exit status."""
-    chosen = [story for story in stories.ALL + borders.ALL if not names or any(name in story.__name__ for name in names)]
+    chosen = [story for story in stories.ALL + groups.ALL + borders.ALL if not names or any(name in story.__name__ for name in names)]
     with tempfile.TemporaryDirectory(prefix="callbox-client-") as folder:
         async with contextlib.AsyncExitStack() as stack:
             hub = Hub(pathlib.Path(folder), bin_dir)
