@@ -7,6 +7,9 @@ import { incoming, ring } from './idle.js';
 import { PeerLinks } from './peer_links.js';
 import { Roster } from './roster.js';
 
+/** A device that cancels for one of these has left the call, which may go on. */
+const LEFT = ['hangup', 'network_lost'];
+
 export const ringing = {
   /** Starts to ring and, if both sides want it, to connect. */
   begin(call, m, c) {
@@ -33,8 +36,9 @@ export const ringing = {
       if (m.type === 'roster') s.roster.hear(c.now, from, m.entries);
       else s.roster.out(c.now, from, m.reason);
       if (m.type === 'roster' || !same(from, s.facts.caller)) return somebodyIsIn(s, c);
-      // The inviter left, and others are in: whoever picks up is let in by them.
-      if (m.type === 'hangup' && doorsOf(s).length) return s;
+      // The inviter left, and others are in: whoever picks up is let in by them. A device that left answers our `ringing` by a cancel
+      // with the reason for which it left.
+      if ((m.type === 'hangup' || LEFT.includes(m.reason)) && doorsOf(s).length) return s;
     }
     if (!same(from, s.facts.caller)) return s;
     switch (m.type) {

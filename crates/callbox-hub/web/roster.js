@@ -281,10 +281,10 @@ export class Roster {
     return before.length >= MAX_MEMBERS ? 'too_many' : null;
   }
 
-  /** Until when somebody rings whose inviter has left, or null. */
+  /** Until when somebody rings whose inviter has left, or null. Whoever came in does not ring any more, even after leaving. */
   get aloneUntil() {
-    const inAlready = new Set(this.members.map(({ device }) => device.user));
-    const times = [...this.#rings].filter(([user, until]) => until !== null && !inAlready.has(user)).map(([, until]) => until);
+    const came = new Set(this.#others.values.filter(({ fact }) => fact).map(({ fact }) => fact.device.user));
+    const times = [...this.#rings].filter(([user, until]) => until !== null && !came.has(user)).map(([, until]) => until);
     return times.length ? Math.max(...times) : null;
   }
 

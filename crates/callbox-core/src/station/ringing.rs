@@ -151,8 +151,13 @@ impl Ringing {
             if *from != self.call.caller {
                 return self.somebody_is_in(now, desk);
             }
-            // The inviter left, and others are in: whoever picks up is let in by them.
-            if matches!(message, Message::Hangup { .. }) && self.doors().next().is_some() {
+            // The inviter left, and others are in: whoever picks up is let in by them. A device that left answers our `ringing` by
+            // a cancel with the reason for which it left.
+            let left = matches!(
+                message,
+                Message::Hangup { .. } | Message::Cancel { reason: EndReason::Hangup | EndReason::NetworkLost, .. }
+            );
+            if left && self.doors().next().is_some() {
                 return State::Ringing(self);
             }
         }

@@ -15,7 +15,7 @@ use super::inputs::{ME, aim, early, input};
 use crate::street::{Recorder, address, ms, some_instant};
 
 /// How many walks are tried for [`walks_of_a_page`].
-const WALKS: usize = 1000;
+const WALKS: usize = 700;
 
 /// A station and what its edges know of it.
 struct Watched {

@@ -3,6 +3,7 @@
 mod bell;
 mod door;
 mod group;
+mod group_crossings;
 mod hostile_links;
 mod media;
 mod network;
