@@ -3,6 +3,7 @@
 // Any member lets a device in whose user is on the roster, as long as there is a seat. Peers are the devices that a member let in here,
 // and those that said by a `roster` that they are in.
 
+import { Budgets } from './budgets.js';
 import { earliest } from './derived.js';
 import { Devices } from './devices.js';
 import { admit, matchPeers } from './group_members.js';
@@ -11,6 +12,13 @@ import { Roster } from './roster.js';
 import { MAX_MEMBERS } from './roster_entry.js';
 import { talking } from './talking.js';
 
+/** A user may come in anew this often at once, and once more in each so many milliseconds: each time costs a link. */
+const ARRIVALS = [8, 2_000];
+/**
+ * A user is told of changes this often at once, and once more in each so many milliseconds, so that a member that changes without end
+ * leaves room for what else is said. Whatever is left out comes with the roster's next repetition.
+ */
+const TOLD = [32, 250];
 /** The most entries of a record: bounded by the roster's own bound, and by how often a device comes back. */
 const MOST_PARTIES = 64;
 
@@ -20,7 +28,11 @@ export class Group {
   invitations = [];
   /** `{device, joined, left, reason}`: every device that was in, with its times in milliseconds since the call began. */
   #parties = [];
+  #arrivals = new Budgets(...ARRIVALS);
+  #told = new Budgets(...TOLD);
   #started;
+  /** When those are looked at again who came in too often, or null. */
+  lookAgain = null;
 
   constructor(roster, { startedAt }) {
     this.roster = roster;
@@ -36,7 +48,7 @@ export class Group {
     return group;
   }
 
-  get deadline() { return earliest(...this.invitations.map(({ deadline }) => deadline), this.roster.deadline); }
+  get deadline() { return earliest(...this.invitations.map(({ deadline }) => deadline), this.roster.deadline, this.lookAgain); }
 
   /** The devices that ring for our invites. */
   get ringing() { return this.invitations.flatMap(({ devices }) => devices); }
@@ -61,8 +73,20 @@ export class Group {
     if (party) Object.assign(party, { left: now - this.#started, reason });
   }
 
-  /** Tells these devices who takes part, in the order of their addresses. */
-  tell(to, { call }, c) {
+  /** Whether a device may come in once more; if not, it is looked at again later. */
+  mayArrive(now, { user }) {
+    const may = this.#arrivals.take(now, user);
+    if (!may) this.lookAgain ??= now + ARRIVALS[1];
+    return may;
+  }
+
+  /** Tells these devices who takes part, each not too often. */
+  tell(to, facts, c) {
+    this.say(new Devices(to).keys.filter(({ user }) => this.#told.take(c.now, user)), facts, c);
+  }
+
+  /** The same however often, in the order of their addresses. */
+  say(to, { call }, c) {
     for (const device of new Devices(to).keys) c.send(device, { type: 'roster', call, entries: this.roster.entriesFor(device) });
   }
 }
@@ -112,7 +136,7 @@ export function add(s, users, c) {
   s.facts.callees.push(...added);
   group.tell(tell, s.facts, c);
   // A peer that has not said its part yet learns by this that the call has grown.
-  group.tell(s.peers.values.filter(({ place }) => place === null).map(({ device }) => device), s.facts, c);
+  group.say(s.peers.values.filter(({ place }) => place === null).map(({ device }) => device), s.facts, c);
   group.invitations.push(new Invitations(s.facts, added, c));
   return s;
 }
@@ -131,5 +155,5 @@ export function leaveGroup(s, reason, c) {
   } else {
     for (const user of group.roster.users.filter((one) => one !== c.me.user)) c.send({ user }, { type: 'cancel', call: facts.call, reason: 'cancelled' });
   }
-  group.tell(tell, facts, c);
+  group.say(tell, facts, c);
 }

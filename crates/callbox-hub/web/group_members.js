@@ -38,6 +38,8 @@ export function heardInGroup(s, from, m, c) {
 export function admit(s, from, agent, joins, c) {
   const { group, facts } = s;
   if (!group.roster.admits(from.user) || from.user === c.me.user) return turnAway(s, from, 'rejected', null, c);
+  // Too often: it asks again.
+  if ((joins || !s.peers.has(from)) && !group.mayArrive(c.now, from)) return;
   if (joins) {
     // It knows nothing of the links that we have: it was restarted, or has given them up.
     closePeer(s, from, c);
@@ -54,7 +56,7 @@ export function admit(s, from, agent, joins, c) {
     }
     group.roster.letIn(c.now, from, agent);
   }
-  group.tell([from], facts, c);
+  group.say([from], facts, c);
   c.send(from, { type: 'confirm', call: facts.call });
   return isIn ? undefined : comeIn(s, { device: from, agent }, null, c);
 }
@@ -84,7 +86,7 @@ export function matchPeers(s, links, c) {
     s.group.wentOut(c.now, device, 'hangup');
   }
   for (const entry of members) {
-    if (!s.peers.has(entry.device) && s.peers.size + 1 < MAX_MEMBERS) {
+    if (!s.peers.has(entry.device) && s.peers.size + 1 < MAX_MEMBERS && s.group.mayArrive(c.now, entry.device)) {
       const own = early && same(early.peer, entry.device);
       comeIn(s, entry, own ? early : null, c);
       if (own) early = null;
@@ -122,8 +124,8 @@ function closePeer(s, device, c) {
 export function settle(s, reason, c) {
   settleInvitations(s, c);
   if (!s.group) return s;
-  const { roster, invitations } = s.group;
+  const { roster, invitations, lookAgain } = s.group;
   if (roster.surplus) return leave(s, roster.surplus, c);
-  const waits = invitations.length > 0 || roster.aloneUntil !== null;
+  const waits = invitations.length > 0 || lookAgain !== null || roster.aloneUntil !== null;
   return s.peers.size || waits ? s : leave(s, reason, c);
 }

@@ -8,7 +8,7 @@ export function heardOfRinging(s, from, m, c) {
   const batch = group.invitations.findLast((one) => one.has(from.user));
   if (batch) {
     batch.heard(facts, from, m, c);
-    if (m.type === 'ringing' && !batch.isOut(from)) group.tell([from], facts, c);
+    if (m.type === 'ringing' && !batch.isOut(from)) group.say([from], facts, c);
   } else if (m.type === 'reject') group.roster.refused(from.user);
   return settle(s, 'hangup', c);
 }
@@ -32,6 +32,7 @@ export function settleInvitations(s, c) {
 /** Time passed. */
 export function tickGroup(s, c) {
   if (!s.group) return s;
+  if (s.group.lookAgain !== null && s.group.lookAgain <= c.now) s.group.lookAgain = null;
   s.group.tell(s.group.roster.tick(c.now), s.facts, c);
   matchPeers(s, null, c);
   return settle(s, 'no_answer', c);

@@ -32,7 +32,7 @@ fn add(street: &mut Street, name: &str, users: &[&str]) {
 }
 
 /// The door rang Anna and Bert, and both are in.
-fn three_talk() -> Street {
+pub(super) fn three_talk() -> Street {
     let mut street = houses(&[DOOR, ANNA, BERT, CARL, GATE]);
     call_group(&mut street, DOOR, &["anna", "bert"]);
     for name in [ANNA, BERT] {

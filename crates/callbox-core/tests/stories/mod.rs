@@ -4,6 +4,7 @@ mod bell;
 mod door;
 mod group;
 mod group_crossings;
+mod group_floods;
 mod hostile_links;
 mod media;
 mod network;

@@ -26,7 +26,7 @@ impl Talking {
         }
         let Some(group) = &mut self.group else { return State::Talking(self) };
         let heard = group.roster.hear(now, from, entries);
-        group.tell(heard.tell, &self.call, desk);
+        group.tell(now, heard.tell, &self.call, desk);
         if !heard.changed {
             return State::Talking(self);
         }
@@ -66,7 +66,7 @@ impl Talking {
             Some(batch) => {
                 batch.heard(now, &mut self.call, from, message, desk);
                 if rings && !batch.is_out(from) {
-                    group.tell(BTreeSet::from([from.clone()]), &self.call, desk);
+                    group.say(BTreeSet::from([from.clone()]), &self.call, desk);
                 }
             }
             None if matches!(message, Message::Reject { .. }) => group.roster.refused(&from.user),
@@ -87,6 +87,10 @@ impl Talking {
         let Some(group) = &mut self.group else { return };
         if !group.roster.admits(&from.user) || from.user == desk.me.user {
             return self.turn_away(from, EndReason::Rejected, None, desk);
+        }
+        if (joins || !self.peers.contains_key(&from)) && !group.may_arrive(now, &from) {
+            // It asks again.
+            return;
         }
         if joins {
             // It knows nothing of the links that we have: it was restarted, or has given them up.
@@ -109,7 +113,7 @@ impl Talking {
             }
             group.roster.let_in(now, &from, agent);
         }
-        group.tell(BTreeSet::from([from.clone()]), &self.call, desk);
+        group.say(BTreeSet::from([from.clone()]), &self.call, desk);
         desk.out.send(from.clone(), Message::Confirm { call: self.call.id.clone() });
         if self.peers.contains_key(&from) {
             return;
@@ -148,6 +152,9 @@ impl Talking {
             if !self.peers.contains_key(&entry.device) && self.peers.len() + 1 < MAX_MEMBERS {
                 let we_offer = self.call.we_offer(&desk.me, desk.agent, &entry.device, entry.agent);
                 let Some(group) = &mut self.group else { return };
+                if !group.may_arrive(now, &entry.device) {
+                    continue;
+                }
                 group.came_in(now, &entry.device);
                 let rang = group.invitations.iter_mut().find_map(|batch| batch.take(&entry.device));
                 for batch in group.invitations.iter_mut().filter(|batch| batch.contains(&entry.device.user)) {
@@ -174,7 +181,7 @@ impl Talking {
         let Some(group) = &mut self.group else { return };
         group.went_out(now, device, reason);
         let tell = group.roster.out(now, device, reason);
-        group.tell(tell, &self.call, desk);
+        group.tell(now, tell, &self.call, desk);
         desk.out.push(Effect::Show);
     }
 
@@ -202,7 +209,7 @@ impl Talking {
         if let Some(surplus) = group.roster.surplus() {
             return self.leave(now, surplus, desk);
         }
-        let waits = !group.invitations.is_empty() || group.roster.alone_until().is_some();
+        let waits = !group.invitations.is_empty() || group.look_again.is_some() || group.roster.alone_until().is_some();
         if self.peers.is_empty() && !waits {
             return self.leave(now, reason, desk);
         }

@@ -7,8 +7,9 @@ mod members;
 mod ringing;
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::budgets::Budgets;
 use super::call::Call;
 use super::desk::Desk;
 use super::effect::{Direction, Effect, PartyRecord};
@@ -20,19 +21,31 @@ use crate::ids::{Address, UserId};
 use crate::protocol::{Agent, EndReason, Kind, MAX_MEMBERS, Message};
 use crate::roster::{self, Roster};
 
+/// A user may come in anew this often at once, and once more in each …: each time costs a link.
+const ARRIVALS: (u32, Duration) = (8, Duration::from_secs(2));
+/// A user is told of changes this often at once, and once more in each …, so that a member that changes without end leaves room
+/// for what else is said. Whatever is left out comes with the roster's next repetition.
+const TOLD: (u32, Duration) = (32, Duration::from_millis(250));
+
 /// Who takes part in a talk.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Group {
     pub(super) roster: Roster,
     invitations: Vec<Invitations>,
     parties: Vec<PartyRecord>,
+    arrivals: Budgets,
+    /// When those are looked at again who came in too often.
+    look_again: Option<Instant>,
+    told: Budgets,
     /// When the call began, for the times of the record.
     started: Instant,
 }
 
 impl Group {
     fn new(roster: Roster, call: &Call) -> Self {
-        Self { roster, invitations: Vec::new(), parties: Vec::new(), started: call.started }
+        let (arrivals, told) = (Budgets::new(ARRIVALS.0, ARRIVALS.1), Budgets::new(TOLD.0, TOLD.1));
+        let (invitations, parties) = (Vec::new(), Vec::new());
+        Self { roster, invitations, parties, arrivals, look_again: None, told, started: call.started }
     }
 
     /// The group of the device that rang the others.
@@ -47,7 +60,7 @@ impl Group {
 
     pub(super) fn deadline(&self) -> Option<Instant> {
         let of_invitations = self.invitations.iter().map(Invitations::deadline);
-        of_invitations.chain(self.roster.deadline()).min()
+        of_invitations.chain(self.roster.deadline()).chain(self.look_again).min()
     }
 
     /// The devices that ring for our invites.
@@ -93,7 +106,22 @@ impl Group {
         }
     }
 
-    fn tell(&self, to: BTreeSet<Address>, call: &Call, desk: &mut Desk) {
+    /// Whether a device may come in once more; if not, it is looked at again later.
+    fn may_arrive(&mut self, now: Instant, device: &Address) -> bool {
+        let may = self.arrivals.take(now, &device.user);
+        if !may {
+            self.look_again.get_or_insert(now + ARRIVALS.1);
+        }
+        may
+    }
+
+    /// Tells these devices what we know, each not too often.
+    fn tell(&mut self, now: Instant, to: BTreeSet<Address>, call: &Call, desk: &mut Desk) {
+        let to = to.into_iter().filter(|device| self.told.take(now, &device.user)).collect();
+        self.say(to, call, desk);
+    }
+
+    fn say(&self, to: BTreeSet<Address>, call: &Call, desk: &mut Desk) {
         for device in to {
             let entries = self.roster.entries_for(&device);
             desk.out.send(device, Message::Roster { call: call.id.clone(), entries });
@@ -129,7 +157,7 @@ impl Talking {
         tell.extend(roster.doors().cloned());
         let group = Group::new(roster, &call);
         let mut talking = Self::with_nobody(now, call, Some(group), desk);
-        talking.tell_roster(tell, desk);
+        talking.tell_roster(now, tell, desk);
         talking.match_peers(now, links, desk);
         talking
     }
@@ -174,10 +202,10 @@ impl Talking {
         let Some(group) = &mut self.group else { return };
         let tell = group.roster.invite(now, &new, desk.policy.ring);
         self.call.callees.extend(new.iter().cloned());
-        group.tell(tell, &self.call, desk);
+        group.tell(now, tell, &self.call, desk);
         // A peer that has not said its part yet learns by this that the call has grown.
         let silent = self.peers.iter().filter(|(_, peer)| peer.place.is_none()).map(|(device, _)| device.clone());
-        group.tell(silent.collect(), &self.call, desk);
+        group.say(silent.collect(), &self.call, desk);
         group.invitations.push(Invitations::begin(now, &self.call, new, false, desk));
         self.watch(desk);
         desk.out.push(Effect::Show);
@@ -203,12 +231,12 @@ impl Talking {
             group.invitations.iter_mut().for_each(|batch| batch.close(desk));
             desk.joinable.keep(now, &self.call, group.roster.clone(), now);
         }
-        group.tell(tell, &self.call, desk);
+        group.say(tell, &self.call, desk);
     }
 
-    fn tell_roster(&self, to: BTreeSet<Address>, desk: &mut Desk) {
-        if let Some(group) = &self.group {
-            group.tell(to, &self.call, desk);
+    fn tell_roster(&mut self, now: Instant, to: BTreeSet<Address>, desk: &mut Desk) {
+        if let Some(group) = &mut self.group {
+            group.tell(now, to, &self.call, desk);
         }
     }
 

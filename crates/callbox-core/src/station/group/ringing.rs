@@ -35,13 +35,14 @@ impl Talking {
             group.invitations.remove(at);
             desk.out.push(Effect::Show);
         }
-        group.tell(tell, &self.call, desk);
+        group.tell(now, tell, &self.call, desk);
     }
 
     pub(in crate::station) fn tick_group(mut self: Box<Self>, now: Instant, desk: &mut Desk) -> State {
         let Some(group) = &mut self.group else { return State::Talking(self) };
+        group.look_again.take_if(|at| *at <= now);
         let tell = group.roster.tick(now);
-        group.tell(tell, &self.call, desk);
+        group.tell(now, tell, &self.call, desk);
         self.match_peers(now, None, desk);
         self.settle(now, EndReason::NoAnswer, desk)
     }
@@ -111,6 +112,6 @@ impl Talking {
             batch.say_again(now, &self.call, desk);
         }
         let tell = group.roster.say_again(now);
-        group.tell(tell, &self.call, desk);
+        group.tell(now, tell, &self.call, desk);
     }
 }
