@@ -64,9 +64,12 @@ pub struct Args {
     /// Share of calls that the caller gives up
     #[arg(long, default_value_t = 0.05)]
     pub cancel: f64,
+    /// Share of group calls of 3 to 6 stations: everybody picks up, one leaves, the others later
+    #[arg(long, default_value_t = 0.0)]
+    pub group: f64,
     /// Of the accepted calls, the share that rings two stations, both of which pick up in the same moment
     #[arg(long, default_value_t = 0.1)]
-    pub group: f64,
+    pub ring_group: f64,
     /// How long a call rings that nobody answers
     #[arg(long, default_value_t = 3000)]
     pub unanswered_ms: u64,
@@ -204,13 +207,14 @@ impl Args {
     }
 
     fn scenario(&self) -> Result<Scenario, BadArgs> {
-        let Self { accept, reject, no_answer, cancel, group, rate, seconds, .. } = *self;
-        let shares = [("accept", accept), ("reject", reject), ("no-answer", no_answer), ("cancel", cancel)];
+        let Self { accept, reject, no_answer, cancel, group, ring_group, rate, seconds, .. } = *self;
+        let (accepted, rejected) = (("accept", accept), ("reject", reject));
+        let shares = [accepted, rejected, ("no-answer", no_answer), ("cancel", cancel), ("group", group)];
         for (name, share) in shares {
             check(name, share, (0.0..=1.0).contains(&share), "a share from 0 to 1")?;
         }
         check("accept", accept, shares.iter().any(|(_, share)| *share > 0.0), "one of the shares must be above 0")?;
-        check("group", group, (0.0..=1.0).contains(&group), "a share from 0 to 1")?;
+        check("ring-group", ring_group, (0.0..=1.0).contains(&ring_group), "a share from 0 to 1")?;
         check("rate", rate, (0.01..=10_000.0).contains(&rate), "0.01 to 10000 calls a second")?;
         check("seconds", seconds, (1..=3600).contains(&seconds), "1 to 3600")?;
         let calls = rate * f64::from(seconds);
@@ -227,7 +231,7 @@ impl Args {
         )?;
         check("talk-ms", self.talk_ms, self.talk_ms <= 600_000, "at most 600000")?;
         let (ring, talk) = (Duration::from_millis(self.ring_ms), Duration::from_millis(self.talk_ms));
-        let mix = Mix { accept, reject, no_answer, cancel, group };
+        let mix = Mix { accept, reject, no_answer, cancel, group, ring_group };
         Ok(Scenario { rate, seconds, ring, talk, mix, seed: self.seed })
     }
 }
@@ -289,6 +293,7 @@ mod tests {
             (&["--rate", "NaN"], "--rate is NaN"),
             (&["--accept", "0", "--reject", "0", "--no-answer", "0", "--cancel", "0"], "above 0"),
             (&["--ring-ms", "3000"], "--unanswered-ms"),
+            (&["--group", "2"], "--group is 2"),
             (&["--rate", "10000", "--seconds", "3600"], "1000000 calls"),
         ] {
             let error = parse(more).unwrap_err();

@@ -26,6 +26,10 @@ const LINES: &[Line] = &[
     ("lost", |_, point| Some(point.lost.to_string())),
     ("doubled", |_, point| Some(point.doubled.to_string())),
     ("ended otherwise", |_, point| Some(point.ended_otherwise.to_string())),
+    ("group calls / diverged", |_, point| {
+        let groups = point.courses.get("group")?;
+        Some(format!("{groups} / {}", point.diverged))
+    }),
     ("press → ringing, ms p50 / p99", |_, point| half_and_most(point.latency_ms.press_ringing)),
     ("accept → confirm, ms p50 / p99", |_, point| half_and_most(point.latency_ms.accept_confirm)),
     ("press → talking less ring time, ms p50 / p99", |_, point| half_and_most(point.latency_ms.press_talking)),

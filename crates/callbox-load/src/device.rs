@@ -1,6 +1,6 @@
 //! One simulated station: the real core, a simulated media edge, and a finger that presses buttons as planned.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,8 @@ pub struct Device<T: Transport> {
     plan: Option<Plan>,
     begins: Option<usize>,
     press: Option<(Instant, Action)>,
+    /// The peers in a group call, as the ledger knows them.
+    peers: BTreeSet<usize>,
     seen: VecDeque<EnvelopeId>,
 }
 
@@ -93,8 +95,8 @@ impl<T: Transport> Device<T> {
         books: Arc<Books>,
         orders: mpsc::Receiver<Order>,
     ) -> Self {
-        let (plan, begins, press, seen) = (None, None, None, VecDeque::with_capacity(SEEN));
-        Self { index, station, media, books, orders, transport, login, plan, begins, press, seen }
+        let (plan, begins, press, peers, seen) = (None, None, None, BTreeSet::new(), VecDeque::with_capacity(SEEN));
+        Self { index, station, media, books, orders, transport, login, plan, begins, press, peers, seen }
     }
 
     /// Lives until nobody gives orders any more.
@@ -141,9 +143,11 @@ impl<T: Transport> Device<T> {
 
     async fn ring(&mut self, number: usize, plan: Plan, wire: &mut T::Wire) -> Result<(), Lost> {
         let users = plan.callees.iter().map(|callee| cast::user(*callee)).collect();
+        let (is_group, media) = (plan.course == Course::Group, Media::Video);
         self.plan = Some(plan);
         self.begins = Some(number);
-        self.handle(Input::Pressed(Action::Call { users, media: Media::Video }), wire).await
+        let action = if is_group { Action::CallGroup { users, media } } else { Action::Call { users, media } };
+        self.handle(Input::Pressed(action), wire).await
     }
 
     async fn heard(&mut self, heard: Heard, wire: &mut T::Wire) -> Result<(), Lost> {
@@ -199,7 +203,20 @@ impl<T: Transport> Device<T> {
                 self.observe(now, phase != before, call.call, call.timing.ringing_ms.is_some() && rings, audible);
             }
         }
+        if self.plan.as_ref().is_some_and(|plan| plan.course == Course::Group) {
+            self.observe_peers(now);
+        }
         self.carry_out(now, wire).await
+    }
+
+    /// Notes who is in a group call besides this station, at each change.
+    fn observe_peers(&mut self, now: Instant) {
+        let Some(call) = self.station.view(now).call else { return };
+        let peers: BTreeSet<_> = call.peers.iter().filter_map(|peer| cast::index(&peer.device.user)).collect();
+        if peers != self.peers {
+            self.peers.clone_from(&peers);
+            self.note(now, &call.call, Event::Peers(peers));
+        }
     }
 
     fn observe(&mut self, now: Instant, new: bool, call: CallId, rings: bool, audible: bool) {
@@ -208,7 +225,7 @@ impl<T: Transport> Device<T> {
             return self.note(now, &call, Event::Rang);
         };
         let (course, ring, talk) = (plan.course, plan.ring, plan.talk);
-        let hangs_up = plan.caller_hangs_up == (plan.caller == self.index);
+        let (hangs_up, stays) = (plan.leaver() == self.index, plan.stays(self.index));
         match phase {
             Phase::Inviting if new => {
                 if let Some(number) = self.begins.take() {
@@ -224,13 +241,19 @@ impl<T: Transport> Device<T> {
             Phase::Ringing if new => {
                 self.note(now, &call, Event::Rang);
                 self.press = match course {
-                    Course::Accept => Some((now + ring, Action::Accept)),
+                    Course::Accept | Course::Group => Some((now + ring, Action::Accept)),
                     Course::Reject => Some((now + ring, Action::Reject)),
                     Course::NoAnswer | Course::Cancel => None,
                 };
             }
             Phase::Accepting if new => self.note(now, &call, Event::Accepted),
-            Phase::Talking if new => self.note(now, &call, Event::Talks),
+            Phase::Talking if new => {
+                self.note(now, &call, Event::Talks);
+                if course == Course::Group {
+                    self.press = Some((now + stays, Action::Hangup));
+                }
+            }
+            Phase::Talking if course == Course::Group => {}
             Phase::Talking if audible && hangs_up => self.press = Some((now + talk, Action::Hangup)),
             _ => {}
         }
@@ -270,6 +293,7 @@ impl<T: Transport> Device<T> {
         if self.station.phase() == Phase::Idle {
             self.press = None;
             self.plan = None;
+            self.peers.clear();
         }
         let peer = record.peer.map(|peer| peer.user);
         self.note(now, &record.call, Event::Ended { reason: record.reason, peer });

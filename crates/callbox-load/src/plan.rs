@@ -15,7 +15,15 @@ pub enum Course {
     NoAnswer,
     /// The caller gives up after the ring time.
     Cancel,
+    /// Every callee picks up after the ring time and is in; one of all leaves, later the others do at the same moment.
+    Group,
 }
+
+/// How long after a change the members of a group call have to agree who is in.
+pub const AGREE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The sizes of group calls, the caller included.
+pub const GROUP_SIZES: std::ops::RangeInclusive<usize> = 3..=6;
 
 /// One call that is to happen. Stations are named by their number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,10 +38,29 @@ pub struct Plan {
     pub ring: Duration,
     /// How long they talk once they hear each other.
     pub talk: Duration,
-    /// Who ends the talk.
+    /// Who ends the talk; in a group call, whether the one that leaves first is the caller or the first callee.
     pub caller_hangs_up: bool,
     /// When the button is to be pressed.
     pub due: Instant,
+}
+
+impl Plan {
+    /// Everybody who takes part, the caller first.
+    pub fn parties(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.caller).chain(self.callees.iter().copied())
+    }
+
+    /// The station that ends the talk, or leaves the group call first.
+    pub fn leaver(&self) -> usize {
+        self.callees.first().copied().filter(|_| !self.caller_hangs_up).unwrap_or(self.caller)
+    }
+
+    /// How long a party of a group call stays in: the first to leave, and the others, who go once they have agreed on that.
+    pub fn stays(&self, who: usize) -> Duration {
+        let until_agreed = AGREE_WITHIN + self.talk;
+        // The others may have come in earlier than the leaver, by as long as a lost message takes to be repeated.
+        if who == self.leaver() { until_agreed } else { until_agreed * 2 + Duration::from_secs(1) }
+    }
 }
 
 /// The shares of the courses; they need not add up to 1.
@@ -47,8 +74,10 @@ pub struct Mix {
     pub no_answer: f64,
     /// Share of [`Course::Cancel`].
     pub cancel: f64,
-    /// Share of the accepted calls that ring two stations, which pick up in the same moment.
+    /// Share of [`Course::Group`].
     pub group: f64,
+    /// Share of the accepted calls that ring two stations, which pick up in the same moment.
+    pub ring_group: f64,
 }
 
 /// What is to be done to the server.
@@ -89,9 +118,10 @@ impl Dice {
 
     /// How the next call goes.
     pub fn course(&mut self) -> Course {
-        let Mix { accept, reject, no_answer, cancel, .. } = self.scenario.mix;
-        let mut at = self.rng.f64() * (accept + reject + no_answer + cancel);
-        for (share, course) in [(accept, Course::Accept), (reject, Course::Reject), (no_answer, Course::NoAnswer)] {
+        let Mix { accept, reject, no_answer, cancel, group, .. } = self.scenario.mix;
+        let mut at = self.rng.f64() * (accept + reject + no_answer + cancel + group);
+        let (reject, no_answer) = ((reject, Course::Reject), (no_answer, Course::NoAnswer));
+        for (share, course) in [(accept, Course::Accept), reject, no_answer, (group, Course::Group)] {
             if at < share {
                 return course;
             }
@@ -102,7 +132,11 @@ impl Dice {
 
     /// How many stations a call of this course takes, the caller included.
     pub fn parties(&mut self, course: Course) -> usize {
-        if course == Course::Accept && self.rng.f64() < self.scenario.mix.group { 3 } else { 2 }
+        match course {
+            Course::Accept if self.rng.f64() < self.scenario.mix.ring_group => 3,
+            Course::Group => self.rng.usize(GROUP_SIZES),
+            _ => 2,
+        }
     }
 
     /// The next call, between these stations: the first rings the others.
@@ -129,7 +163,7 @@ mod tests {
     use super::*;
 
     fn dice(seed: u64) -> Dice {
-        let mix = Mix { accept: 0.8, reject: 0.1, no_answer: 0.05, cancel: 0.05, group: 0.1 };
+        let mix = Mix { accept: 0.8, reject: 0.1, no_answer: 0.05, cancel: 0.05, group: 0.0, ring_group: 0.1 };
         let (ring, talk) = (Duration::from_millis(300), Duration::from_secs(1));
         Dice::new(Scenario { rate: 50.0, seconds: 20, ring, talk, mix, seed })
     }

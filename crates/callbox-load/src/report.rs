@@ -49,6 +49,8 @@ pub struct Point {
     pub doubled: usize,
     /// Calls that ended for another reason than planned.
     pub ended_otherwise: usize,
+    /// Group calls whose members did not agree who is in, 5 s after the last change.
+    pub diverged: usize,
     /// The first of them in words.
     pub faults: Vec<String>,
     /// How long each step took.
@@ -163,6 +165,7 @@ impl Point {
                 Fault::Lost(_) => self.lost += 1,
                 Fault::Doubled(_) => self.doubled += 1,
                 Fault::Otherwise(_) => self.ended_otherwise += 1,
+                Fault::Diverged(_) => self.diverged += 1,
             }
         }
         self.faults = faults.iter().take(MAX_NAMED).map(Fault::to_string).collect();
@@ -179,18 +182,18 @@ impl Point {
 
     /// Whether every call went as planned.
     pub fn is_good(&self) -> bool {
-        self.lost + self.doubled + self.ended_otherwise == 0
+        self.lost + self.doubled + self.ended_otherwise + self.diverged == 0
     }
 
     fn describe(&self, out: &mut String) -> fmt::Result {
-        let Self { stations, calls, unplaced, lost, doubled, ended_otherwise, .. } = self;
+        let Self { stations, calls, unplaced, lost, doubled, ended_otherwise, diverged, .. } = self;
         writeln!(out, "\n{stations} stations: {calls} calls in {:.1} s", self.lasted_seconds)?;
         let courses: Vec<_> = self.courses.iter().map(|(name, count)| format!("{name} {count}")).collect();
         writeln!(out, "  {}", courses.join(", "))?;
         if *unplaced > 0 {
             writeln!(out, "  {unplaced} more could not begin: too few stations were free")?;
         }
-        writeln!(out, "  lost {lost}, doubled {doubled}, ended otherwise {ended_otherwise}")?;
+        writeln!(out, "  lost {lost}, doubled {doubled}, ended otherwise {ended_otherwise}, diverged {diverged}")?;
         self.faults.iter().try_for_each(|fault| writeln!(out, "    {fault}"))?;
         let LatencyTable { lag, press_ringing, accept_confirm, press_talking } = &self.latency_ms;
         writeln!(out, "  {:<30}{:>9}{:>9}{:>9}{:>9}{:>8}", "milliseconds", "p50", "p90", "p99", "max", "calls")?;

@@ -10,7 +10,7 @@ use crate::cast::Cast;
 use crate::device::{Books, Order};
 use crate::ledger::Ledger;
 use crate::network::{Carried, NetworkError, carried};
-use crate::plan::{Dice, Scenario};
+use crate::plan::{AGREE_WITHIN, Dice, Scenario};
 use crate::population::{GrowError, Population};
 use crate::process::{ProcessError, processor_seconds, resident};
 use crate::report::{Idle, LatencyTable, Point, Report, Server};
@@ -171,6 +171,7 @@ async fn load<T: Transport>(
         lost: 0,
         doubled: 0,
         ended_otherwise: 0,
+        diverged: 0,
         faults: Vec::new(),
         latency_ms: LatencyTable::of(ledger.latencies()),
         traffic: books.tally.traffic().since(traffic),
@@ -233,7 +234,8 @@ fn begin<T: Transport>(population: &Population<T>, dice: &mut Dice, due: Instant
 
 /// Waits until every call is over, or has had more time than any call needs.
 async fn drain(books: &Books, scenario: &Scenario) {
-    let patience = (scenario.ring + scenario.talk) * 2 + PATIENCE;
+    let groups = if scenario.mix.group > 0.0 { AGREE_WITHIN * 2 } else { Duration::ZERO };
+    let patience = (scenario.ring + scenario.talk * 2) * 2 + groups + PATIENCE;
     let until = Instant::now() + patience;
     while books.ledger().open() > 0 && Instant::now() < until {
         sleep(LOOK_EVERY).await;

@@ -37,7 +37,7 @@ fn settings(url: String, key: &str, sizes: &[usize]) -> Settings {
     let (unanswered, link) = (Duration::from_secs(1), Duration::from_millis(30));
     let issued = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let cast = Cast { app: AppId(APP), key: SecretKey::new(key).unwrap(), issued, unanswered, link };
-    let mix = Mix { accept: 0.6, reject: 0.15, no_answer: 0.1, cancel: 0.15, group: 0.3 };
+    let mix = Mix { accept: 0.6, reject: 0.15, no_answer: 0.1, cancel: 0.15, group: 0.0, ring_group: 0.3 };
     let (ring, talk) = (Duration::from_millis(100), Duration::from_millis(150));
     let scenario = Scenario { rate: 12.0, seconds: 3, ring, talk, mix, seed: 1 };
     let (connects_per_second, settle) = (500.0, Duration::from_millis(50));
@@ -139,6 +139,21 @@ async fn twenty_stations_call_each_other_and_no_call_is_lost() {
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["points"][1]["stations"], 20);
     assert!(json["points"][1]["server"]["idle_bytes"].as_u64().unwrap() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_of_group_calls_agree_who_is_in() {
+    let report = with_hub(async |url| {
+        let mut settings = settings(url, KEY, &[20]);
+        settings.scenario.mix =
+            Mix { accept: 0.0, reject: 0.0, no_answer: 0.0, cancel: 0.0, group: 1.0, ring_group: 0.0 };
+        settings.scenario.rate = 2.0;
+        measured(&settings).await.unwrap()
+    })
+    .await;
+    let point = &report.points[0];
+    assert!(point.is_good() && point.courses.get("group").is_some_and(|calls| *calls >= 3), "{report}");
+    assert_eq!(point.incidents, Default::default(), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

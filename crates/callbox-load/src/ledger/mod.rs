@@ -2,7 +2,7 @@
 
 mod verdict;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use callbox_core::ids::{CallId, UserId};
@@ -25,6 +25,8 @@ pub enum Event {
     Accepted,
     /// The station talks.
     Talks,
+    /// The station's peers in a group call are these now.
+    Peers(BTreeSet<usize>),
     /// The station wrote its record.
     Ended {
         /// Why.
@@ -40,7 +42,9 @@ struct Party {
     rang: Vec<Instant>,
     accepted: Option<Instant>,
     talks: Vec<Instant>,
-    ended: Vec<(EndReason, Option<UserId>)>,
+    /// What its peers were, and since when.
+    peers: Vec<(Instant, BTreeSet<usize>)>,
+    ended: Vec<(Instant, EndReason, Option<UserId>)>,
 }
 
 /// One call: the plan and what came of it.
@@ -136,6 +140,7 @@ impl Ledger {
                 Course::Reject => "reject",
                 Course::NoAnswer => "no_answer",
                 Course::Cancel => "cancel",
+                Course::Group => "group",
             };
             *courses.entry(name).or_default() += 1;
         }
@@ -156,7 +161,7 @@ impl Ledger {
             let (due, plan) = (entry.plan.due, &entry.plan);
             all.lag.extend(entry.pressed.map(|at| at.saturating_duration_since(due)));
             all.press_ringing.extend(entry.heard_ringing.map(|at| at.saturating_duration_since(due)));
-            if plan.course != Course::Accept {
+            if !matches!(plan.course, Course::Accept | Course::Group) {
                 continue;
             }
             for party in &entry.callees {
@@ -202,7 +207,8 @@ impl Entry {
                 party.accepted.get_or_insert(at);
             }
             Event::Talks => party.talks.push(at),
-            Event::Ended { reason, peer } => party.ended.push((reason, peer)),
+            Event::Peers(peers) => party.peers.push((at, peers)),
+            Event::Ended { reason, peer } => party.ended.push((at, reason, peer)),
         }
         true
     }

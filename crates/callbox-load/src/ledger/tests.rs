@@ -32,6 +32,11 @@ impl Story {
         self.saw(5, CALLER, Event::HeardRinging);
     }
 
+    /// It rings at one of several callees.
+    fn rings_at(&mut self, callee: usize) {
+        self.saw(4, callee, Event::Rang);
+    }
+
     fn ends(&mut self, who: usize, reason: EndReason, peer: Option<usize>) {
         self.saw(1500, who, Event::Ended { reason, peer: peer.map(cast::user) });
     }
@@ -207,4 +212,58 @@ fn a_talk_that_breaks_off_is_found() {
     story.ends(CALLER, EndReason::MediaFailed, Some(1));
     story.ends(1, EndReason::MediaFailed, Some(CALLER));
     assert!(story.is_otherwise());
+}
+
+/// Three come in, the caller leaves 7 s later, the other two at the same moment. `peers` are those of 2 once the caller has left.
+fn group_call(peers: &[usize]) -> Story {
+    let mut story = Story::of(Course::Group, &[1, 2]);
+    for callee in [1, 2] {
+        story.rings_at(callee);
+        story.saw(304, callee, Event::Accepted);
+        story.saw(306, callee, Event::Talks);
+    }
+    story.saw(305, CALLER, Event::Talks);
+    for who in 0..=2 {
+        story.saw(310, who, Event::Peers((0..=2).filter(|other| *other != who).collect()));
+    }
+    story.saw(7_000, CALLER, Event::Ended { reason: EndReason::Hangup, peer: None });
+    story.saw(7_010, 1, Event::Peers([2].into()));
+    story.saw(7_010, 2, Event::Peers(peers.iter().copied().collect()));
+    for who in [1, 2] {
+        story.saw(14_000, who, Event::Ended { reason: EndReason::Hangup, peer: None });
+    }
+    story
+}
+
+#[test]
+fn a_group_call_whose_members_agree_has_no_fault() {
+    let story = group_call(&[1]);
+    assert_eq!((story.fault(), story.ledger.open()), (None, 0));
+    assert_eq!(story.ledger.courses(), [("group", 1)].into());
+    assert_eq!(story.ledger.latencies().accept_confirm.len(), 2);
+}
+
+#[test]
+fn a_member_that_still_sees_one_who_left_has_diverged() {
+    let Some(Fault::Diverged(text)) = group_call(&[0, 1]).fault() else { panic!("it is not found") };
+    assert!(text.contains("{1, 2} are in, and the peers of 2 are Some({0, 1})"), "{text}");
+}
+
+#[test]
+fn a_member_that_another_does_not_see_has_diverged() {
+    assert!(matches!(group_call(&[]).fault(), Some(Fault::Diverged(_))));
+}
+
+#[test]
+fn a_callee_that_never_comes_in_is_lost() {
+    let mut story = Story::of(Course::Group, &[1, 2]);
+    for callee in [1, 2] {
+        story.rings_at(callee);
+    }
+    story.saw(305, CALLER, Event::Talks);
+    story.saw(306, 1, Event::Talks);
+    for who in 0..=2 {
+        story.ends(who, EndReason::Hangup, None);
+    }
+    assert!(story.is_lost());
 }

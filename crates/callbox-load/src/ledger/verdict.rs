@@ -1,6 +1,8 @@
 //! Whether a call went as planned, and if not, how badly.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Instant;
 
 use callbox_core::protocol::EndReason;
 
@@ -17,6 +19,8 @@ pub enum Fault {
     Doubled(String),
     /// It ended for another reason than planned.
     Otherwise(String),
+    /// The members of a group call did not agree who is in.
+    Diverged(String),
 }
 
 impl Fault {
@@ -27,6 +31,7 @@ impl Fault {
             Self::Lost(text) => Self::Lost(with(text)),
             Self::Doubled(text) => Self::Doubled(with(text)),
             Self::Otherwise(text) => Self::Otherwise(with(text)),
+            Self::Diverged(text) => Self::Diverged(with(text)),
         }
     }
 }
@@ -37,16 +42,15 @@ impl fmt::Display for Fault {
             Self::Lost(text) => write!(f, "lost: {text}"),
             Self::Doubled(text) => write!(f, "doubled: {text}"),
             Self::Otherwise(text) => write!(f, "ended otherwise: {text}"),
+            Self::Diverged(text) => write!(f, "diverged: {text}"),
         }
     }
 }
 
 /// The worst fault of a call, if it has any.
 pub(super) fn of(entry: &Entry) -> Option<Fault> {
-    doubled(entry).map(Fault::Doubled).or_else(|| lost(entry).map(Fault::Lost)).or_else(|| {
-        let text = otherwise(entry)?;
-        Some(Fault::Otherwise(text))
-    })
+    let worst = doubled(entry).map(Fault::Doubled).or_else(|| lost(entry).map(Fault::Lost));
+    worst.or_else(|| diverged(entry).map(Fault::Diverged)).or_else(|| otherwise(entry).map(Fault::Otherwise))
 }
 
 /// Every party with its number.
@@ -64,7 +68,8 @@ fn winners(entry: &Entry) -> Vec<usize> {
 
 fn doubled(entry: &Entry) -> Option<String> {
     let winners = winners(entry);
-    if winners.len() > 1 {
+    let is_group = entry.plan.course == Course::Group;
+    if winners.len() > 1 && !is_group {
         return Some(format!("{winners:?} all talk with {}", entry.plan.caller));
     }
     for (who, party) in parties(entry) {
@@ -73,7 +78,10 @@ fn doubled(entry: &Entry) -> Option<String> {
             return Some(format!("it {what} {times} times at {who}"));
         }
     }
-    let peer_of = |party: &Party| party.ended.first().and_then(|(_, peer)| peer.clone());
+    if is_group {
+        return None;
+    }
+    let peer_of = |party: &Party| party.ended.first().and_then(|(_, _, peer)| peer.clone());
     let winner = winners.first().map(|winner| cast::user(*winner));
     match (peer_of(&entry.caller), winner) {
         (Some(peer), Some(winner)) if peer != winner => {
@@ -93,6 +101,11 @@ fn lost(entry: &Entry) -> Option<String> {
     if let Some((who, _)) = parties(entry).find(|(_, party)| party.ended.is_empty()) {
         return Some(format!("{who} never saw the end"));
     }
+    let silent =
+        parties(entry).find(|(_, party)| party.talks.is_empty()).filter(|_| entry.plan.course == Course::Group);
+    if let Some((who, party)) = silent {
+        return Some(format!("{who} never came in; it ended as {:?}", reason(party)));
+    }
     let talks = entry.plan.course == Course::Accept;
     if talks && (winners(entry).is_empty() || entry.caller.talks.is_empty()) {
         let reasons: Vec<_> = parties(entry).map(|(_, party)| reason(party)).collect();
@@ -101,14 +114,48 @@ fn lost(entry: &Entry) -> Option<String> {
     None
 }
 
+/// Whether somebody saw others as in than were, when one left and when the rest did: both are moments after a long quiet.
+fn diverged(entry: &Entry) -> Option<String> {
+    if entry.plan.course != Course::Group {
+        return None;
+    }
+    let leaver = entry.plan.leaver();
+    let ends = |who: &usize| parties(entry).find(|(party, _)| party == who).and_then(|(_, party)| ended_at(party));
+    let everybody: BTreeSet<usize> = entry.plan.parties().collect();
+    let mut rest = everybody.clone();
+    rest.remove(&leaver);
+    let last = rest.iter().filter_map(ends).min();
+    for (members, moment) in [(&everybody, ends(&leaver)), (&rest, last)] {
+        let Some(moment) = moment else { continue };
+        for (who, party) in parties(entry).filter(|(who, _)| members.contains(who)) {
+            let mut expected = members.clone();
+            expected.remove(&who);
+            let seen = peers_before(party, moment);
+            if seen != Some(&expected) {
+                return Some(format!("{members:?} are in, and the peers of {who} are {seen:?}"));
+            }
+        }
+    }
+    None
+}
+
+fn peers_before(party: &Party, moment: Instant) -> Option<&BTreeSet<usize>> {
+    party.peers.iter().rev().find(|(since, _)| *since < moment).map(|(_, peers)| peers)
+}
+
+fn ended_at(party: &Party) -> Option<Instant> {
+    party.ended.first().map(|(at, ..)| *at)
+}
+
 fn otherwise(entry: &Entry) -> Option<String> {
     let winners = winners(entry);
-    if entry.plan.course != Course::Accept && !winners.is_empty() {
+    if !matches!(entry.plan.course, Course::Accept | Course::Group) && !winners.is_empty() {
         return Some(format!("{winners:?} talked, though nobody was to pick up"));
     }
     for (who, party) in parties(entry) {
         let expected = match entry.plan.course {
             Course::Accept if who == entry.plan.caller || winners.contains(&who) => EndReason::Hangup,
+            Course::Group => EndReason::Hangup,
             Course::Accept => EndReason::AnsweredElsewhere,
             Course::Reject => EndReason::Rejected,
             Course::NoAnswer => EndReason::NoAnswer,
@@ -124,5 +171,5 @@ fn otherwise(entry: &Entry) -> Option<String> {
 }
 
 fn reason(party: &Party) -> Option<EndReason> {
-    party.ended.first().map(|(reason, _)| *reason)
+    party.ended.first().map(|(_, reason, _)| *reason)
 }
