@@ -100,8 +100,8 @@ test('a change of one transition fails', async () => {
   const room = await mkdtemp(join(tmpdir(), 'callbox-planted-'));
   const unnoticed = [];
   try {
-    for (const [at, [file, there, planted]] of PLANTED.entries()) {
-      const web = join(room, String(at));
+    for (const [turn, [file, there, planted]] of PLANTED.entries()) {
+      const web = join(room, String(turn));
       await cp(new URL('../web/', import.meta.url), web, { recursive: true });
       await writeFile(join(web, 'package.json'), '{"type":"module"}');
       const text = await readFile(join(web, file), 'utf8');
@@ -109,7 +109,10 @@ test('a change of one transition fails', async () => {
       await writeFile(join(web, file), text.replace(there, planted));
       const load = (name) => import(pathToFileURL(join(web, name)).href);
       const parts = { ...(await load('station.js')), ...(await load('door.js')) };
-      if (!all.some((story) => differs(story, parts))) unnoticed.push(`${file}: ${there}`);
+      const at = all.findIndex((story) => differs(story, parts));
+      if (at < 0) unnoticed.push(`${file}: ${there}`);
+      // A story that has noticed one change may well notice the next one: it is tried first.
+      else all.unshift(...all.splice(at, 1));
     }
   } finally {
     await rm(room, { recursive: true });

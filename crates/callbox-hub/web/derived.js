@@ -43,7 +43,7 @@ export function usedOf({ name, links, peers, group }) {
 }
 
 /** What a person, or a test, may see of it. */
-export function viewOf(s, { joinable, now }) {
+export function viewOf(s, { joinable, now, me }) {
   const { name, facts, until, early, peers, mic, camera, since, still, invite } = s;
   const runs = joinable.view(now);
   if (name === 'idle') return { state: 'idle', call: null, links: [], parties: [], timing: {}, joinable: runs };
@@ -53,16 +53,23 @@ export function viewOf(s, { joinable, now }) {
     state: name, ...facts, timing: { ...timingOf(s) }, until: until ?? invites[0]?.until, early, mic, camera, remote: first?.remote, since,
     lost: peers?.size > 0 && peers.values.every(({ path }) => path.broken), peer: first?.device ?? null, links: linksOf(s).flatMap((links) => links.view),
     parties: partiesOf(s), waiting: invites.flatMap(({ waiting }) => waiting), rings: name !== 'inviting' || invites[0].devices.length > 0,
-    still: still ?? null, invite: invite ?? null, joinable: runs, ...groupOf(s),
+    still: still ?? null, invite: invite ?? null, joinable: runs, ...groupOf(s, me),
   };
 }
 
 /** What is to be seen of a group: `peers`, in order of their addresses; `roster`, as `Group.view` returns it; `may_add`. */
-function groupOf({ facts, peers, group, roster, invitations }) {
+function groupOf({ facts, peers, group, roster, invitations }, me) {
   if (facts.kind !== 'group') return { peers: [], roster: [], may_add: peers ? mayAdd({ group, peers }) : false };
   const asked = (user, reason = null) => ({ user, state: reason ? 'ended' : invitations.devices.some((device) => device.user === user) ? 'ringing' : 'invited', reason });
   const rung = invitations && [...invitations.open.map((user) => asked(user)), ...invitations.refusals.map(({ user, reason }) => asked(user, reason))];
-  return { peers: peers?.values.map((peer) => peer.view) ?? [], roster: group?.view ?? rung ?? roster?.parts ?? [], may_add: group ? mayAdd({ group, peers }) : false };
+  return { peers: peers?.values.map((peer) => peer.view) ?? [], roster: group?.view ?? rung ?? heardOf(facts, roster, me), may_add: group ? mayAdd({ group, peers }) : false };
+}
+
+/** While it rings: what members said, and of whom nobody said anything yet, what the invite says. */
+function heardOf({ caller, callees }, { parts }, me) {
+  const known = new Set([me.user, ...parts.map(({ user }) => user)]);
+  const named = [...new Set([caller.user, ...callees])].filter((user) => !known.has(user));
+  return [...parts, ...named.map((user) => ({ user, state: user === caller.user ? 'joined' : 'invited', reason: null }))];
 }
 
 /** The tone of a state, or null when it leaves the tone as it is. */

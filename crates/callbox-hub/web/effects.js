@@ -27,6 +27,7 @@ export class Effects {
       case 'open': return links.open(effect.link, effect.media, effect.offerer);
       case 'offer': case 'answer': case 'candidate': return links.heard(effect.link, effect.do, effect);
       case 'gate': return links.gate(effect.link, effect.flow);
+      case 'picture': return links.picture(effect.link, effect.size);
       case 'close': return links.close(effect.link);
       case 'use': return this.#use(effect.link);
       case 'tone': return tones.play(effect.tone);

@@ -7,14 +7,24 @@ export const MOST_USERS = 16;
 /** The most devices in a call, this one with them. */
 export const MOST_DEVICES = 6;
 
+/** What a person sees of a user who will not come, by the reason; `declined` for the others. */
+const ENDED = { busy: 'busy', no_answer: 'no_answer', cancelled: 'no_answer', offline: 'offline' };
+const shown = (part) => (part.state === 'ended' ? { ...part, state: ENDED[part.reason] ?? 'declined' } : part);
+
 /** Returns the group in this view, `{peers, roster, mayAdd, users}`, or null in a one-to-one call. `users`: those it is with, or is to be with. */
 export function groupOf(view) {
   if (view.kind !== 'group') return null;
   const peers = view.peers ?? [];
-  const roster = view.roster ?? peers.map(({ device }) => ({ user: device.user, state: 'joined' }));
+  const roster = view.roster?.map(shown) ?? peers.map(({ device }) => ({ user: device.user, state: 'joined' }));
   const asked = roster.filter(({ state }) => ['invited', 'ringing', 'joined'].includes(state));
   const named = peers.length ? peers.map(({ device }) => device.user) : (asked.length ? asked : roster).map(({ user }) => user);
   return { peers, roster, mayAdd: view.may_add === true, users: [...new Set(named)] };
+}
+
+/** Returns what the sheet of people shows of a one-to-one call that may grow, in the form of `groupOf`; else null. */
+export function growableOf({ state, kind, peer, may_add: mayAdd }) {
+  if (kind === 'group' || state !== 'talking' || !mayAdd) return null;
+  return { peers: [{ device: peer }], roster: [{ user: peer.user, state: 'joined' }], mayAdd, users: [peer.user] };
 }
 
 /** Returns one name for each peer; a user with several devices gets their numbers. */

@@ -6,6 +6,8 @@ import { usableServers } from './ice.js';
 const FIRSTS_MS = 100;
 const FIRSTS_FOR_MS = 60_000;
 const HELD = 64;
+/** What a peer that shows several pictures wants of ours (docs/protocol.md, `media`). */
+const SMALL = { scaleResolutionDownBy: 2, maxFramerate: 15 };
 
 const key = ({ call, peer, number }) => `${call}/${peer.user}/${peer.device}/${number}`;
 
@@ -54,6 +56,11 @@ export class Links {
   /** What may pass from now on. */
   gate(id, flow) {
     this.#links.get(key(id))?.gate(flow);
+  }
+
+  /** The size of our picture that the peer wants: `full` or `small`. */
+  picture(id, size) {
+    this.#links.get(key(id))?.picture(size);
   }
 
   /** Tears one down. */
@@ -105,6 +112,9 @@ class Link {
   #closed = false;
   #ended = false;
   #firsts = null;
+  /** The size of our picture that is wanted, and the one that goes out. */
+  #wanted = 'full';
+  #sent = 'full';
 
   constructor(id, options) {
     this.#id = id;
@@ -153,6 +163,7 @@ class Link {
         this.#tell('answer', { sdp: this.pc.localDescription.sdp });
       }
       await this.#sendPreferred();
+      await this.#scale();
       this.#ready = true;
       for (const candidate of this.#held.splice(0)) await this.#add(candidate);
       this.apply();
@@ -176,6 +187,11 @@ class Link {
   gate(flow) {
     this.#flow = flow;
     this.apply();
+  }
+
+  picture(size) {
+    this.#wanted = size;
+    this.#step(() => this.#scale());
   }
 
   /** Puts the tracks into, or takes them out of, the senders: what is not let through is not sent at all. */
@@ -256,6 +272,27 @@ class Link {
       if (receiver.track.kind !== 'video' || !codec || !parameters.encodings.length) continue;
       for (const encoding of parameters.encodings) encoding.codec = codec;
       await sender.setParameters(parameters);
+    }
+  }
+
+  /** Sends our picture in the size that is wanted. A browser that cannot scale it sends it as it is. */
+  async #scale() {
+    const size = this.#wanted;
+    if (size === this.#sent) return;
+    for (const { sender, receiver } of this.pc.getTransceivers()) {
+      const parameters = sender.getParameters();
+      if (receiver.track.kind !== 'video' || !parameters.encodings?.length) continue;
+      for (const encoding of parameters.encodings) {
+        encoding.scaleResolutionDownBy = size === 'small' ? SMALL.scaleResolutionDownBy : 1;
+        if (size === 'small') encoding.maxFramerate = SMALL.maxFramerate;
+        else delete encoding.maxFramerate;
+      }
+      try {
+        await sender.setParameters(parameters);
+        this.#sent = size;
+      } catch (error) {
+        console.info('callbox: the picture is not scaled', error.name, error.message);
+      }
     }
   }
 

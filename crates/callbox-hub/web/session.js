@@ -1,5 +1,6 @@
 // One sign-in while it runs: its station, its line to the hub, and the people it knows. A call outlives the line.
 
+import { keyOf } from './call.js';
 import { Door } from './door.js';
 import { Loop } from './loop.js';
 import { People } from './people.js';
@@ -18,6 +19,8 @@ export class Session {
   #guest = false;
   /** There is no line any more, ours or another's: a link that breaks cannot be replaced. */
   #cutOff = false;
+  /** Peers that the station was told to be gone, each once. */
+  #missed = new Set();
 
   constructor({ credentials, url, ring, store, edges }) {
     const { app, user, device, ticket, panels, demo } = credentials;
@@ -139,8 +142,12 @@ export class Session {
 
   /** Nobody can tell us whether a peer without media is still there, nor can a link be replaced: it is taken to be gone. */
   #missPeer() {
-    const { state, lost, peer } = this.view;
-    if (this.#cutOff && state === 'talking' && lost) this.feed({ type: 'presence', ...peer, online: false });
+    const { state, kind, lost, peer, peers } = this.view;
+    if (!this.#cutOff || state !== 'talking') return;
+    const gone = kind === 'group' ? peers.filter((one) => one.state === 'lost').map(({ device }) => device) : lost ? [peer] : [];
+    const told = this.#missed;
+    this.#missed = new Set(gone.map(keyOf));
+    for (const device of gone.filter((one) => !told.has(keyOf(one)))) this.feed({ type: 'presence', ...device, online: false });
   }
 
   #told(event) {

@@ -2,7 +2,7 @@
 
 import { attempt } from './attempt.js';
 import { Contacts } from './contacts.js';
-import { changesOf, groupOf } from './group.js';
+import { changesOf, groupOf, growableOf } from './group.js';
 import { Home } from './home.js';
 import { avatar } from './nodes.js';
 import { OwnPicture } from './own_picture.js';
@@ -168,7 +168,7 @@ export class View {
     $('call').dataset.many = tiled && group.peers.length > 4;
     $('tiles').hidden = !tiled;
     this.#tiles.paint(tiled ? group.peers : null, model.peers);
-    this.#sheet.paint(model, group);
+    this.#sheet.paint(model, group ?? growableOf(model.view));
     const changes = group && this.#roster ? changesOf(this.#roster, group.roster).map(rosterNews).filter(Boolean) : [];
     this.#roster = group?.roster ?? null;
     if (!changes.length) return;

@@ -43,6 +43,8 @@ export const STATES = {
   'single-ringing': { model: single('ringing', { direction: 'incoming', caller: device('anna') }, { picture: false }) },
   'single-inviting': { model: single('inviting', {}, { picture: false }) },
   'single-talking': { model: single('talking') },
+  'single-growable': { model: single('talking', { may_add: true }) },
+  'single-growable-sheet': { model: single('talking', { may_add: true }), press: ['people'] },
   'single-door': { model: single('talking', {}, { door: { phase: 'shut', code: null, state: null, tamper: false } }) },
   'single-silent': { model: single('talking', {}, { silent: true, door: { phase: 'shut', code: null, state: null, tamper: false } }) },
   'group-inviting': { model: group(3, { state: 'inviting', peers: [], roster: USERS.slice(0, 3).map((user) => ({ user, state: 'ringing' })) }) },
