@@ -77,7 +77,42 @@ async function grows(street) {
   assert.equal(await dora.lastReason(), 'hangup');
 }
 
+/** The panel talks with exactly so many others, hears somebody, and shows moving pictures. */
+function talksWith(door, count) {
+  return until(`the door talks with ${count}`, async () => {
+    const { view, media } = await door.status();
+    const peers = view.call?.peers ?? [];
+    const links = media.links.filter(({ video_frames: frames }) => frames > 0);
+    if (peers.length === count && peers.every(({ state }) => state === 'talking') && links.length === count) return true;
+    throw new Error(JSON.stringify({ peers, shown: links.length }));
+  }, { ms: CONNECTS_MS });
+}
+
+/** A panel rings two pages as a group; it leaves, the pages go on, and it joins again. */
+async function panelAndPages(street) {
+  const door = await street.door();
+  const [anna, ben] = await Promise.all(['anna', 'ben'].map((user) => street.other(user)));
+  await door.press('call', 'anna', 'ben', '--group');
+  for (const page of [anna, ben]) {
+    await page.phase('ringing');
+    await page.accept();
+  }
+  await Promise.all([talksWith(door, 2), sees(anna, ['ben', 'door']), sees(ben, ['anna', 'door'])]);
+  await door.hangup();
+  await door.phase('idle');
+  await allSee([anna, ben]);
+  await door.press('join');
+  await Promise.all([talksWith(door, 2), sees(anna, ['ben', 'door']), sees(ben, ['anna', 'door'])]);
+  await Promise.all([anna.hangup(), ben.hangup()]);
+  await door.phase('idle');
+  const { record } = await door.status();
+  assert.deepEqual([record.kind, record.parties.length], ['group', 2]);
+}
+
 const panels = 'several pages are needed: a panel shows no tiles';
 const unknown = 'the broker of this transport knows neither carl nor dora';
 
-export default [{ name: 'a call of two pages grows to four', run: grows, seconds: 180, notOver: { mqtt: panels, gateway: unknown } }];
+export default [
+  { name: 'a panel and two pages talk as a group', run: panelAndPages, seconds: 120, notOver: { mqtt: panels } },
+  { name: 'a call of two pages grows to four', run: grows, seconds: 180, notOver: { mqtt: panels, gateway: unknown } },
+];
