@@ -225,7 +225,7 @@ impl<T: Transport> Device<T> {
             return self.note(now, &call, Event::Rang);
         };
         let (course, ring, talk) = (plan.course, plan.ring, plan.talk);
-        let (hangs_up, stays) = (plan.leaver() == self.index, plan.stays(self.index));
+        let (hangs_up, stays) = (plan.hangs_up(self.index), plan.stays(self.index));
         match phase {
             Phase::Inviting if new => {
                 if let Some(number) = self.begins.take() {

@@ -50,7 +50,12 @@ impl Plan {
         std::iter::once(self.caller).chain(self.callees.iter().copied())
     }
 
-    /// The station that ends the talk, or leaves the group call first.
+    /// Whether this station, which talks, ends the talk of two. Which of several callees answers is not known before.
+    pub fn hangs_up(&self, who: usize) -> bool {
+        self.caller_hangs_up == (self.caller == who)
+    }
+
+    /// The station that leaves a group call first.
     pub fn leaver(&self) -> usize {
         self.callees.first().copied().filter(|_| !self.caller_hangs_up).unwrap_or(self.caller)
     }
