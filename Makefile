@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 TRANSPORT ?= websocket
+ROWS ?=
 JSON ?= build/scenarios-$(TRANSPORT).json
 ROUNDS ?= 20
 CALLS ?= 300
@@ -76,7 +77,7 @@ client: setup-test binaries ## A call with a client written from docs/protocol.m
 	tests/client/run.sh target/release
 
 scenarios: setup-test binaries ## The scenario table: TRANSPORT=websocket (a hub), mqtt (a broker, panels only) or gateway (both)
-	cd tests/scenarios && node run.mjs --transport $(TRANSPORT) --bin ../../target/release --json ../../$(JSON)
+	cd tests/scenarios && node run.mjs --transport $(TRANSPORT) $(ROWS) --bin ../../target/release --json ../../$(JSON)
 
 brief: setup-test binaries ## A few rows of the table over each other transport
 	for transport in mqtt gateway; do \

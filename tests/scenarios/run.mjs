@@ -1,4 +1,4 @@
-// The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--quick] [--times N]`.
+// The scenario table: `node run.mjs --transport websocket [--bin DIR] [--json FILE] [--only NAME] [--quick] [--all] [--times N]`.
 
 import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp } from 'node:fs/promises';
@@ -21,6 +21,7 @@ const { values: options } = parseArgs({
     bin: { type: 'string', default: resolve(import.meta.dirname, '../../target/release') },
     json: { type: 'string' },
     quick: { type: 'boolean', default: false },
+    all: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true },
     times: { type: 'string', default: '1' },
   },
@@ -58,7 +59,8 @@ async function main() {
 /** The rows that were asked for, in the table's order; `--times` repeats them, by default the first one. */
 function choose(rows) {
   const times = Number(options.times);
-  const all = options.quick ? rows.filter(({ quick }) => quick) : rows;
+  const usual = options.all || options.only ? rows : rows.filter(({ nightly }) => !nightly);
+  const all = options.quick ? rows.filter(({ quick }) => quick) : usual;
   const named = options.only ? all.filter(({ name }) => options.only.some((part) => name.includes(part))) : all;
   if (!(times > 1)) return named;
   return Array.from({ length: times }, () => (options.only ? named : all.slice(0, 1))).flat();

@@ -113,6 +113,6 @@ const panels = 'several pages are needed: a panel shows no tiles';
 const unknown = 'the broker of this transport knows neither carl nor dora';
 
 export default [
-  { name: 'a panel and two pages talk as a group', run: panelAndPages, seconds: 120, notOver: { mqtt: panels } },
-  { name: 'a call of two pages grows to four', run: grows, seconds: 180, notOver: { mqtt: panels, gateway: unknown } },
+  { name: 'a panel and two pages talk as a group', run: panelAndPages, seconds: 120, nightly: true, notOver: { mqtt: panels } },
+  { name: 'a call of two pages grows to four', run: grows, seconds: 180, nightly: true, notOver: { mqtt: panels, gateway: unknown } },
 ];

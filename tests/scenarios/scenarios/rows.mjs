@@ -11,6 +11,6 @@ import talking from './talking.mjs';
 
 /**
  * Each: {name, run(street)}, and where it matters `needs` (programs it cannot do without), `notOver` (transports that cannot have
- * it, and why), `seconds` (its own deadline), `quick` (one of the few that are run over every transport by `make test`).
+ * it, and why), `seconds` (its own deadline), `quick` (one of the few that are run over every transport by `make test`), `nightly` (several pages at once: run with `--all`).
  */
 export const rows = [...talking, ...refusing, ...ending, ...meeting, ...opening, ...gathering, ...guarding, ...demo];
