@@ -1,7 +1,7 @@
 // A party at a panel: one daemon with its own configuration, and the control socket through which a scenario sees and presses.
 
 import { once } from 'node:events';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -64,6 +64,12 @@ export class Panel {
   /** The process id of its daemon. */
   get pid() {
     return this.#child?.pid;
+  }
+
+  /** Whether the invite that rings is on disk, for the daemon that comes after this one. */
+  async keepsInvite() {
+    const name = (await readdir(this.#folder)).find((file) => file.endsWith('.ringing'));
+    return name !== undefined && (await stat(join(this.#folder, name))).size > 0;
   }
 
   /** Sends its daemon a signal, such as `SIGHUP`. */

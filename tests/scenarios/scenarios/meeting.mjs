@@ -67,6 +67,8 @@ async function killedRinging(street) {
   const anna = await street.other();
   await anna.call('door');
   await door.phase('ringing');
+  // Written beside the loop, a few milliseconds after it rings.
+  await until('the door has written the invite down', () => door.keepsInvite());
   await door.vanish();
   return { anna, door };
 }
