@@ -2,6 +2,7 @@
 //!
 //! Everything flows one way: **edge → [`station::Input`] → [`station::Station`] → [`station::Effect`] → edge**.
 
+mod bucket;
 pub mod client;
 pub mod coalesce;
 pub mod ice;

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::bucket::Bucket;
 use crate::ids::{CallId, Target};
 use crate::protocol::{Envelope, Message};
 
@@ -21,11 +22,16 @@ const EVERY: Duration = Duration::from_millis(40);
 const WORTH: Duration = Duration::from_secs(5);
 
 /// The queue. Everything in it may be lost.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Candidates {
     waiting: VecDeque<(Envelope, Instant)>,
-    /// When all that was sent would have been sent at the lasting rate.
-    paid_until: Option<Instant>,
+    pace: Bucket,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Self { waiting: VecDeque::new(), pace: Bucket::new(BURST, EVERY) }
+    }
 }
 
 impl Candidates {
@@ -56,18 +62,14 @@ impl Candidates {
             return None;
         }
         let (envelope, _) = self.waiting.pop_front()?;
-        self.paid_until = Some(self.paid_until.map_or(now, |until| until.max(now)) + EVERY);
+        self.pace.take(now);
         Some(envelope)
     }
 
     /// Returns when the next one may go; none: no candidate waits.
     pub(super) fn due(&self) -> Option<Instant> {
         let (_, since) = self.waiting.front()?;
-        Some(
-            self.paid_until
-                .and_then(|until| until.checked_sub(EVERY * (BURST - 1)))
-                .map_or(*since, |at| at.max(*since)),
-        )
+        Some(self.pace.next().map_or(*since, |at| at.max(*since)))
     }
 
     /// Drops those that do not pass this test.

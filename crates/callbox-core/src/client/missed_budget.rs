@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::bucket::Bucket;
 use crate::ids::UserId;
 
 /// So many at once: what two panels of one user keep for one callee.
@@ -12,27 +13,22 @@ const REFILL: Duration = Duration::from_secs(60);
 /// The most users remembered. Beyond it the one that has spent least is forgotten.
 const USERS: usize = 256;
 
-/// A token bucket for each sender, kept as the time at which it is full again.
+/// A token bucket for each sender.
 #[derive(Debug, Default)]
 pub struct MissedBudget {
-    full_at: BTreeMap<UserId, Instant>,
+    senders: BTreeMap<UserId, Bucket>,
 }
 
 impl MissedBudget {
     /// Takes one from the budget of this sender. Returns whether there was one left.
     pub fn take(&mut self, now: Instant, from: &UserId) -> bool {
-        let full_at = self.full_at.get(from).map_or(now, |at| now.max(*at)) + REFILL;
-        if full_at > now + REFILL * BURST {
-            return false;
+        let taken = self.senders.entry(from.clone()).or_insert_with(|| Bucket::new(BURST, REFILL)).take(now);
+        if self.senders.len() > USERS {
+            let others = self.senders.iter().filter(|(user, _)| *user != from);
+            let least = others.min_by_key(|(_, bucket)| bucket.full()).map(|(user, _)| user.clone());
+            least.map(|user| self.senders.remove(&user));
         }
-        self.full_at.insert(from.clone(), full_at);
-        if self.full_at.len() > USERS {
-            let least = self.full_at.iter().filter(|(user, _)| *user != from).min_by_key(|(_, at)| **at);
-            if let Some(user) = least.map(|(user, _)| user.clone()) {
-                self.full_at.remove(&user);
-            }
-        }
-        true
+        taken
     }
 }
 
@@ -63,7 +59,7 @@ mod tests {
         for n in 0..USERS * 3 {
             assert!(budget.take(start, &format!("u{n}").parse().unwrap()));
         }
-        assert_eq!(budget.full_at.len(), USERS);
+        assert_eq!(budget.senders.len(), USERS);
         assert!(!budget.take(start, &mallory));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::bucket::Bucket;
+use crate::bucket::Bucket;
 use crate::ids::UserId;
 
 /// So many users are told apart; the one who was active longest ago is forgotten first.

@@ -7,7 +7,6 @@
 //! ```
 
 mod accepting;
-mod bucket;
 mod budgets;
 mod call;
 mod callees;

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::bucket::Bucket;
 use super::call::Call;
 use super::desk::Outbox;
 use super::effect::{Flow, MediaOrder, Timing};
 use super::input::LinkEvent;
+use crate::bucket::Bucket;
 use crate::ids::{Address, CallId, LinkId};
 use crate::protocol::{Media, Message, PictureSize};
 

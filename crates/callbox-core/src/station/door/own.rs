@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::super::bucket::Bucket;
 use super::super::desk::Desk;
 use super::super::effect::Effect;
 use super::news::{DoorEntry, DoorNews, Opener};
+use crate::bucket::Bucket;
 use crate::ids::{Address, CallId, CommandName, EnvelopeId};
 use crate::protocol::{DoorState, Message, ResultCode, UNLOCK};
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// A bucket that holds `size` tokens and gets one back in each `every`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::station) struct Bucket {
+pub(crate) struct Bucket {
     size: u32,
     every: Duration,
     /// When it is full again; absent: it is.
@@ -12,12 +12,12 @@ pub(in crate::station) struct Bucket {
 }
 
 impl Bucket {
-    pub(in crate::station) fn new(size: u32, every: Duration) -> Self {
+    pub(crate) fn new(size: u32, every: Duration) -> Self {
         Self { size, every, full: None }
     }
 
     /// Takes one, if there is one.
-    pub(in crate::station) fn take(&mut self, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
         let full = self.full.map_or(now, |full| full.max(now)) + self.every;
         let fits = full.saturating_duration_since(now) <= self.every * self.size;
         if fits {
@@ -26,8 +26,18 @@ impl Bucket {
         fits
     }
 
+    /// Returns when there is a token to take. None: no token was ever taken.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.full?.checked_sub(self.every * (self.size - 1))
+    }
+
+    /// Returns when the bucket is full again. None: no token was ever taken.
+    pub(crate) fn full(&self) -> Option<Instant> {
+        self.full
+    }
+
     /// Puts one back.
-    pub(in crate::station) fn give_back(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         self.full = self.full.and_then(|full| full.checked_sub(self.every));
     }
 }
