@@ -205,9 +205,7 @@ impl Invitations {
 
     /// Tells every callee that it need not ring, and tears down the links that were not chosen.
     pub(super) fn cancel(&mut self, call: &Call, reason: EndReason, by: Option<&Address>, desk: &mut Desk) {
-        for links in self.devices.values_mut() {
-            links.close(&mut desk.out);
-        }
+        self.close(desk);
         let answered = |user: &&UserId| self.callees.refusal(user) == Some(EndReason::AnsweredElsewhere);
         for user in self.callees.all().filter(|user| !answered(user)) {
             let message = Message::Cancel { call: call.id.clone(), reason, by: by.cloned() };

@@ -1,6 +1,6 @@
 //! We talk, with one device or with several. A media path may break and be mended (`media_recovery.rs`); the call goes on until
 //! somebody hangs up or nobody is left to talk with. What is true of one peer is true of each; who may come and go in a group is
-//! decided in `group.rs`.
+//! decided in `group/`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -9,6 +9,7 @@ use super::super::effect::Effect;
 use super::super::peer::Peer;
 use super::super::peer_links::PeerLinks;
 use super::super::talking::Talking;
+use super::batches;
 use crate::ids::Address;
 use crate::protocol::{Agent, EndReason, MAX_MEMBERS, Message, RosterEntry};
 
@@ -95,7 +96,7 @@ impl Talking {
         if joins {
             // It knows nothing of the links that we have: it was restarted, or has given them up.
             self.close_peer(&from, desk);
-            for batch in self.group.iter_mut().flat_map(|group| &mut group.invitations) {
+            for batch in batches(&mut self.group) {
                 batch.take(&from).into_iter().for_each(|mut links| links.close(&mut desk.out));
             }
         }
@@ -118,17 +119,24 @@ impl Talking {
         if self.peers.contains_key(&from) {
             return;
         }
-        let rang = group.invitations.iter_mut().find_map(|batch| batch.take(&from));
-        for batch in group.invitations.iter_mut().filter(|batch| batch.contains(&from.user)) {
-            batch.answered(&self.call, &from, desk);
+        self.come_in(now, from, agent, None, desk);
+    }
+
+    /// The talk with a device begins. `early`: links that were set up with it before; those that were set up while it rang for one of
+    /// our invites are used too.
+    fn come_in(&mut self, now: Instant, device: Address, agent: Agent, early: Option<PeerLinks>, desk: &mut Desk) {
+        let Some(group) = &mut self.group else { return };
+        group.came_in(now, &device);
+        let rang = group.invitations.iter_mut().find_map(|batch| batch.take(&device));
+        for batch in group.invitations.iter_mut().filter(|batch| batch.contains(&device.user)) {
+            batch.answered(&self.call, &device, desk);
         }
-        group.came_in(now, &from);
-        let we_offer = self.call.we_offer(&desk.me, desk.agent, &from, agent);
-        let links = rang.unwrap_or_else(|| PeerLinks::new(&self.call, from, we_offer));
+        let we_offer = self.call.we_offer(&desk.me, desk.agent, &device, agent);
+        let links = early.or(rang).unwrap_or_else(|| PeerLinks::new(&self.call, device, we_offer));
         self.add_peer(now, links, desk);
     }
 
-    fn turn_away(&self, from: Address, reason: EndReason, by: Option<Address>, desk: &mut Desk) {
+    pub(super) fn turn_away(&self, from: Address, reason: EndReason, by: Option<Address>, desk: &mut Desk) {
         desk.out.send(from, Message::Cancel { call: self.call.id.clone(), reason, by });
     }
 
@@ -150,20 +158,11 @@ impl Talking {
         }
         for entry in members {
             if !self.peers.contains_key(&entry.device) && self.peers.len() + 1 < MAX_MEMBERS {
-                let we_offer = self.call.we_offer(&desk.me, desk.agent, &entry.device, entry.agent);
-                let Some(group) = &mut self.group else { return };
-                if !group.may_arrive(now, &entry.device) {
+                if !self.group.as_mut().is_some_and(|group| group.may_arrive(now, &entry.device)) {
                     continue;
                 }
-                group.came_in(now, &entry.device);
-                let rang = group.invitations.iter_mut().find_map(|batch| batch.take(&entry.device));
-                for batch in group.invitations.iter_mut().filter(|batch| batch.contains(&entry.device.user)) {
-                    batch.answered(&self.call, &entry.device, desk);
-                }
                 let early = early.take_if(|links| *links.peer() == entry.device);
-                let links = early.or(rang);
-                let links = links.unwrap_or_else(|| PeerLinks::new(&self.call, entry.device.clone(), we_offer));
-                self.add_peer(now, links, desk);
+                self.come_in(now, entry.device.clone(), entry.agent, early, desk);
             }
             if let Some(peer) = self.peers.get_mut(&entry.device) {
                 (peer.place, peer.groups) = (Some(entry.place), true);
@@ -176,10 +175,8 @@ impl Talking {
 
     /// A device says that it is out.
     fn out(&mut self, now: Instant, device: &Address, reason: EndReason, desk: &mut Desk) {
-        self.keep_timing();
-        self.close_peer(device, desk);
+        self.part_with(now, device, reason, desk);
         let Some(group) = &mut self.group else { return };
-        group.went_out(now, device, reason);
         let tell = group.roster.out(now, device, reason);
         group.tell(now, tell, &self.call, desk);
         desk.out.push(Effect::Show);
@@ -187,12 +184,19 @@ impl Talking {
 
     /// Nothing comes from a device any more.
     pub(in crate::station) fn lose(&mut self, now: Instant, device: &Address, reason: EndReason, desk: &mut Desk) {
-        self.keep_timing();
-        self.close_peer(device, desk);
+        self.part_with(now, device, reason, desk);
         let Some(group) = &mut self.group else { return };
-        group.went_out(now, device, reason);
         group.roster.lose(device);
         desk.out.push(Effect::Show);
+    }
+
+    /// The talk with a device ends: its times are kept for the record.
+    fn part_with(&mut self, now: Instant, device: &Address, reason: EndReason, desk: &mut Desk) {
+        self.keep_timing();
+        self.close_peer(device, desk);
+        if let Some(group) = &mut self.group {
+            group.went_out(now, device, reason);
+        }
     }
 
     fn close_peer(&mut self, device: &Address, desk: &mut Desk) {

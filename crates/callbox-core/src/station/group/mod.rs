@@ -129,6 +129,11 @@ impl Group {
     }
 }
 
+/// The invites of a talk that ring; none in a single call.
+fn batches(group: &mut Option<Group>) -> impl Iterator<Item = &mut Invitations> {
+    group.iter_mut().flat_map(|group| &mut group.invitations)
+}
+
 // ---- how a talk becomes one of several ----
 impl Talking {
     /// The inviter's side: the first of those who are rung accepted.
@@ -220,15 +225,14 @@ impl Talking {
         let Some(group) = &mut self.group else { return };
         let mut tell = group.roster.leave(reason);
         tell.extend(self.peers.keys().cloned());
+        group.invitations.iter_mut().for_each(|batch| batch.close(desk));
         if last {
             let over = Message::Cancel { call: self.call.id.clone(), reason: EndReason::Cancelled, by: None };
-            group.invitations.iter_mut().for_each(|batch| batch.close(desk));
             for user in group.roster.users().filter(|user| **user != desk.me.user) {
                 desk.out.send(user.clone(), over.clone());
             }
         } else {
             tell.extend(group.ringing().cloned());
-            group.invitations.iter_mut().for_each(|batch| batch.close(desk));
             desk.joinable.keep(now, &self.call, group.roster.clone(), now);
         }
         group.say(tell, &self.call, desk);

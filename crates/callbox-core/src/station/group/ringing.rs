@@ -7,10 +7,11 @@ use super::super::State;
 use super::super::desk::Desk;
 use super::super::effect::Effect;
 use super::super::input::LinkEvent;
-use super::super::invitations::Answer;
+use super::super::invitations::{Answer, Invitations};
 use super::super::talking::Talking;
+use super::batches;
 use crate::ids::{Address, LinkId, UserId};
-use crate::protocol::{EndReason, Message, ResultCode};
+use crate::protocol::{EndReason, ResultCode};
 
 impl Talking {
     /// Writes down who will not come, and drops invites that have come to their end.
@@ -55,21 +56,13 @@ impl Talking {
         desk: &mut Desk,
     ) -> State {
         let Some(group) = &mut self.group else { return State::Talking(self) };
-        for batch in &mut group.invitations {
-            if batch.linked(now, &self.call, link, event.clone(), desk) == Answer::Unsafe {
-                let reason = EndReason::MediaFailed;
-                self.call_off(&link.peer, reason, desk);
-                if let Some(group) = &mut self.group {
-                    group.invitations.iter_mut().for_each(|b| b.refused(now, &self.call, &link.peer, reason, desk));
-                }
-                break;
-            }
+        let mut linked = |batch: &mut Invitations| batch.linked(now, &self.call, link, event.clone(), desk);
+        if group.invitations.iter_mut().any(|batch| linked(batch) == Answer::Unsafe) {
+            let reason = EndReason::MediaFailed;
+            self.turn_away(link.peer.clone(), reason, None, desk);
+            batches(&mut self.group).for_each(|batch| batch.refused(now, &self.call, &link.peer, reason, desk));
         }
         self.settle(now, EndReason::MediaFailed, desk)
-    }
-
-    fn call_off(&self, device: &Address, reason: EndReason, desk: &mut Desk) {
-        desk.out.send(device.clone(), Message::Cancel { call: self.call.id.clone(), reason, by: None });
     }
 
     pub(in crate::station) fn fared(
@@ -89,19 +82,19 @@ impl Talking {
     }
 
     pub(in crate::station) fn came(&mut self, now: Instant, device: &Address, desk: &mut Desk) {
-        for batch in self.group.iter_mut().flat_map(|group| &mut group.invitations) {
+        for batch in batches(&mut self.group) {
             batch.came(now, &self.call, device, desk);
         }
     }
 
     pub(in crate::station) fn pictured(&mut self, jpeg: &str, desk: &mut Desk) {
-        for batch in self.group.iter_mut().flat_map(|group| &mut group.invitations) {
+        for batch in batches(&mut self.group) {
             batch.pictured(&self.call, jpeg.to_owned(), desk);
         }
     }
 
     pub(in crate::station) fn gate_ringing(&mut self, desk: &mut Desk) {
-        for batch in self.group.iter_mut().flat_map(|group| &mut group.invitations) {
+        for batch in batches(&mut self.group) {
             batch.gate(&self.call, desk);
         }
     }
