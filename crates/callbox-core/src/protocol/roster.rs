@@ -1,49 +1,49 @@
-//! Who takes part in a group call, as its devices tell each other.
+//! The entries of the `roster` message: who takes part in a group call.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Agent, EndReason, MAX_CALLEES};
 use crate::ids::{Address, UserId};
 
-/// The most devices in a group call at once: a mesh of more costs each of them too much.
+/// The most devices in a group call at once. In a mesh each device sends to every other one.
 pub const MAX_MEMBERS: usize = 6;
-/// The most entries of a roster: devices that are, or were, in one call.
+/// The most entries of a roster. Devices that left keep their entry.
 pub const MAX_ROSTER: usize = 32;
 /// The largest number of an entry.
 pub const MAX_ENTRY_NUMBER: u32 = 1 << 30;
 
-/// What one device says of itself and of the users it invited. Only that device writes it, and it numbers what it writes.
+/// The state of one device and the users that it invited. Only that device writes the entry, and it numbers each version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RosterEntry {
     /// The device that wrote it.
     pub device: Address,
-    /// Grows with each change; the greater number counts.
+    /// The version: grows with each change. The greater number counts.
     pub number: u32,
-    /// What the device runs: decides which of two devices offers.
+    /// The kind of program that the device runs. It decides which of two devices offers.
     pub agent: Agent,
-    /// Which join of the call this is, 1 for the inviter. When more than [`MAX_MEMBERS`] are in, the last ones leave.
+    /// The position in the order of joining, 1 for the inviter. When more than [`MAX_MEMBERS`] are in, the last ones leave.
     pub place: u16,
     /// Why the device left; absent: it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub left: Option<EndReason>,
-    /// Users whom the device invited, at most [`MAX_CALLEES`].
+    /// The users that the device invited, at most [`MAX_CALLEES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invited: Vec<Invited>,
 }
 
-/// One user whom a member invited.
+/// A user that a member invited.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Invited {
     /// The user.
     pub user: UserId,
-    /// How long the invite rings, in seconds from when it was sent.
+    /// The length of the ring in seconds, from when the invite was sent.
     pub ring_s: u16,
-    /// Why the user will not come; absent: it rings, or a device of the user has joined.
+    /// Why the user will not join. Absent: the user rings, or has joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndReason>,
 }
 
-/// What is wrong with the entries of a `roster`, if anything is.
+/// Returns what is wrong with the entries of a `roster`. None: nothing is.
 pub(super) fn fault(entries: &[RosterEntry]) -> Option<String> {
     if entries.is_empty() || entries.len() > MAX_ROSTER {
         return Some(format!("`entries` has {} entries: 1 to {MAX_ROSTER} are allowed", entries.len()));

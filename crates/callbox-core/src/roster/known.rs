@@ -1,4 +1,4 @@
-//! What is known of one other device.
+//! The knowledge of one other device: its own word (fact), and newer entries that others relay (rumour).
 
 use std::time::{Duration, Instant};
 
@@ -11,25 +11,25 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const REPEAT: Duration = Duration::from_secs(1);
 const REPEATS: u8 = 5;
 
-/// What is known of one other device. There is a fact, a rumour, or both.
+/// The entries of one other device. There is a fact, a rumour, or both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Known {
-    /// What the device said itself, or what was believed when it did not answer.
+    /// The entry that the device sent itself, or a rumour that was adopted because the device did not answer.
     pub(super) fact: Option<RosterEntry>,
-    /// The device said it itself, and was not lost since.
+    /// The device sent the fact itself, and its media was not lost since.
     pub(super) heard: bool,
     rumour: Option<Rumour>,
     repeat: Option<Repeat>,
 }
 
-/// Somebody else said something newer; the device was asked.
+/// A newer entry that another device relayed. The device it is about was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Rumour {
     entry: RosterEntry,
     believed: Instant,
 }
 
-/// We said something that the device has not shown to know.
+/// Our roster is repeated to the device until its own roster shows that it knows ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Repeat {
     at: Instant,
@@ -41,7 +41,7 @@ impl Known {
         Self { fact: Some(entry), heard: true, rumour: None, repeat: None }
     }
 
-    /// A device of which we have heard nothing before. That it has left needs no answer.
+    /// Returns the knowledge of a device that was unknown before. An entry that says it left is adopted without asking.
     pub(super) fn rumour_of(now: Instant, entry: RosterEntry) -> Self {
         if entry.left.is_some() {
             return Self { fact: Some(entry), heard: false, rumour: None, repeat: None };
@@ -51,13 +51,13 @@ impl Known {
         known
     }
 
-    /// It has to say anew that it is in.
+    /// Requires the device to send its entry again before it counts as a member.
     pub(super) fn forget(&mut self) {
         self.heard = false;
         self.repeat = None;
     }
 
-    /// The newest that is known, whoever said it.
+    /// Returns the newest entry: the rumour if there is one, otherwise the fact.
     pub(super) fn newest(&self) -> &RosterEntry {
         let rumour = self.rumour.as_ref().map(|rumour| &rumour.entry);
         rumour.or(self.fact.as_ref()).expect("there is a fact, a rumour, or both")
@@ -71,7 +71,7 @@ impl Known {
         self.rumour.is_some()
     }
 
-    /// The device says something of itself. Says whether it is new.
+    /// Takes the entry that the device sent itself. Returns whether it is new.
     pub(super) fn fact(&mut self, entry: &RosterEntry) -> bool {
         if self.heard && self.fact.as_ref().is_some_and(|fact| entry.number <= fact.number) {
             return false;
@@ -85,7 +85,7 @@ impl Known {
         true
     }
 
-    /// Somebody else says something of the device. Says whether it is new.
+    /// Takes an entry that another device relayed. Returns whether it is new.
     pub(super) fn rumour(&mut self, now: Instant, entry: &RosterEntry) -> bool {
         let fact = self.fact.as_ref().map_or(0, |fact| fact.number);
         if entry.number <= self.newest().number || self.fact.is_some() && entry.number > fact.saturating_add(PLAUSIBLE)
@@ -102,16 +102,16 @@ impl Known {
         self.repeat(now);
     }
 
-    /// A rumour is believed when its time has come. Says whether that changes what counts.
+    /// Adopts the rumour once the device has been silent for [`ANSWERS_WITHIN`]. Returns whether it did.
     pub(super) fn believe(&mut self, now: Instant) -> bool {
         let Some(rumour) = self.rumour.take_if(|rumour| now >= rumour.believed) else { return false };
-        // That it left is believed; that it is in has to come from itself.
+        // A rumour can show that a device left. Only the device itself can show that it is in.
         self.heard &= rumour.entry.left.is_none();
         self.fact = Some(rumour.entry);
         true
     }
 
-    /// The device says that it is out. Says whether that is new.
+    /// Marks the device as left. Returns whether that is new.
     pub(super) fn out(&mut self, reason: EndReason) -> bool {
         let rumour = self.rumour.take().map(|rumour| rumour.entry);
         let fact = self.fact.clone();
@@ -133,7 +133,7 @@ impl Known {
         true
     }
 
-    /// The device has, or has not, shown to know all that we know.
+    /// Ends the repetition if the device knows all that we know, and starts one otherwise.
     pub(super) fn in_step(&mut self, now: Instant, knows: bool) {
         match (knows, self.repeat) {
             (true, _) => self.repeat = None,
@@ -142,12 +142,12 @@ impl Known {
         }
     }
 
-    /// Something is to be said to the device, until it shows to know it.
+    /// Starts to repeat our roster to the device.
     pub(super) fn repeat(&mut self, now: Instant) {
         self.repeat = Some(Repeat { at: now + REPEAT, tries: 0 });
     }
 
-    /// Whether it is to be told again now.
+    /// Returns whether our roster is to be sent to the device again now.
     pub(super) fn due(&mut self, now: Instant) -> bool {
         let Some(repeat) = self.repeat.filter(|repeat| now >= repeat.at) else { return false };
         let tries = repeat.tries + 1;

@@ -1,4 +1,4 @@
-//! Who takes part in a group call, as one device knows it.
+//! The roster: one device's knowledge of who takes part in a group call.
 //!
 //! Each device writes one entry, about itself and the users it invited, and numbers what it writes. What a device says of itself is a
 //! fact. What it says of another device is a rumour: a reason to ask that device. A rumour becomes a fact only when the device that it
@@ -32,14 +32,14 @@ const PLAUSIBLE: u32 = 1000;
 pub struct Roster {
     me: Address,
     agent: Agent,
-    /// Our own entry; absent: we are invited, and not in.
+    /// Our own entry. None: we are invited and have not joined.
     mine: Option<RosterEntry>,
     /// The greatest number that others know of an entry of ours.
     claimed: u32,
     others: BTreeMap<Address, Known>,
     /// Users who may come in.
     users: BTreeSet<UserId>,
-    /// Until when users ring whom others invited; nothing: not any more.
+    /// For each user that another member invited: when its ringing ends. None: it has ended.
     rings: BTreeMap<UserId, Option<Instant>>,
 }
 
@@ -53,31 +53,30 @@ pub struct Heard {
 }
 
 impl Roster {
-    /// The roster of a device that is in from the beginning, and of the users who may come in beside its own.
+    /// Returns the roster of a device that is in the call from its beginning. `users` may join besides its own user.
     pub fn found(me: Address, agent: Agent, place: u16, users: impl IntoIterator<Item = UserId>) -> Self {
         let mut roster = Self::guest(me, agent, users);
         roster.join_at(place);
         roster
     }
 
-    /// The roster of a device that is invited and not in yet.
+    /// Returns the roster of a device that is invited and has not joined.
     pub fn guest(me: Address, agent: Agent, users: impl IntoIterator<Item = UserId>) -> Self {
         let users = users.into_iter().chain([me.user.clone()]).collect();
         let (mine, others, rings) = (None, BTreeMap::new(), BTreeMap::new());
         Self { me, agent, mine, claimed: 0, others, users, rings }
     }
 
-    /// What stays of it when this device goes out: whom to ask, and which numbers to write beyond.
+    /// Turns the roster of a member into that of a guest, for joining again later. It keeps which devices to ask, and our last number.
     pub fn into_guest(mut self) -> Self {
         self.claimed = self.mine.take().map_or(self.claimed, |mine| mine.number);
         self.others.values_mut().for_each(Known::forget);
         self
     }
 
-    /// A member let this device in: it takes the place behind all that it knows of.
+    /// Joins, after a member has confirmed. Our place follows the last one known. Returns the devices to tell.
     pub fn join(&mut self, now: Instant) -> BTreeSet<Address> {
-        let last = self.others.values().map(|known| known.newest().place).max().unwrap_or(0);
-        self.join_at(last.saturating_add(1));
+        self.join_at(self.next_place());
         self.wrote(now)
     }
 
@@ -87,35 +86,39 @@ impl Roster {
         self.mine = Some(RosterEntry { device, number, agent, place, left, invited });
     }
 
-    /// This member lets a device in: others learn of it even if the device cannot tell them before we leave.
+    /// Notes that we let a device in, so that our next rosters name it even if it cannot reach the others itself.
     pub fn let_in(&mut self, now: Instant, device: &Address, agent: Agent) {
-        let known = self.others.get(device).map(Known::newest);
-        let number = known.map_or(0, |entry| entry.number) + 1;
-        let last = self.others.values().map(|known| known.newest().place).max().unwrap_or(0);
-        let place = self.mine.as_ref().map_or(last, |mine| mine.place.max(last)).saturating_add(1);
-        let entry = RosterEntry { device: device.clone(), number, agent, place, left: None, invited: Vec::new() };
-        if !self.is_in(device) {
-            self.rumour(now, &entry, &mut BTreeSet::new());
+        if self.is_in(device) {
+            return;
         }
+        let number = self.others.get(device).map_or(0, |known| known.newest().number) + 1;
+        let (device, place, left, invited) = (device.clone(), self.next_place(), None, Vec::new());
+        let entry = RosterEntry { device, number, agent, place, left, invited };
+        self.rumour(now, &entry, &mut BTreeSet::new());
     }
 
-    /// This device leaves. Returns whom to tell.
+    /// The place behind all that are known.
+    fn next_place(&self) -> u16 {
+        self.entries().map(|entry| entry.place).max().unwrap_or(0).saturating_add(1)
+    }
+
+    /// Marks our own entry as left. Returns the devices to tell.
     pub fn leave(&mut self, reason: EndReason) -> BTreeSet<Address> {
         let audience = self.audience();
         if let Some(mine) = &mut self.mine {
-            mine.number = mine.number.saturating_add(1);
             mine.left = Some(reason);
         }
+        self.renumber();
         audience
     }
 
-    /// How many more users this device may invite.
+    /// Returns how many more users this device may invite.
     pub fn room(&self) -> usize {
         let invited = self.mine.as_ref().map_or(0, |mine| mine.invited.iter().filter(|i| i.ended.is_none()).count());
         MAX_CALLEES.saturating_sub(invited)
     }
 
-    /// This device invites users. Returns whom to tell.
+    /// Adds users to our own entry as invited. Returns the devices to tell.
     pub fn invite(&mut self, now: Instant, users: &[UserId], ring: Duration) -> BTreeSet<Address> {
         self.users.extend(users.iter().cloned());
         let Some(mine) = &mut self.mine else { return BTreeSet::new() };
@@ -129,29 +132,34 @@ impl Roster {
         let invited = users.iter().map(|user| Invited { user: user.clone(), ring_s, ended: None });
         mine.invited.extend(invited);
         mine.invited.truncate(MAX_CALLEES);
-        mine.number = mine.number.saturating_add(1);
+        self.renumber();
         self.wrote(now)
     }
 
-    /// A user whom this device invited will not come. Returns whom to tell.
+    /// Writes into our own entry why a user that we invited will not come. Returns the devices to tell.
     pub fn ended(&mut self, now: Instant, user: &UserId, reason: EndReason) -> BTreeSet<Address> {
         let invited = self.mine.iter_mut().flat_map(|mine| &mut mine.invited).find(|invited| invited.user == *user);
         match invited {
             Some(invited) if invited.ended != Some(reason) => invited.ended = Some(reason),
             _ => return BTreeSet::new(),
         }
-        if let Some(mine) = &mut self.mine {
-            mine.number = mine.number.saturating_add(1);
-        }
+        self.renumber();
         self.wrote(now)
     }
 
-    /// A user whom another member invited will not come: we need not wait.
+    /// Gives our entry, which has changed, a greater number.
+    fn renumber(&mut self) {
+        if let Some(mine) = &mut self.mine {
+            mine.number = mine.number.saturating_add(1);
+        }
+    }
+
+    /// Stops waiting for a user that another member invited, because the user refused.
     pub fn refused(&mut self, user: &UserId) {
         self.rings.insert(user.clone(), None);
     }
 
-    /// A device says that it is out, in other words than a `roster`. Returns whom to tell.
+    /// Marks a device as left, because it said `hangup` or `cancel`. Returns the devices to tell.
     pub fn out(&mut self, now: Instant, device: &Address, reason: EndReason) -> BTreeSet<Address> {
         match self.others.get_mut(device).map(|known| known.out(reason)) {
             Some(true) => self.wrote(now),
@@ -159,27 +167,27 @@ impl Roster {
         }
     }
 
-    /// Nothing comes from a device any more: it is not in until it says so again.
+    /// Takes a device for absent, because no media comes from it. Its next `roster` brings it back.
     pub fn lose(&mut self, device: &Address) {
         if let Some(known) = self.others.get_mut(device) {
             known.heard = false;
         }
     }
 
-    /// What to send to a device: the newest that is known of each, our own entry first. A device that was not heard finds nothing of
-    /// itself, and so will say it.
+    /// Returns the entries to send to a device: our own, then the newest known of each other device. The entry of `to` is left out until
+    /// `to` itself has sent one, which makes it send its entry.
     pub fn entries_for(&self, to: &Address) -> Vec<RosterEntry> {
         let others = self.others.iter().filter(|(device, known)| known.heard || *device != to);
         let others = others.map(|(_, known)| known.newest().clone());
         self.mine.iter().cloned().chain(others).take(MAX_ROSTER).collect()
     }
 
-    /// The newest that is known of each device, our own entry first.
+    /// Returns our own entry, then the newest known of each other device.
     pub fn entries(&self) -> impl Iterator<Item = &RosterEntry> {
         self.mine.iter().chain(self.others.values().map(Known::newest))
     }
 
-    /// A device says what it knows.
+    /// Merges a `roster` that a device sent.
     pub fn hear(&mut self, now: Instant, from: &Address, entries: &[RosterEntry]) -> Heard {
         if *from == self.me || !self.users.contains(&from.user) {
             return Heard::default();
@@ -247,12 +255,12 @@ impl Roster {
         of_others.chain(self.alone_until()).min()
     }
 
-    /// Everybody is told anew: what was said before may be lost.
+    /// Starts to repeat our roster to every member, because earlier ones may be lost. Returns the devices to tell.
     pub fn say_again(&mut self, now: Instant) -> BTreeSet<Address> {
         self.wrote(now)
     }
 
-    /// Takes what a device says of itself. Says whether it is new.
+    /// Merges the sender's own entry. Returns whether it is new.
     fn fact(&mut self, entry: &RosterEntry) -> bool {
         if let Some(known) = self.others.get_mut(&entry.device) {
             return known.fact(entry);
@@ -264,7 +272,7 @@ impl Roster {
         true
     }
 
-    /// Takes what somebody says of a third device. Says whether it is new.
+    /// Merges an entry about a third device. Returns whether it is new.
     fn rumour(&mut self, now: Instant, entry: &RosterEntry, tell: &mut BTreeSet<Address>) -> bool {
         let full = self.others.len() + 1 >= MAX_ROSTER;
         let new = match self.others.get_mut(&entry.device) {
@@ -281,7 +289,7 @@ impl Roster {
         new
     }
 
-    /// Takes what somebody says of us: we write a newer entry, for ours is what counts. Says whether we did.
+    /// Answers an entry about ourselves that we did not write: our own entry gets a greater number. Returns whether it did.
     fn claim(&mut self, entry: &RosterEntry) -> bool {
         let own = self.mine.as_ref().map_or(self.claimed, |mine| mine.number);
         let plausible = entry.number < own.saturating_add(PLAUSIBLE) && entry.number < MAX_ENTRY_NUMBER;
@@ -300,7 +308,7 @@ impl Roster {
         }
     }
 
-    /// Whoever is named by a member may come in.
+    /// Lets every user join that a member names.
     fn admit(&mut self, entries: &[RosterEntry]) {
         let named = entries
             .iter()
@@ -312,13 +320,13 @@ impl Roster {
         }
     }
 
-    /// Forgets one who left and was never heard here.
+    /// Forgets a device that never sent a `roster` itself. Returns whether there was one.
     fn make_room(&mut self) -> bool {
         let gone = self.others.iter().find(|(_, known)| !known.heard).map(|(device, _)| device.clone());
         gone.is_some_and(|gone| self.others.remove(&gone).is_some())
     }
 
-    /// Something is new: every member is to hear it, and to show that it knows.
+    /// Tells every member, and repeats it to each until its roster shows that it knows.
     fn wrote(&mut self, now: Instant) -> BTreeSet<Address> {
         if self.mine.is_none() {
             return BTreeSet::new();
@@ -333,7 +341,7 @@ impl Roster {
         self.others.iter().filter(|(_, known)| known.is_in()).map(|(device, _)| device.clone()).collect()
     }
 
-    /// Users whose invites by others ring are waited for, from when they are first heard of.
+    /// Notes when the ringing of each user that another member invited ends, counted from when we first hear of it.
     fn note_rings(&mut self, now: Instant) {
         let entries = self.others.values().map(Known::newest);
         let invited: Vec<Invited> = entries.flat_map(|entry| entry.invited.clone()).collect();

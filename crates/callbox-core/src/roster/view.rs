@@ -1,4 +1,4 @@
-//! What a roster says of who takes part.
+//! The readable side of a roster: members, users, and how each takes part.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -31,33 +31,33 @@ pub enum PartState {
 }
 
 impl Roster {
-    /// Whether a device of this user may come in.
+    /// Returns whether a device of this user may join.
     pub fn admits(&self, user: &UserId) -> bool {
         self.users.contains(user)
     }
 
-    /// Every user who may be in, or come in.
+    /// Returns every user that may take part.
     pub fn users(&self) -> impl Iterator<Item = &UserId> {
         self.users.iter()
     }
 
-    /// The device said itself that it is in.
+    /// Returns whether the device has sent that it is in.
     pub fn is_in(&self, device: &Address) -> bool {
         self.others.get(device).is_some_and(Known::is_in)
     }
 
-    /// The entries of the devices that said that they are in, without our own.
+    /// Returns the entries of the other members: devices that have sent that they are in.
     pub fn members(&self) -> impl Iterator<Item = &RosterEntry> {
         self.others.values().filter(|known| known.is_in()).filter_map(|known| known.fact.as_ref())
     }
 
-    /// Devices that are in as far as is known: whom to ask to be let in.
+    /// Returns the devices that are in as far as is known, by facts and rumours: those to send `accept` and `join` to.
     pub fn doors(&self) -> impl Iterator<Item = &Address> {
         let there = |known: &&Known| known.newest().left.is_none();
         self.others.values().filter(there).map(|known| &known.newest().device)
     }
 
-    /// Why this device has to leave, if it has: more than [`MAX_MEMBERS`] are in, or another device of its user.
+    /// Returns why this device has to leave: more than [`MAX_MEMBERS`] are in, or another device of its user is.
     pub fn surplus(&self) -> Option<EndReason> {
         let mine = self.mine.as_ref()?;
         let rank = |entry: &RosterEntry| (entry.place, entry.device.clone());
@@ -71,14 +71,14 @@ impl Roster {
         }
     }
 
-    /// Until when somebody rings whose inviter has left, if anybody does. Whoever came in does not ring any more, even after leaving.
+    /// Returns until when a user rings that another member invited. A user that joined rings no more, also after it left.
     pub fn alone_until(&self) -> Option<Instant> {
         let facts = || self.others.values().filter_map(|known| known.fact.as_ref());
         let came = |user: &UserId| facts().any(|entry| entry.device.user == *user);
         self.rings.iter().filter(|(user, _)| !came(user)).filter_map(|(_, until)| *until).max()
     }
 
-    /// Every other user of the call, and how each takes part.
+    /// Returns every other user of the call, and how each takes part.
     pub fn parts(&self) -> Vec<Part> {
         let mut parts: BTreeMap<UserId, PartState> = BTreeMap::new();
         let mut see = |user: &UserId, state: PartState| {
