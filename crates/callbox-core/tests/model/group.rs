@@ -7,6 +7,7 @@ use std::time::Duration;
 use callbox_core::station::Phase;
 use stateright::{Checker, Model, Property};
 
+use super::assert_all;
 use super::town::{Act, Button, CALLER, Chance, DESK, PHONE, Town};
 
 /// One world of three devices of three users.
@@ -28,26 +29,14 @@ impl Model for World {
     }
 
     fn actions(&self, town: &Town, acts: &mut Vec<Act>) {
-        for letter in town.wire() {
-            acts.push(Act::Deliver(letter.clone()));
-            if town.chance.losses > 0 {
-                acts.push(Act::Lose(letter.clone()));
-            }
-            if town.chance.repeats > 0 {
-                acts.push(Act::Repeat(letter.clone()));
-            }
-        }
-        let unpressed = self.buttons.iter().enumerate().filter(|(place, _)| !town.was_pressed(*place));
-        acts.extend(unpressed.map(|(place, (who, button))| Act::Press(place, *who, *button)));
+        acts.extend(town.messages_and_presses(&self.buttons));
         if town.may_pass() {
             acts.push(Act::Pass);
         }
     }
 
     fn next_state(&self, town: &Town, act: Act) -> Option<Town> {
-        let mut town = town.clone();
-        town.take(act);
-        Some(town)
+        Some(town.after(act))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -67,11 +56,7 @@ impl Model for World {
 }
 
 fn go_through(world: World, depth: usize, least: usize) {
-    let checker = world.checker().threads(2).target_max_depth(depth).spawn_dfs().join();
-    checker.assert_properties();
-    let states = checker.unique_state_count();
-    eprintln!("{states} states, at most {} steps deep", checker.max_depth());
-    assert!(states >= least, "only {states} states");
+    assert_all(&world.checker().threads(2).target_max_depth(depth).spawn_dfs().join(), least);
 }
 
 fn caller_leaves(losses: u8, repeats: u8, late: u8) -> World {

@@ -35,17 +35,7 @@ impl Model for World {
     }
 
     fn actions(&self, town: &Town, acts: &mut Vec<Act>) {
-        for letter in town.wire() {
-            acts.push(Act::Deliver(letter.clone()));
-            if town.chance.losses > 0 {
-                acts.push(Act::Lose(letter.clone()));
-            }
-            if town.chance.repeats > 0 {
-                acts.push(Act::Repeat(letter.clone()));
-            }
-        }
-        let unpressed = self.buttons.iter().enumerate().filter(|(place, _)| !town.was_pressed(*place));
-        acts.extend(unpressed.map(|(place, (who, button))| Act::Press(place, *who, *button)));
+        acts.extend(town.messages_and_presses(&self.buttons));
         acts.extend(town.silent_ends().map(Act::FallSilent));
         if town.may_pass() {
             acts.push(Act::Pass);
@@ -53,9 +43,7 @@ impl Model for World {
     }
 
     fn next_state(&self, town: &Town, act: Act) -> Option<Town> {
-        let mut town = town.clone();
-        town.take(act);
-        Some(town)
+        Some(town.after(act))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -74,7 +62,11 @@ impl Model for World {
 
 /// Goes through all of it, and fails if the world turns out to be smaller than it should be.
 fn go_through(world: World, least: usize) {
-    let checker = world.checker().threads(2).spawn_dfs().join();
+    assert_all(&world.checker().threads(2).spawn_dfs().join(), least);
+}
+
+/// Fails where a property does not hold, and where there were fewer states than this.
+fn assert_all<M: Model<State = Town, Action = Act>>(checker: &impl Checker<M>, least: usize) {
     checker.assert_properties();
     let states = checker.unique_state_count();
     eprintln!("{states} states, at most {} steps deep", checker.max_depth());

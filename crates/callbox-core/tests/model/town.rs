@@ -131,6 +131,30 @@ impl Town {
         town
     }
 
+    /// Everything that can become of the messages under way, and every button that was not pressed yet.
+    pub(super) fn messages_and_presses(&self, buttons: &[(usize, Button)]) -> Vec<Act> {
+        let mut acts = Vec::new();
+        for letter in &self.wire {
+            acts.push(Act::Deliver(letter.clone()));
+            if self.chance.losses > 0 {
+                acts.push(Act::Lose(letter.clone()));
+            }
+            if self.chance.repeats > 0 {
+                acts.push(Act::Repeat(letter.clone()));
+            }
+        }
+        let unpressed = buttons.iter().enumerate().filter(|(place, _)| !self.was_pressed(*place));
+        acts.extend(unpressed.map(|(place, (who, button))| Act::Press(place, *who, *button)));
+        acts
+    }
+
+    /// The town after this.
+    pub(super) fn after(&self, act: Act) -> Self {
+        let mut town = self.clone();
+        town.take(act);
+        town
+    }
+
     pub(super) fn take(&mut self, act: Act) {
         match act {
             Act::Deliver(letter) => {
@@ -262,10 +286,6 @@ impl Town {
 
 // ---- what can be seen ----
 impl Town {
-    pub(super) fn wire(&self) -> &[Letter] {
-        &self.wire
-    }
-
     pub(super) fn was_pressed(&self, place: usize) -> bool {
         self.pressed & (1 << place) != 0
     }

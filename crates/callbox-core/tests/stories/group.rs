@@ -1,17 +1,18 @@
 //! Several talk: everybody who accepts is in.
 
+use callbox_core::ids::UserId;
 use callbox_core::protocol::{EndReason, Kind, Media, Message, PictureSize};
 use callbox_core::station::{Action, MediaOrder, PartState, Phase, Tone};
 
-use crate::street::{Street, address, ms, secs};
+use crate::street::{Street, address, secs};
 
-const DOOR: &str = "door/panel";
-const ANNA: &str = "anna/phone";
-const BERT: &str = "bert/phone";
-const CARL: &str = "carl/desk";
-const GATE: &str = "gate/panel";
+pub(super) const DOOR: &str = "door/panel";
+pub(super) const ANNA: &str = "anna/phone";
+pub(super) const BERT: &str = "bert/phone";
+pub(super) const CARL: &str = "carl/desk";
+pub(super) const GATE: &str = "gate/panel";
 
-fn houses(names: &[&str]) -> Street {
+pub(super) fn houses(names: &[&str]) -> Street {
     let mut street = Street::calm();
     for name in names {
         if name.ends_with("panel") { street.panel(name) } else { street.phone(name) }
@@ -19,15 +20,17 @@ fn houses(names: &[&str]) -> Street {
     street
 }
 
-fn call_group(street: &mut Street, name: &str, users: &[&str]) {
-    let users = users.iter().map(|user| user.parse().unwrap()).collect();
-    street.press(name, Action::CallGroup { users, media: Media::Video });
+pub(super) fn users(names: &[&str]) -> Vec<UserId> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+pub(super) fn call_group(street: &mut Street, name: &str, callees: &[&str]) {
+    street.press(name, Action::CallGroup { users: users(callees), media: Media::Video });
     street.pass(secs(1));
 }
 
-fn add(street: &mut Street, name: &str, users: &[&str]) {
-    let users = users.iter().map(|user| user.parse().unwrap()).collect();
-    street.press(name, Action::Add { users });
+pub(super) fn add(street: &mut Street, name: &str, added: &[&str]) {
+    street.press(name, Action::Add { users: users(added) });
     street.pass(secs(1));
 }
 
@@ -41,6 +44,25 @@ pub(super) fn three_talk() -> Street {
     }
     street.assert_group(&[DOOR, ANNA, BERT]);
     street
+}
+
+/// The door rang Anna and Bert; she came in, the door left, and he rings.
+fn anna_is_alone_and_bert_rings() -> Street {
+    let mut street = houses(&[DOOR, ANNA, BERT]);
+    call_group(&mut street, DOOR, &["anna", "bert"]);
+    street.accepts(ANNA);
+    street.pass(secs(1));
+    street.hangs_up(DOOR);
+    street.pass(secs(1));
+    street
+}
+
+/// A call between two.
+fn the_door_talks_with_anna(street: &mut Street) {
+    street.calls(DOOR, &["anna"]);
+    street.pass(secs(1));
+    street.accepts(ANNA);
+    street.pass(secs(1));
 }
 
 #[test]
@@ -119,12 +141,7 @@ fn the_caller_leaves_and_the_last_one_does_not_wait_for_who_was_in() {
 
 #[test]
 fn who_rings_while_the_caller_leaves_is_let_in_by_those_who_stay() {
-    let mut street = houses(&[DOOR, ANNA, BERT]);
-    call_group(&mut street, DOOR, &["anna", "bert"]);
-    street.accepts(ANNA);
-    street.pass(secs(1));
-    street.hangs_up(DOOR);
-    street.pass(secs(1));
+    let mut street = anna_is_alone_and_bert_rings();
     assert_eq!((street.phase(ANNA), street.phase(BERT)), (Phase::Talking, Phase::Ringing), "anna waits for bert");
     street.accepts(BERT);
     street.pass(secs(2));
@@ -133,12 +150,7 @@ fn who_rings_while_the_caller_leaves_is_let_in_by_those_who_stay() {
 
 #[test]
 fn who_is_alone_waits_until_nobody_rings() {
-    let mut street = houses(&[DOOR, ANNA, BERT]);
-    call_group(&mut street, DOOR, &["anna", "bert"]);
-    street.accepts(ANNA);
-    street.pass(secs(1));
-    street.hangs_up(DOOR);
-    street.pass(secs(1));
+    let mut street = anna_is_alone_and_bert_rings();
     street.rejects(BERT);
     street.pass(secs(1));
     street.assert_ended(ANNA, EndReason::Hangup);
@@ -206,132 +218,14 @@ fn a_call_between_two_grows_and_nothing_changes_for_them() {
 #[test]
 fn both_ends_add_somebody_at_once() {
     let mut street = houses(&[DOOR, ANNA, BERT, CARL]);
-    street.calls(DOOR, &["anna"]);
-    street.pass(secs(1));
-    street.accepts(ANNA);
-    street.pass(secs(1));
-    street.press(ANNA, Action::Add { users: vec!["bert".parse().unwrap()] });
-    street.press(DOOR, Action::Add { users: vec!["carl".parse().unwrap()] });
+    the_door_talks_with_anna(&mut street);
+    street.press(ANNA, Action::Add { users: users(&["bert"]) });
+    street.press(DOOR, Action::Add { users: users(&["carl"]) });
     street.pass(secs(1));
     street.accepts(BERT);
     street.accepts(CARL);
     street.pass(secs(2));
     street.assert_group(&[DOOR, ANNA, BERT, CARL]);
-}
-
-#[test]
-fn who_left_joins_again() {
-    let mut street = three_talk();
-    street.hangs_up(BERT);
-    street.pass(secs(5));
-    assert_eq!(street.view(BERT).joinable.unwrap().users.len(), 2);
-    street.press(BERT, Action::Join { call: None });
-    street.pass(secs(2));
-    street.assert_group(&[DOOR, ANNA, BERT]);
-    assert_eq!(street.links_held(DOOR), 2);
-}
-
-#[test]
-fn who_declined_joins_later() {
-    let mut street = houses(&[DOOR, ANNA, BERT]);
-    call_group(&mut street, DOOR, &["anna", "bert"]);
-    street.accepts(ANNA);
-    street.rejects(BERT);
-    street.pass(secs(5));
-    street.press(BERT, Action::Join { call: None });
-    street.pass(secs(2));
-    street.assert_group(&[DOOR, ANNA, BERT]);
-}
-
-#[test]
-fn who_declined_is_rung_again_when_somebody_adds_them() {
-    let mut street = houses(&[DOOR, ANNA, BERT]);
-    call_group(&mut street, DOOR, &["anna", "bert"]);
-    street.accepts(ANNA);
-    street.rejects(BERT);
-    street.pass(secs(5));
-    add(&mut street, ANNA, &["bert"]);
-    assert_eq!((street.phase(BERT), street.part(DOOR, "bert").0), (Phase::Ringing, PartState::Invited));
-    street.accepts(BERT);
-    street.pass(secs(2));
-    street.assert_group(&[DOOR, ANNA, BERT]);
-}
-
-#[test]
-fn who_declined_is_not_rung_again_by_an_invite_that_is_said_again() {
-    let mut street = houses(&[DOOR, ANNA, BERT]);
-    call_group(&mut street, DOOR, &["anna", "bert"]);
-    street.accepts(ANNA);
-    street.lose("reject", BERT, DOOR);
-    street.rejects(BERT);
-    street.pass(secs(5));
-    street.lose_nothing();
-    street.goes_offline(DOOR);
-    street.comes_online(DOOR);
-    street.pass(secs(2));
-    assert_eq!(street.phase(BERT), Phase::Idle);
-    assert_eq!(street.part(ANNA, "bert"), (PartState::Ended, Some(EndReason::Rejected)));
-}
-
-#[test]
-fn a_call_that_is_over_cannot_be_joined() {
-    let mut street = three_talk();
-    street.hangs_up(BERT);
-    street.pass(secs(1));
-    assert!(street.view(BERT).joinable.is_some());
-    street.hangs_up(ANNA);
-    street.pass(secs(1));
-    assert_eq!(street.view(BERT).joinable, None, "the last one out says so");
-    street.press(BERT, Action::Join { call: None });
-    assert_eq!(street.phase(BERT), Phase::Idle);
-}
-
-#[test]
-fn the_seventh_hears_that_there_are_too_many() {
-    let names = [DOOR, ANNA, BERT, CARL, GATE, "dora/phone", "emil/phone"];
-    let mut street = houses(&names);
-    call_group(&mut street, DOOR, &["anna", "bert", "carl", "gate", "dora", "emil"]);
-    for name in &names[1..] {
-        street.accepts(name);
-        street.pass(ms(500));
-    }
-    street.pass(secs(2));
-    street.assert_group(&names[..6]);
-    street.assert_ended("emil/phone", EndReason::TooMany);
-    assert!(street.view("emil/phone").joinable.is_some(), "there may be a seat later");
-    street.hangs_up(ANNA);
-    street.pass(secs(2));
-    street.press("emil/phone", Action::Join { call: None });
-    street.pass(secs(2));
-    street.assert_group(&[DOOR, BERT, CARL, GATE, "dora/phone", "emil/phone"]);
-}
-
-#[test]
-fn seven_who_accept_at_the_same_moment_are_six() {
-    let names = [DOOR, ANNA, BERT, CARL, GATE, "dora/phone", "emil/phone"];
-    let mut street = houses(&names);
-    call_group(&mut street, DOOR, &["anna", "bert", "carl", "gate", "dora", "emil"]);
-    names[1..].iter().for_each(|name| street.accepts(name));
-    street.pass(secs(5));
-    let inside: Vec<&str> = names.into_iter().filter(|name| street.phase(name) == Phase::Talking).collect();
-    assert_eq!(inside.len(), 6);
-    street.assert_group(&inside);
-}
-
-#[test]
-fn a_stranger_with_the_call_id_is_not_let_in() {
-    let mut street = three_talk();
-    let call = street.call_of(DOOR);
-    let agent = callbox_core::protocol::Agent::Browser;
-    for to in [DOOR, ANNA, BERT] {
-        street.post(CARL, to, Message::Join { call: call.clone(), agent });
-        street.post(CARL, to, Message::Accept { call: call.clone(), agent });
-        street.post(CARL, to, Message::Offer { call: call.clone(), link: 1, sdp: "offer".to_owned() });
-    }
-    street.pass(secs(5));
-    street.assert_group(&[DOOR, ANNA, BERT]);
-    assert!(!street.sent(DOOR).iter().any(|message| matches!(message, Message::Roster { entries, .. }
-        if entries.iter().any(|entry| entry.device == address(CARL)))));
 }
 
 #[test]
@@ -379,10 +273,7 @@ fn what_was_said_while_the_hub_was_away_is_said_again() {
 #[test]
 fn a_peer_that_does_not_take_part_in_group_calls_keeps_its_call() {
     let mut street = houses(&[DOOR, ANNA, BERT]);
-    street.calls(DOOR, &["anna"]);
-    street.pass(secs(1));
-    street.accepts(ANNA);
-    street.pass(secs(1));
+    the_door_talks_with_anna(&mut street);
     let call = street.call_of(DOOR);
     street.post(ANNA, DOOR, Message::Media { call, audio: true, video: true, group: false, want: PictureSize::Full });
     street.pass(secs(1));
@@ -409,10 +300,7 @@ fn a_busy_user_is_seen_as_busy() {
 #[test]
 fn two_who_ring_each_other_as_groups_end_in_one_call() {
     let mut street = houses(&[DOOR, ANNA, BERT]);
-    let group = |users: &[&str]| Action::CallGroup {
-        users: users.iter().map(|user| user.parse().unwrap()).collect(),
-        media: Media::Video,
-    };
+    let group = |callees: &[&str]| Action::CallGroup { users: users(callees), media: Media::Video };
     street.press(DOOR, group(&["anna"]));
     street.press(ANNA, group(&["door"]));
     street.pass(secs(3));

@@ -3,24 +3,16 @@
 use callbox_core::protocol::{EndReason, Media, Message};
 use callbox_core::station::{Action, Phase};
 
+use super::group::{ANNA, BERT, CARL, DOOR, call_group, users};
 use crate::street::{Street, ms, secs};
 
-const DOOR: &str = "door/panel";
-const ANNA: &str = "anna/phone";
-const BERT: &str = "bert/phone";
-const CARL: &str = "carl/desk";
 const DORA: &str = "dora/phone";
 const EMIL: &str = "emil/phone";
-
-fn users(names: &[&str]) -> Vec<callbox_core::ids::UserId> {
-    names.iter().map(|name| name.parse().unwrap()).collect()
-}
 
 /// The first of these rang the others, and everybody is in.
 fn all_talk(street: &mut Street, names: &[&str]) {
     let callees: Vec<&str> = names[1..].iter().map(|name| name.split_once('/').unwrap().0).collect();
-    street.press(names[0], Action::CallGroup { users: users(&callees), media: Media::Video });
-    street.pass(secs(1));
+    call_group(street, names[0], &callees);
     for name in &names[1..] {
         street.accepts(name);
         street.pass(ms(500));

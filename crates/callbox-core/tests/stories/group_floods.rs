@@ -3,12 +3,8 @@
 use callbox_core::protocol::{Agent, Message, RosterEntry};
 use callbox_core::station::{MediaOrder, Phase};
 
-use super::group::three_talk;
+use super::group::{ANNA, BERT, DOOR, three_talk};
 use crate::street::{Street, address, ms, secs};
-
-const DOOR: &str = "door/panel";
-const ANNA: &str = "anna/phone";
-const BERT: &str = "bert/phone";
 
 #[test]
 fn a_member_that_joins_without_end_causes_few_links() {

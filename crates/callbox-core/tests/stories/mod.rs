@@ -5,6 +5,7 @@ mod door;
 mod group;
 mod group_crossings;
 mod group_floods;
+mod group_joining;
 mod hostile_links;
 mod media;
 mod network;
