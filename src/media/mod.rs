@@ -46,6 +46,8 @@ mod screen;
 mod settings;
 mod snapshot;
 mod still;
+#[cfg(test)]
+mod test_peer;
 mod testcard;
 mod tiers;
 mod tone;

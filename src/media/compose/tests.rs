@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 use crate::media::marks::{CALM, GREEN, ICE, RED};
 use crate::media::settings::Screen;
+use crate::media::test_peer::{self, face};
 use crate::media::warm_up;
 
 const SOON: Duration = Duration::from_secs(15);
@@ -13,22 +14,10 @@ fn settings() -> Settings {
     Settings { screen: Screen::Test, ..Settings::default() }
 }
 
-/// A peer without a link: pictures of one brightness as a decoder gives them.
+/// A peer whose pictures have one brightness.
 fn peer(inbox: &Inbox, luma: u8) -> (Pipeline, StreamProducer) {
     let grey = u32::from_be_bytes([255, luma, luma, luma]);
-    let description = format!(
-        "videotestsrc is-live=true pattern=solid-color foreground-color={grey} \
-         ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 ! appsink name=decoded sync=false async=false"
-    );
-    let pipeline = Pipeline::parse("link", &description, inbox).unwrap();
-    let decoded = producer(&pipeline.typed("decoded").unwrap());
-    pipeline.play().unwrap();
-    (pipeline, decoded)
-}
-
-fn face(name: &str, decoded: &StreamProducer) -> Face {
-    let peer = Address { user: name.parse().unwrap(), device: "test".parse().unwrap() };
-    Face { peer, slot: 0, decoded: decoded.clone(), is_hidden: false, is_muted: false, speaks: false }
+    test_peer::peer(inbox, &format!("pattern=solid-color foreground-color={grey}"))
 }
 
 /// Looks at every composed frame.

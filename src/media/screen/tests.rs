@@ -1,22 +1,11 @@
 use super::*;
-use crate::media::join::producer;
+use crate::media::test_peer::{self, face};
 use crate::media::warm_up;
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// A peer without a link: pictures as a decoder gives them.
 fn peer(inbox: &Inbox) -> (Pipeline, StreamProducer) {
-    let description = "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=180,framerate=25/1 \
-                       ! appsink name=decoded sync=false async=false";
-    let pipeline = Pipeline::parse("link", description, inbox).unwrap();
-    let decoded = producer(&pipeline.typed("decoded").unwrap());
-    pipeline.play().unwrap();
-    (pipeline, decoded)
-}
-
-fn face(name: &str, decoded: &StreamProducer) -> Face {
-    let peer = Address { user: name.parse().unwrap(), device: "test".parse().unwrap() };
-    Face { peer, slot: 0, decoded: decoded.clone(), is_hidden: false, is_muted: false, speaks: false }
+    test_peer::peer(inbox, "")
 }
 
 fn display(inbox: &Inbox) -> Display {
