@@ -99,18 +99,21 @@ export function matchPeers(s, links, c) {
 
 /** A device says that it is out. */
 function out(s, device, reason, c) {
-  keepTiming(s);
-  closePeer(s, device, c);
-  s.group.wentOut(c.now, device, reason);
+  partWith(s, device, reason, c);
   s.group.tell(s.group.roster.out(c.now, device, reason), s.facts, c);
 }
 
 /** Nothing comes from a device any more. */
 export function lose(s, device, reason, c) {
+  partWith(s, device, reason, c);
+  s.group.roster.lose(device);
+}
+
+/** The talk with a device ends: its times are kept for the record. */
+function partWith(s, device, reason, c) {
   keepTiming(s);
   closePeer(s, device, c);
   s.group.wentOut(c.now, device, reason);
-  s.group.roster.lose(device);
 }
 
 function closePeer(s, device, c) {
